@@ -3,11 +3,22 @@ module github.com/cimg-go/cimg
 go 1.26.0
 
 require (
+	github.com/getkin/kin-openapi v0.152.0 // emulator, tests: check requests and replies against openapi.yaml
+	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // wrapper: the upstream of encoding/json/v2, strict about what encoding/json lets pass
 	github.com/oapi-codegen/runtime v1.8.0 // gen: what generated clients encode parameters with
-	github.com/stretchr/testify v1.12.1 // indirect; tests: assertions
+	github.com/stretchr/testify v1.12.1 // tests: assertions
 )
 
 require (
 	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
+	github.com/go-openapi/jsonpointer v0.22.5 // indirect
+	github.com/go-openapi/swag/jsonname v0.25.5 // indirect
 	github.com/google/uuid v1.6.0 // indirect
+	github.com/gorilla/mux v1.8.0 // indirect
+	github.com/kr/pretty v0.3.1 // indirect
+	github.com/oasdiff/yaml v0.1.1 // indirect
+	github.com/oasdiff/yaml3 v0.0.14 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/text v0.43.0 // indirect
 )

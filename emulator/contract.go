@@ -1,0 +1,135 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/cimg-go/cimg"
+)
+
+// contract is openapi.yaml, ready to route requests and to check them and
+// their replies.
+type contract struct {
+	document   *openapi3.T
+	router     routers.Router
+	operations []string // the ids
+	index      string   // "METHOD path" of each operation, for who asked for another
+}
+
+// loadContract reads the contract once for all emulators: it never changes and
+// is safe for concurrent use.
+var loadContract = sync.OnceValues(func() (*contract, error) {
+	document, err := openapi3.NewLoader().LoadFromData(cimg.Spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := document.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
+		return nil, err
+	}
+	// An emulator answers at whatever host it is given.
+	document.Servers = openapi3.Servers{{URL: "/"}}
+	router, err := gorillamux.NewRouter(document)
+	if err != nil {
+		return nil, err
+	}
+	c := &contract{document: document, router: router}
+	var index []string
+	for path, item := range document.Paths.Map() {
+		for method, operation := range item.Operations() {
+			c.operations = append(c.operations, operation.OperationID)
+			index = append(index, method+" "+path)
+		}
+	}
+	slices.Sort(c.operations)
+	slices.Sort(index)
+	c.index = strings.Join(index, ", ")
+	return c, nil
+})
+
+// allowed returns the methods of a path, as the header Allow lists them.
+func (c *contract) allowed(path string) string {
+	var methods []string
+	for method := range c.document.Paths.Value(path).Operations() {
+		methods = append(methods, method)
+	}
+	slices.Sort(methods)
+	return strings.Join(methods, ", ")
+}
+
+// checkRequest refuses a call that violates the contract.
+func (c *contract) checkRequest(call *call) *refusal {
+	err := openapi3filter.ValidateRequest(call.request.Context(), validationInput(call))
+	if err == nil {
+		return nil
+	}
+	return refuse(errnoBadCall, "%s", violation(err))
+}
+
+// checkReply returns what in a reply violates the contract.
+func (c *contract) checkReply(call *call, reply reply) error {
+	input := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: validationInput(call),
+		Status:                 reply.status,
+		Header:                 reply.header,
+	}
+	input.SetBodyBytes(reply.body)
+	if err := openapi3filter.ValidateResponse(call.request.Context(), input); err != nil {
+		return fmt.Errorf("%s: reply: %s", call.operation(), violation(err))
+	}
+	return nil
+}
+
+// validationInput returns a call in the form that kin-openapi checks: with a
+// request of its own, whose body it may read.
+func validationInput(call *call) *openapi3filter.RequestValidationInput {
+	request := call.request.WithContext(call.request.Context())
+	request.Body = io.NopCloser(bytes.NewReader(call.body))
+	request.GetBody = nil // that of a client's request is for the body as sent
+	return &openapi3filter.RequestValidationInput{
+		Request:     request,
+		QueryParams: call.query,
+		Route:       call.route,
+		Options: &openapi3filter.Options{
+			// The token has been checked by then.
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+		},
+	}
+}
+
+// violation describes an error of kin-openapi in one line that says where and
+// what: its own text goes on with the schema and the value.
+func violation(err error) string {
+	var where []string
+	var request *openapi3filter.RequestError
+	if errors.As(err, &request) && request.Parameter != nil {
+		where = append(where, request.Parameter.Name)
+	}
+	what := err.Error()
+	var schema *openapi3.SchemaError
+	switch {
+	case errors.As(err, &schema):
+		where = append(where, schema.JSONPointer()...)
+		what = schema.Reason
+	case request != nil && request.Err != nil:
+		what = request.Err.Error()
+	}
+	what, _, _ = strings.Cut(what, "\n")
+	switch {
+	case len(where) == 0 && schema != nil:
+		return "the body: " + what
+	case len(where) == 0:
+		return what
+	}
+	return strings.Join(where, "/") + ": " + what
+}

@@ -1,0 +1,34 @@
+package emulator
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// No request makes the emulator violate the contract, so the check of replies
+// is shown replies that do.
+func TestCheckReply(t *testing.T) {
+	e, err := New(Options{})
+	require.NoError(t, err)
+	call := e.contract.newCall(httptest.NewRequest(http.MethodPost, "/dicloud/i/storage/cimg/create", nil))
+	for _, test := range []struct {
+		reply reply
+		want  string
+	}{
+		{envelopeReply(envelope{RequestID: "r"}), ""},
+		{envelopeReply(envelope{RequestID: "r", Data: 7}), "createCIMG: reply: data: value must be an array"},
+		{newReply(http.StatusOK, "application/json", []byte(`{"errno":0}`)), `createCIMG: reply: errmsg: property "errmsg" is missing`},
+		{newReply(http.StatusOK, "application/json", []byte(`{`)), "createCIMG: reply: failed to decode response body: unexpected EOF"},
+		{textReply(http.StatusOK, "ok"), `createCIMG: reply: response header Content-Type has unexpected value: "text/plain; charset=utf-8"`},
+	} {
+		e.record(e.contract.checkReply(call, test.reply))
+		if test.want != "" {
+			violations := e.Violations()
+			require.EqualError(t, violations[len(violations)-1], test.want)
+		}
+	}
+	require.Len(t, e.Violations(), 4)
+}

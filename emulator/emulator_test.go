@@ -1,0 +1,115 @@
+package emulator_test
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/gen"
+)
+
+func TestNewRefusesBadOptions(t *testing.T) {
+	image := func(uuid string) gen.CIMG { return gen.CIMG{UUID: uuid, Name: "a"} }
+	for name, test := range map[string]struct {
+		options emulator.Options
+		reason  string
+	}{
+		"token with a space":   {emulator.Options{Token: "a b"}, "the Token has a character that no header can carry"},
+		"token with a newline": {emulator.Options{Token: "secret\n"}, "the Token has a character that no header can carry"},
+		"unknown jobs":         {emulator.Options{UnknownJobs: 7}, "UnknownJobs: 7 is neither OmitUnknownJobs nor RefuseUnknownJobs"},
+		"job ids":              {emulator.Options{MaxJobUUIDs: -1}, "MaxJobUUIDs: -1 is negative"},
+		"page size":            {emulator.Options{MaxPageSize: -1}, "MaxPageSize: -1 is negative"},
+		"no region id":         {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{}}}}, `Stock.Regions[0]: ID "" is empty or taken`},
+		"region twice":         {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz"}, {ID: "gz"}}}}, `Stock.Regions[1]: ID "gz" is empty or taken`},
+		"no image id":          {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Images: []gen.CIMG{image("")}}}}}, `Stock.Regions[0].Images[0]: UUID "" is empty or taken`},
+		"image twice": {
+			emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{
+				{ID: "gz", Images: []gen.CIMG{image("i")}}, {ID: "bj", Images: []gen.CIMG{image("i")}},
+			}}},
+			`Stock.Regions[1].Images[0]: UUID "i" is empty or taken`,
+		},
+		"image with a job": {
+			emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Images: []gen.CIMG{{UUID: "i", Job: &gen.Job{}}}}}}},
+			"Stock.Regions[0].Images[0]: has a job; jobs start with requests only",
+		},
+		"two things": {emulator.Options{MaxJobUUIDs: -1, MaxPageSize: -1}, "MaxJobUUIDs: -1 is negative\nMaxPageSize: -1 is negative"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := emulator.New(test.options)
+			require.EqualError(t, err, "emulator: options: "+test.reason)
+			require.Nil(t, e)
+		})
+	}
+}
+
+func TestEmptyStock(t *testing.T) {
+	s := newEmulator(t, emulator.Options{Stock: &emulator.Stock{}})
+	require.EqualValues(t, 16000002, s.post(createPath, createExample).Errno)
+}
+
+// A stock that no reply could show is refused.
+func TestUnspeakableStock(t *testing.T) {
+	stock := emulator.DefaultStock()
+	stock.Regions[1].Images[0].Tags = []any{math.Inf(1)}
+	e, err := emulator.New(emulator.Options{Stock: stock})
+	require.ErrorContains(t, err, "Stock.Regions[1].Images[0]: Tags: json: unsupported value: +Inf")
+	require.Nil(t, e)
+}
+
+func TestSeed(t *testing.T) {
+	ids := func(seed uint64) (ids []string) {
+		s := newEmulator(t, emulator.Options{Seed: seed})
+		reply := s.post(createPath, createExample)
+		job, image := s.jobs(reply)[0], s.Images("gz")[0]
+		require.Regexp(t, "^cimg-[0-9a-z]{8}$", image.ID)
+		return []string{reply.RequestID, job.JobUUID, image.UUID, image.ID}
+	}
+	seeded, again := ids(1), ids(1)
+	require.Equal(t, seeded, again)
+	require.NotEqual(t, seeded, ids(2))
+	unseeded, again := ids(0), ids(0)
+	require.NotEqual(t, unseeded, again)
+	for i, id := range seeded {
+		require.NotContains(t, seeded[:i], id, "an id is used once")
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	clock := newClock()
+	s := newEmulator(t, emulator.Options{Now: clock.Now})
+	require.NoError(t, s.Inject(emulator.Fault{Operation: "listCIMG", Errno: 2, Skip: 5, Count: 10}))
+	var wg sync.WaitGroup
+	for worker := range 32 {
+		wg.Go(func() {
+			for i := range 5 {
+				name := fmt.Sprintf("%d-%d", worker, i)
+				job := s.create(name)
+				clock.Advance(time.Second)
+				s.result("gz", job.JobUUID)
+				s.post(listPath, `{"regionId":"gz","limit":3}`)
+				s.Images("gz")
+				s.Jobs("gz")
+				s.Requests("")
+				s.UnmetFaults()
+				s.Violations()
+			}
+		})
+	}
+	wg.Wait()
+	clock.Advance(time.Hour)
+	images := s.Images("gz")
+	require.Len(t, images, 160)
+	seen := map[string]bool{}
+	for _, image := range images {
+		require.False(t, seen[image.Name])
+		seen[image.Name] = true
+		require.Equal(t, "Ready", image.Status)
+	}
+	require.Equal(t, 480, s.Requests(""))
+	require.Empty(t, s.UnmetFaults())
+}

@@ -1,0 +1,64 @@
+package emulator
+
+import "fmt"
+
+// The published errno values that the emulator refuses requests with.
+const (
+	errnoOK            = 0
+	errnoBadRequest    = 1
+	errnoTokenRejected = 4
+	errnoBadCall       = 13
+	errnoSnapshot      = 41017
+	errnoImage         = 41026
+	errnoRegion        = 16000002
+)
+
+// errmsgs are the published texts of all errno values that can meet an
+// operation on images, for refusals and for faults.
+var errmsgs = map[int64]string{
+	errnoOK:            "ok",
+	errnoBadRequest:    "请求有点问题，请反馈客服",
+	2:                  "服务开小差，请稍等",
+	3:                  "服务开小差，休息一会再试试",
+	errnoTokenRejected: "认证错误/AccessDenied",
+	errnoBadCall:       "调用方式有点小问题，请反馈客服",
+	40000:              "会话异常，请重新登录或稍后再试",
+	errnoSnapshot:      "查询SNAP信息失败",
+	errnoImage:         "查询镜像失败",
+	1000011:            "账户已欠费，无法进行该操作",
+	1100020:            "余额不足",
+	10000001:           "没有权限，请联系管理员",
+	errnoRegion:        "查询地域与可用区信息失败",
+}
+
+// refusal is why a request is refused. Nothing has been done then.
+type refusal struct {
+	errno  int64
+	reason string // for people, one line; empty where the errno says it all
+}
+
+func refuse(errno int64, format string, args ...any) *refusal {
+	return &refusal{errno: errno, reason: fmt.Sprintf(format, args...)}
+}
+
+// errmsg returns the published text, then the reason, which the service does
+// not give but whoever reads a failed test wants.
+func (r *refusal) errmsg() string {
+	text, published := errmsgs[r.errno]
+	if !published {
+		text = fmt.Sprintf("errno %d", r.errno)
+	}
+	if r.reason == "" {
+		return text
+	}
+	return text + ": " + shorten(r.reason)
+}
+
+// shorten keeps a reason, which may quote the request, to a sane length.
+func shorten(reason string) string {
+	const most = 200
+	if runes := []rune(reason); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return reason
+}

@@ -1,0 +1,126 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Fault is trouble that requests run into: which of them, and what happens to
+// them. Inject it with [Emulator.Inject] or [Emulator.InjectFor].
+//
+// The fields combine. Delay waits; Refuse and Reset break the connection, or
+// else Status, Errno and Body make up a reply that takes the place of the
+// emulator's own; Header and Truncate then change whichever reply it is.
+// A request whose reply is replaced or lost is not processed, unless After
+// says that it is: the fault then hides what was done.
+type Fault struct {
+	// Operation is the operationId of the requests to meet; "": any request.
+	Operation string
+
+	// Skip lets that many of those requests pass first.
+	Skip int
+
+	// Count is how many requests it meets, one after the other; 0: one.
+	Count int
+
+	// After has the request processed before the fault sets in.
+	After bool
+
+	// Delay passes first (with After, between the work and the reply) or ends
+	// with the request's context. With nothing else, the request is then
+	// answered as ever; a long one is a service that never answers. It passes
+	// in real time, or in that of the synctest bubble around, whatever
+	// [Options.Now] says.
+	Delay time.Duration
+
+	// Refuse has the connection refused: nothing is sent, and the request does
+	// not count as arrived. Only [Emulator.Transport] can do that; over a
+	// socket, where the connection is made before the request can be known,
+	// it is a Reset.
+	Refuse bool
+
+	// Reset breaks the connection without a reply.
+	Reset bool
+
+	// Status is the HTTP status of the reply; 0: 200.
+	Status int
+
+	// Errno makes the reply an envelope with this errno and its published
+	// errmsg.
+	Errno int64
+
+	// Body is the body of the reply, in place of an envelope. A fault with a
+	// Status and neither Errno nor Body has a reply without a body.
+	Body string
+
+	// ContentType is the Content-Type of Body; "": that of HTML, which
+	// gateways answer.
+	ContentType string
+
+	// Header holds members to add to the header of the reply, for instance
+	// Retry-After, or to replace in it.
+	Header http.Header
+
+	// Truncate sends the first half of the reply's body, although the header
+	// promises all of it, and then closes the connection.
+	Truncate bool
+}
+
+// validate reports what no request could meet, or no reply could be.
+func (f Fault) validate(operations []string) error {
+	var errs []error
+	if f.Operation != "" && !slices.Contains(operations, f.Operation) {
+		errs = append(errs, fmt.Errorf("the Operation %q is none of %s", f.Operation, strings.Join(operations, ", ")))
+	}
+	if f.Skip < 0 || f.Count < 0 || f.Delay < 0 {
+		errs = append(errs, fmt.Errorf("one of Skip %d, Count %d and Delay %v is negative", f.Skip, f.Count, f.Delay))
+	}
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+		errs = append(errs, fmt.Errorf("the Status %d is not a final HTTP status, 200 to 599", f.Status))
+	}
+	return errors.Join(errs...)
+}
+
+// breaks says whether the connection breaks without a reply.
+func (f *Fault) breaks() bool { return f.Refuse || f.Reset }
+
+// replaces says whether the fault has a reply of its own.
+func (f *Fault) replaces() bool { return f.Status != 0 || f.Errno != 0 || f.Body != "" }
+
+// processes says whether the request is processed in spite of the fault.
+func (f *Fault) processes() bool { return f.After || !f.breaks() && !f.replaces() }
+
+// reply returns the fault's own reply.
+func (f *Fault) reply(requestID string) reply {
+	var r reply
+	switch {
+	case f.Body != "":
+		contentType := f.ContentType
+		if contentType == "" {
+			contentType = "text/html; charset=utf-8"
+		}
+		r = newReply(http.StatusOK, contentType, []byte(f.Body))
+	case f.Errno != 0:
+		refused := &refusal{errno: f.Errno}
+		r = envelopeReply(envelope{Errno: f.Errno, Errmsg: refused.errmsg(), RequestID: requestID})
+	default:
+		r = newReply(http.StatusOK, "", nil)
+	}
+	if f.Status != 0 {
+		r.status = f.Status
+	}
+	return r
+}
+
+// spoil does to a reply what the fault does to whichever reply there is.
+func (f *Fault) spoil(r reply) reply {
+	for name, values := range f.Header {
+		r.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+	}
+	r.cut = f.Truncate && len(r.body) > 0
+	return r
+}

@@ -1,0 +1,108 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// DefaultToken is the bearer token an emulator accepts unless [Options] says
+// otherwise: the sample token of the service's published example requests.
+const DefaultToken = "9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7"
+
+// Options are an emulator's settings. The zero value is a sensible service:
+// each field's zero value stands for its default.
+//
+// Some fields choose between two behaviours because the service has published
+// neither; a client that means to be careful is tested against both.
+type Options struct {
+	// Token is the bearer token to accept; empty: [DefaultToken].
+	Token string
+
+	// Now is the clock that jobs run by; nil: [time.Now], which is virtual
+	// inside a testing/synctest bubble. It must not call the emulator.
+	Now func() time.Time
+
+	// Plan says how each job goes; nil: [DefaultDuration], linear, successful.
+	// It must not call the emulator.
+	Plan func(JobStart) Plan
+
+	// Strict refuses the request form of the published examples: one bare
+	// object as cimg, no regionId, a list without start.
+	Strict bool
+
+	// Stock is what exists at the start; nil: [DefaultStock]. It is copied.
+	Stock *Stock
+
+	// UnknownJobs says what getJobResult does with an id it does not know.
+	UnknownJobs UnknownJobs
+
+	// MaxJobUUIDs is how many ids one getJobResult may carry; a request with
+	// more is refused with errno 1. 0: no limit.
+	MaxJobUUIDs int
+
+	// MaxPageSize is how many images one listCIMG answers with at most,
+	// whatever limit asks for. 0: no cap.
+	MaxPageSize int
+
+	// ListAsArray answers listCIMG with a bare array of images, as the
+	// published table promises, instead of the captured {count, items}. Such
+	// replies are outside the contract, so CheckReplies passes them over.
+	ListAsArray bool
+
+	// CheckReplies validates every reply of the emulator against the contract
+	// and keeps what it finds for [Emulator.Violations]. Faults are exempt.
+	CheckReplies bool
+
+	// Seed makes the ids of jobs, images and requests reproducible: the same
+	// seed and the same requests give the same ids. 0: unpredictable ids.
+	Seed uint64
+}
+
+// UnknownJobs says what getJobResult does with the id of a job that does not
+// exist in the region.
+type UnknownJobs int
+
+const (
+	// OmitUnknownJobs leaves unknown ids out of the reply.
+	OmitUnknownJobs UnknownJobs = iota
+	// RefuseUnknownJobs refuses the whole request with errno 1.
+	RefuseUnknownJobs
+)
+
+// withDefaults returns the options with every default filled in.
+func (o Options) withDefaults() Options {
+	if o.Token == "" {
+		o.Token = DefaultToken
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Plan == nil {
+		o.Plan = defaultPlan
+	}
+	if o.Stock == nil {
+		o.Stock = DefaultStock()
+	}
+	return o
+}
+
+// validate reports everything that is wrong with the options, not the first
+// thing only.
+func (o Options) validate() error {
+	var errs []error
+	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		errs = append(errs, errors.New("the Token has a character that no header can carry"))
+	}
+	if o.UnknownJobs != OmitUnknownJobs && o.UnknownJobs != RefuseUnknownJobs {
+		errs = append(errs, fmt.Errorf("UnknownJobs: %d is neither OmitUnknownJobs nor RefuseUnknownJobs", o.UnknownJobs))
+	}
+	if o.MaxJobUUIDs < 0 {
+		errs = append(errs, fmt.Errorf("MaxJobUUIDs: %d is negative", o.MaxJobUUIDs))
+	}
+	if o.MaxPageSize < 0 {
+		errs = append(errs, fmt.Errorf("MaxPageSize: %d is negative", o.MaxPageSize))
+	}
+	return errors.Join(append(errs, o.Stock.validate())...)
+}
