@@ -1,0 +1,60 @@
+package wrapper
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// DefaultBaseURL is the production service.
+const DefaultBaseURL = "https://open.didiyunapi.com"
+
+// baseURL is where the client's token may go.
+type baseURL struct{ *url.URL }
+
+// parseBaseURL accepts https URLs, and http ones of a loopback address, with
+// an optional path in front of the API's own. It never shows the URL's
+// userinfo.
+func parseBaseURL(raw string) (baseURL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		// The text of a parse error repeats the URL; a password may be in it.
+		return baseURL{}, errors.New("base URL: it cannot be parsed; write it like https://host")
+	}
+	switch {
+	case u.User != nil:
+		return baseURL{}, errors.New("base URL: it contains a user or a password; remove them, the token authenticates")
+	case u.Hostname() == "":
+		// What was meant as userinfo or query may stand elsewhere in it.
+		return baseURL{}, errors.New("base URL: it has no host; write it like https://host")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return baseURL{}, fmt.Errorf("base URL of host %q: it has a query or a fragment; remove it", u.Host)
+	case u.Scheme == "https":
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "http":
+		return baseURL{}, fmt.Errorf("base URL of host %q: plain http would show the token to the network; use https", u.Host)
+	default:
+		return baseURL{}, fmt.Errorf("base URL of host %q: scheme %q is neither https nor http", u.Host, u.Scheme)
+	}
+	u.Host = strings.ToLower(u.Host) // net/http compares hosts as they are written
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	u.RawPath = strings.TrimSuffix(u.RawPath, "/")
+	return baseURL{u}, nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// covers tells whether a request stays with the host the token is for.
+func (b baseURL) covers(req *http.Request) bool {
+	return req.URL.Scheme == b.Scheme && strings.EqualFold(req.URL.Host, b.Host) && req.URL.User == nil &&
+		(req.Host == "" || strings.EqualFold(req.Host, b.Host))
+}

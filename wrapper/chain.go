@@ -1,0 +1,104 @@
+package wrapper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// A handler carries one call out and returns what the service answered. An
+// error means that the service did not answer as the contract promises for
+// success; a reply beside it holds what is known all the same.
+type handler func(*call) (*reply, error)
+
+// call is a request on its way down the chain.
+type call struct {
+	op      operation
+	req     *http.Request
+	body    []byte  // of req, which has none of its own
+	subject subject // what a change is about, for its errors
+	token   string  // set by authorize
+}
+
+// reply is an answer on its way up.
+type reply struct {
+	status   int
+	header   http.Header
+	body     []byte
+	envelope envelope
+	jobs     []Job     // of every operation but listCIMG
+	page     imagePage // of listCIMG
+}
+
+// assembleChain puts the concerns of a call in their order, the innermost
+// first. Each is one file.
+func assembleChain(source TokenSource, cfg config, clients httpClients) handler {
+	// One HTTP exchange, which says whether there was a connection.
+	h := exchange(clients, cfg.maxReplyBytes)
+	// Before anything is decoded, cut or logged: nothing that came back shows
+	// the token.
+	h = redact(h)
+	// HTTP status and errno become errors; what is no envelope, too.
+	h = decodeEnvelope(h)
+	// The data is what the operation promises; a change started its jobs.
+	h = decodeData(h)
+	// The token is put on, for the client's own host alone.
+	h = authorize(h, source, cfg.base)
+	// Last: whatever went wrong with a change is one of the known outcomes.
+	return classifyOutcome(h)
+}
+
+// Do sends a request that the generated client built, with the token and all
+// the promises of this package: pass the client to gen.NewClient as its HTTP
+// client, or use [Client.Generated]. The request must be for the client's base
+// URL. The response's body is in memory and holds an envelope with errno 0;
+// everything else is an error, of the same types as the wrapper's methods
+// return.
+func (c *Client) Do(req *http.Request) (*http.Response, error) {
+	r, err := c.send(req)
+	if err != nil {
+		return nil, err
+	}
+	header := r.header
+	header.Set("Content-Type", "application/json") // as the body was found to be
+	header.Set("Content-Length", strconv.Itoa(len(r.body)))
+	return &http.Response{
+		Status:        strings.TrimSpace(fmt.Sprintf("%d %s", r.status, http.StatusText(r.status))),
+		StatusCode:    r.status,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        header,
+		Body:          io.NopCloser(bytes.NewReader(r.body)),
+		ContentLength: int64(len(r.body)),
+		Request:       req,
+	}, nil
+}
+
+// send carries a request down the chain. The body is read first, so that an
+// error can name what a change was about, and a read can be sent again.
+func (c *Client) send(req *http.Request) (*reply, error) {
+	if req.URL == nil {
+		return nil, notSent(operation{id: clean(req.Method)}, errors.New("the request has no URL"))
+	}
+	request := &call{op: operationOf(req), req: req}
+	if req.Body != nil {
+		stop := context.AfterFunc(req.Context(), func() { req.Body.Close() }) // ends a read that hangs
+		var err error
+		request.body, err = io.ReadAll(req.Body)
+		stop()
+		req.Body.Close()
+		if err != nil {
+			return nil, notSent(request.op, fmt.Errorf("reading the request's body: %w", err))
+		}
+	}
+	if request.op.changes {
+		request.subject = subjectOf(request.body)
+	}
+	return c.handle(request)
+}

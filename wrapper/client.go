@@ -1,0 +1,88 @@
+package wrapper
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cimg-go/cimg/gen"
+)
+
+// Client calls the custom-image API. Construct it with [New]. It is safe for
+// concurrent use and starts no goroutine of its own; the idle connections of
+// its transports close after 90 s, or with [Client.CloseIdleConnections].
+type Client struct {
+	base       baseURL
+	http       httpClients
+	handle     handler
+	objectBody bool
+	pageSize   int
+	polling    Polling
+}
+
+// New returns a client that authenticates with the tokens of source. It sends
+// nothing. Invalid options, a missing token and a token that no header can
+// carry are errors; when there are several, the message has a line for each.
+func New(source TokenSource, options ...Option) (*Client, error) {
+	base, err := parseBaseURL(DefaultBaseURL)
+	cfg := config{base: base, maxReplyBytes: DefaultMaxReplyBytes, pageSize: DefaultPageSize}
+	cfg.polling.setDefaults()
+	errs := []error{err, checkSource(source)}
+	for i, option := range options {
+		if option == nil {
+			errs = append(errs, fmt.Errorf("option %d is nil", i))
+			continue
+		}
+		errs = append(errs, option(&cfg))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("cimg: %w", err)
+	}
+	clients := newHTTPClients(cfg.httpClient, cfg.base)
+	return &Client{
+		base:       cfg.base,
+		http:       clients,
+		handle:     assembleChain(source, cfg, clients),
+		objectBody: cfg.objectBody,
+		pageSize:   cfg.pageSize,
+		polling:    cfg.polling,
+	}, nil
+}
+
+// checkSource asks a source at hand for its token, to refuse a bad one early.
+func checkSource(source TokenSource) error {
+	switch s := source.(type) {
+	case nil:
+		return errors.New("no token source: use StaticToken, EnvToken or a TokenFunc")
+	case TokenFunc:
+		if s == nil {
+			return errors.New("no token source: the TokenFunc is nil")
+		}
+		return nil // asking may be slow or need a context
+	case localSource:
+		token, err := s()
+		if err != nil {
+			return err
+		}
+		return checkToken(token)
+	default:
+		return nil
+	}
+}
+
+// BaseURL returns where the client sends its requests.
+func (c *Client) BaseURL() string { return c.base.String() }
+
+// Generated returns the generated client, sending through this one: the same
+// connections, token, limits and typed errors. See [Client.Do].
+func (c *Client) Generated() *gen.ClientWithResponses {
+	return &gen.ClientWithResponses{ClientInterface: &gen.Client{Server: c.server(), Client: c}}
+}
+
+// CloseIdleConnections closes the connections that wait for a next request. A
+// transport that came with [WithHTTPClient] is left to its owner.
+func (c *Client) CloseIdleConnections() { c.http.closeIdle() }
+
+// server is the base URL in the form the generated request builders take.
+func (c *Client) server() string { return c.base.String() + "/" }
+
+var _ gen.HttpRequestDoer = (*Client)(nil)

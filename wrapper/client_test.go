@@ -1,0 +1,336 @@
+package wrapper_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+func TestBaseURL(t *testing.T) {
+	rows := []struct {
+		url, says string // says empty: accepted
+	}{
+		{"https://open.didiyunapi.com", ""},
+		{"https://gateway.example/cimg/", ""},
+		{"HTTPS://gateway.example", ""},
+		{"http://127.0.0.1:8080", ""},
+		{"http://[::1]:8080", ""},
+		{"http://localhost:8080", ""},
+		{"http://open.didiyunapi.com", "use https"},
+		{"http://127.0.0.1.example.com", "use https"},
+		{"http://10.0.0.1", "use https"},
+		{"ftp://example.com", "neither https nor http"},
+		{"open.didiyunapi.com", "no host"},
+		{"", "no host"},
+		{"https://", "no host"},
+		{"admin:hunter2@example.com", "no host"},
+		{"https:///x?token=hunter2", "no host"},
+		{"https://user:hunter2@example.com", "remove them"},
+		{"https://example.com?token=hunter2", "a query or a fragment"},
+		{"https://example.com?", "a query or a fragment"},
+		{"https://example.com#hunter2", "a query or a fragment"},
+		{"https://user:hunter2@exa mple.com", "cannot be parsed"},
+		{"https://example.com/%zz", "cannot be parsed"},
+	}
+	for _, row := range rows {
+		t.Run(row.url, func(t *testing.T) {
+			_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(row.url))
+			if row.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, row.says)
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+}
+
+// net/http compares hosts as they are written, for its proxies among others.
+func TestBaseURLIsInLowerCase(t *testing.T) {
+	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("HTTP://LocalHost:8080/CIMG/"))
+	require.NoError(t, err)
+	require.Equal(t, "http://localhost:8080/CIMG", client.BaseURL())
+}
+
+func TestBaseURLPathPrefix(t *testing.T) {
+	s := serve(t, replyJSON(oneJob))
+	for _, suffix := range []string{"/proxy/v1", "/proxy/v1/"} {
+		client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(s.URL+suffix))
+		require.NoError(t, err)
+		_, err = client.CreateImage(t.Context(), "gz", webImage)
+		require.NoError(t, err)
+		require.Equal(t, "/proxy/v1/dicloud/i/storage/cimg/create", s.received()[len(s.received())-1].Path)
+	}
+}
+
+func TestNewJoinsWhatIsWrong(t *testing.T) {
+	_, err := wrapper.New(wrapper.StaticToken(""), nil,
+		wrapper.WithBaseURL("http://example.com"),
+		wrapper.WithHTTPClient(nil),
+		wrapper.WithMaxReplyBytes(0),
+		wrapper.WithPageSize(0),
+		wrapper.WithPolling(wrapper.Polling{MinInterval: time.Hour, MaxInterval: time.Second}),
+	)
+	for _, part := range []string{"no token", "option 0 is nil", "use https", "http client", "max reply bytes", "page size", "MinInterval"} {
+		require.ErrorContains(t, err, part)
+	}
+}
+
+func TestPollingOption(t *testing.T) {
+	for _, bad := range []wrapper.Polling{
+		{MinInterval: -1}, {MaxInterval: -1}, {MissingGrace: -1}, {MaxJobs: -1}, {MaxFailures: -1},
+		{MaxInterval: time.Millisecond},
+	} {
+		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithPolling(bad))
+		require.ErrorContains(t, err, "polling", bad)
+	}
+	_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithPolling(wrapper.Polling{MinInterval: time.Hour}))
+	require.NoError(t, err, "MaxInterval follows a long MinInterval")
+}
+
+func TestTheCallersHTTPClientIsNotChanged(t *testing.T) {
+	s := serve(t, replyJSON(oneJob))
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	callers := &http.Client{Transport: transport, Timeout: time.Minute}
+	before := *callers
+	images := []wrapper.CreateImageInput{webImage}
+
+	_, err := clientOf(t, s, wrapper.WithHTTPClient(callers)).CreateImages(t.Context(), "gz", images)
+	require.NoError(t, err)
+	require.Equal(t, before.Timeout, callers.Timeout)
+	require.Same(t, transport, callers.Transport)
+	require.Nil(t, callers.CheckRedirect)
+	require.Nil(t, callers.Jar)
+	require.False(t, transport.DisableKeepAlives)
+	require.Equal(t, []wrapper.CreateImageInput{webImage}, images)
+}
+
+func TestTheCallersConnectionsAreLeftOpen(t *testing.T) {
+	var opened atomic.Int32
+	server := httptest.NewUnstartedServer(replyJSON(oneJob))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(server.URL),
+		wrapper.WithHTTPClient(&http.Client{Transport: transport}))
+	require.NoError(t, err)
+	for range 3 {
+		_, err = client.JobResults(t.Context(), "gz", "j1")
+		require.NoError(t, err)
+		client.CloseIdleConnections()
+	}
+	require.EqualValues(t, 1, opened.Load())
+}
+
+// A connection that waited for its next request may be half closed by then;
+// reads can be repeated, changes cannot.
+func TestEachChangeHasAFreshConnection(t *testing.T) {
+	var mu sync.Mutex
+	connections := make(map[string][]string) // by method
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		connections[r.Method] = append(connections[r.Method], r.RemoteAddr)
+		replyJSON(oneJob)(w, r)
+	})
+	client := clientOf(t, s)
+	for range 3 {
+		_, err := client.JobResults(t.Context(), "gz", "j1")
+		require.NoError(t, err)
+		_, err = client.CreateImage(t.Context(), "gz", webImage)
+		require.NoError(t, err)
+	}
+	distinct := func(addrs []string) int {
+		slices.Sort(addrs)
+		return len(slices.Compact(addrs))
+	}
+	require.Equal(t, 1, distinct(connections[http.MethodGet]))
+	require.Equal(t, 3, distinct(connections[http.MethodPost]))
+}
+
+func TestRequestsAreWhatTheTableSays(t *testing.T) {
+	s := serve(t, replyJSON(oneJob))
+	client := clientOf(t, s)
+	for _, call := range changes {
+		require.NoError(t, call(t.Context(), client))
+	}
+	_, err := client.JobResults(t.Context(), "gz", "j1", "j2")
+	require.NoError(t, err)
+
+	bodies := map[string]string{
+		"/dicloud/i/storage/cimg/create":     `{"regionId":"gz","cimg":[{"name":"web-01","snapUuid":"` + snapshot + `"}]}`,
+		"/dicloud/i/storage/cimg/import":     `{"regionId":"bj","cimg":[{"name":"web-01","originRegionId":"gz","originImageUuid":"` + imageID + `"}]}`,
+		"/dicloud/i/storage/cimg/changeName": `{"regionId":"gz","cimg":[{"cimgUuid":"` + imageID + `","name":"web-02"}]}`,
+		"/dicloud/i/storage/cimg/delete":     `{"regionId":"gz","cimg":[{"cimgUuid":"` + imageID + `"}]}`,
+	}
+	for _, r := range s.received() {
+		if r.Method == http.MethodGet {
+			require.Equal(t, "/dicloud/i/result", r.Path)
+			require.Equal(t, "regionId=gz&jobUuids=j1,j2", r.Query)
+			continue
+		}
+		require.JSONEq(t, bodies[r.Path], r.Body)
+		require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+		require.Equal(t, "Bearer "+token, r.Header.Get("Authorization"))
+		delete(bodies, r.Path)
+	}
+	require.Empty(t, bodies, "not requested")
+}
+
+func TestObjectBody(t *testing.T) {
+	s := serve(t, replyJSON(oneJob))
+	client := clientOf(t, s, wrapper.WithObjectBody())
+	_, err := client.CreateImage(t.Context(), "gz", webImage)
+	require.NoError(t, err)
+	_, err = client.ImportImage(t.Context(), "bj", wrapper.ImportImageInput{Name: "web-01", OriginRegionID: "gz", OriginImageUUID: imageID})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"regionId":"gz","cimg":{"name":"web-01","snapUuid":"`+snapshot+`"}}`, s.received()[0].Body)
+	require.JSONEq(t, `{"regionId":"bj","cimg":{"name":"web-01","originRegionId":"gz","originImageUuid":"`+imageID+`"}}`, s.received()[1].Body)
+
+	_, err = client.CreateImages(t.Context(), "gz", []wrapper.CreateImageInput{webImage, {Name: "web-02", SnapUUID: snapshot}})
+	require.ErrorAs(t, err, new(*wrapper.InputError))
+	require.Len(t, s.received(), 2)
+}
+
+func TestGeneratedClientKeepsThePromises(t *testing.T) {
+	body := gen.CreateCIMGRequest{RegionID: "gz", CIMG: []gen.CreateCIMGInput{webImage}}
+
+	accepted, err := clientOf(t, serve(t, reply(200, "text/plain", oneJob))).Generated().CreateCIMGWithResponse(t.Context(), body)
+	require.NoError(t, err)
+	require.Equal(t, "j1", accepted.JSON200.Data[0].JobUUID)
+
+	_, err = clientOf(t, serve(t, envelope(200, 41017))).Generated().CreateCIMGWithResponse(t.Context(), body)
+	require.ErrorIs(t, err, wrapper.ErrNotFound)
+
+	s := serve(t, reply(502, "text/html", "<html>"))
+	_, err = clientOf(t, s).Generated().CreateCIMGWithResponse(t.Context(), body)
+	var lost *wrapper.OutcomeUnknownError
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, []string{"web-01"}, lost.Names)
+	require.Len(t, s.received(), 1)
+
+	for _, data := range []string{`null`, `{}`, `"none"`} {
+		s = serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":`+data+`}`))
+		_, err = clientOf(t, s).Generated().ListCIMGWithResponse(t.Context(), gen.ListCIMGRequest{RegionID: "gz", Limit: 1})
+		require.ErrorIs(t, err, wrapper.ErrMalformedReply, data)
+	}
+
+	// A body that the generated client only streams is sent all the same.
+	s = serve(t, replyJSON(oneJob))
+	streamed := io.MultiReader(strings.NewReader(`{"regionId":"gz","cimg":{"name":"web-01","snapUuid":"x"}}`))
+	_, err = clientOf(t, s).Generated().CreateCIMGWithBodyWithResponse(t.Context(), "application/json", streamed)
+	require.NoError(t, err)
+	require.Contains(t, s.received()[0].Body, "web-01")
+}
+
+// Whatever a caller of Do or a transport leaves out is not missed.
+func TestBareRequestsAndReplies(t *testing.T) {
+	s := serve(t, replyJSON(oneJob))
+	u, err := url.Parse(s.URL + "/dicloud/i/result?regionId=gz&jobUuids=j1")
+	require.NoError(t, err)
+	resp, err := clientOf(t, s).Do(&http.Request{Method: http.MethodGet, URL: u})
+	require.NoError(t, err)
+	resp.Body.Close()
+	_, err = clientOf(t, s).Do(&http.Request{Method: http.MethodGet})
+	require.ErrorIs(t, err, wrapper.ErrNotSent)
+
+	bare := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(oneJob))}, nil
+	})}
+	_, err = clientOf(t, s, wrapper.WithHTTPClient(bare)).Generated().CreateCIMGWithResponse(t.Context(), gen.CreateCIMGRequest{CIMG: []gen.CreateCIMGInput{webImage}})
+	require.NoError(t, err)
+}
+
+// The header of a reply may be one that a transport hands out again and again.
+func TestTheTransportsHeaderIsNotChanged(t *testing.T) {
+	shared := http.Header{"X-Echo": {token}}
+	transport := roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: shared, Body: io.NopCloser(strings.NewReader(oneJob))}, nil
+	})
+	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithHTTPClient(&http.Client{Transport: transport}))
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			_, err := client.JobResults(context.Background(), "gz", "j1")
+			assert.NoError(t, err)
+		})
+	}
+	group.Wait()
+	require.Equal(t, http.Header{"X-Echo": {token}}, shared)
+}
+
+// A request's body that never comes does not hold a call beyond its context.
+func TestDoEndsWithItsContext(t *testing.T) {
+	s := serve(t, replyJSON(oneJob))
+	body, _ := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/dicloud/i/storage/cimg/create", body)
+	require.NoError(t, err)
+	cancel()
+	_, err = clientOf(t, s).Do(req)
+	require.ErrorIs(t, err, wrapper.ErrNotSent)
+	require.Empty(t, s.received())
+}
+
+func TestClientIsSafeForConcurrentUse(t *testing.T) {
+	s := serve(t, replyJSON(oneJob))
+	client := clientOf(t, s)
+	errs := make(chan error)
+	for range 16 {
+		go func() {
+			_, err := client.CreateImage(context.WithoutCancel(t.Context()), "gz", webImage)
+			errs <- err
+		}()
+	}
+	for range 16 {
+		require.NoError(t, <-errs)
+	}
+	require.Len(t, s.received(), 16)
+}
+
+// The package's documentation names the tests that hold its promises.
+func TestThePromisesNameTheirTests(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	tests := make(map[string]bool)
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, match := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(source, -1) {
+			tests[string(match[1])] = true
+		}
+	}
+	named := regexp.MustCompile(`\bTest\w+`).FindAllString(string(doc), -1)
+	require.NotEmpty(t, named)
+	for _, name := range named {
+		require.True(t, tests[name], name)
+	}
+}

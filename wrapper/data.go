@@ -1,0 +1,158 @@
+package wrapper
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// decodeData decodes the data of a reply. That of a change must hold one job
+// for each item of the request. Whatever is wrong with the reply to a change,
+// the jobs that it names are kept.
+func decodeData(next handler) handler {
+	return func(c *call) (*reply, error) {
+		r, err := next(c)
+		if err == nil {
+			if err = r.decode(c); err != nil {
+				err = malformed(c, r, err)
+			}
+		}
+		if err != nil && r != nil && c.op.changes {
+			r.jobs = namedJobs(r.envelope.Data)
+		}
+		return r, err
+	}
+}
+
+func (r *reply) decode(c *call) (err error) {
+	data := r.envelope.Data
+	switch {
+	case c.op == opList:
+		r.page, err = decodeImages(data)
+		return err
+	case c.op == opJobResult && data.Kind() == jsontext.KindNull:
+		return nil // no job is known, as some services encode an empty list
+	}
+	if r.jobs, err = decodeJobs(data); err != nil || !c.op.changes {
+		return err
+	}
+	return checkStarted(r.jobs, c.subject.items)
+}
+
+// checkStarted says why jobs are not one for each of the items.
+func checkStarted(jobs []Job, items int) error {
+	ids := make(map[string]bool, len(jobs))
+	for _, job := range jobs {
+		if checkJobUUID(job.JobUUID) == nil {
+			ids[job.JobUUID] = true
+		}
+	}
+	if len(jobs) != items || len(ids) != items {
+		return fmt.Errorf("it has %d jobs with %d proper ids for %d items", len(jobs), len(ids), items)
+	}
+	return nil
+}
+
+// isEmpty tells whether data names nothing.
+func isEmpty(data jsontext.Value) bool {
+	data = slices.Clone(data)
+	if data.Compact() != nil {
+		return true
+	}
+	switch data.Kind() {
+	case jsontext.KindBeginArray, jsontext.KindBeginObject:
+		return len(data) == len("[]")
+	}
+	return true
+}
+
+// namedJobs reads what can be read of jobs in data that is not as it should be.
+func namedJobs(data jsontext.Value) []Job {
+	var items []jsontext.Value
+	if json.Unmarshal(data, &items) != nil {
+		return nil
+	}
+	var jobs []Job
+	for _, item := range items {
+		var named struct {
+			JobUUID      string `json:"jobUuid"`
+			Type         string `json:"type"`
+			ResourceUUID string `json:"resourceUuid"`
+		}
+		// An error leaves what came before it.
+		_ = json.Unmarshal(item, &named)
+		if checkJobUUID(named.JobUUID) == nil {
+			jobs = append(jobs, Job{JobUUID: named.JobUUID, Type: named.Type, ResourceUUID: named.ResourceUUID})
+		}
+	}
+	return jobs
+}
+
+var errNoData = errors.New("it has no data")
+
+// decodeJobs decodes the data of every operation but listCIMG.
+func decodeJobs(data jsontext.Value) ([]Job, error) {
+	if data.Kind() != jsontext.KindBeginArray {
+		return nil, errNoData
+	}
+	// Success has a meaning once a job is done; absent, it must not read as
+	// failure.
+	var reported []struct {
+		Job
+		Success *bool `json:"success"`
+	}
+	if err := json.Unmarshal(data, &reported); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	jobs := make([]Job, len(reported))
+	for i, r := range reported {
+		if r.Done && r.Success == nil {
+			return nil, fmt.Errorf("data: job %s is done, but not said to have succeeded or failed", clean(r.JobUUID))
+		}
+		jobs[i] = r.Job
+		jobs[i].Success = r.Success != nil && *r.Success
+	}
+	return jobs, nil
+}
+
+// imagePage is the data of listCIMG.
+type imagePage struct {
+	count  int64 // 0 when the reply did not count
+	images []Image
+}
+
+// decodeImages decodes the data of listCIMG. Its table promises an array of
+// images, the captured reply has an object with items; both are read. That
+// there are no images must be said: after an unknown outcome, "none" is taken
+// for "not created".
+func decodeImages(data jsontext.Value) (imagePage, error) {
+	var page imagePage
+	if data.Kind() == jsontext.KindBeginObject {
+		var object struct {
+			Count int64          `json:"count"`
+			Items jsontext.Value `json:"items"`
+		}
+		if err := json.Unmarshal(data, &object); err != nil {
+			return page, fmt.Errorf("data: %w", err)
+		}
+		if object.Count == 0 && object.Items.Kind() == jsontext.KindNull {
+			return page, nil
+		}
+		page.count, data = object.Count, object.Items
+	}
+	if data.Kind() != jsontext.KindBeginArray {
+		return page, errNoData
+	}
+	if err := json.Unmarshal(data, &page.images); err != nil {
+		return page, fmt.Errorf("data: %w", err)
+	}
+	for i, image := range page.images {
+		if image.UUID == "" {
+			return page, fmt.Errorf("data: image %d has no id", i)
+		}
+	}
+	return page, nil
+}

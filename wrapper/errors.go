@@ -1,0 +1,297 @@
+package wrapper
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Sentinels for errors.Is.
+var (
+	// ErrAuth: the token was rejected (errno 4, HTTP 401).
+	ErrAuth = errors.New("token rejected")
+	// ErrPermission: the account may not do this (errno 10000001, HTTP 403).
+	ErrPermission = errors.New("no permission")
+	// ErrBadParameter: the service found the request illegal (errno 1, 13).
+	ErrBadParameter = errors.New("illegal parameter")
+	// ErrArrears: the account is in arrears (errno 1000011).
+	ErrArrears = errors.New("account in arrears")
+	// ErrBalance: the account's balance is too low (errno 1100020).
+	ErrBalance = errors.New("balance too low")
+	// ErrNotFound: the look-up of a snapshot (errno 41017), an image (41026)
+	// or a region (16000002) failed.
+	ErrNotFound = errors.New("not found")
+	// ErrRateLimited: too many requests (HTTP 429).
+	ErrRateLimited = errors.New("rate limited")
+	// ErrServer: trouble inside the service or a gateway, which may pass
+	// (errno 2, 3, 40000, HTTP 5xx).
+	ErrServer = errors.New("server trouble")
+
+	// ErrNotSent: no connection to the service was established, so nothing was
+	// changed. The call may be made again.
+	ErrNotSent = errors.New("not sent")
+	// ErrMalformedReply: the reply is not what the contract promises.
+	ErrMalformedReply = errors.New("malformed reply")
+	// ErrResponseTooLarge: the reply is larger than the client's limit, see
+	// [WithMaxReplyBytes].
+	ErrResponseTooLarge = errors.New("reply too large")
+	// ErrJobUnknown: the service did not know the job for longer than
+	// [Polling].MissingGrace.
+	ErrJobUnknown = errors.New("job unknown to the service")
+)
+
+// The errnos of the contract's table, see "Errors" in openapi.yaml.
+const (
+	errnoIllegalRequest = 1
+	errnoSystem         = 2
+	errnoUnknownProblem = 3
+	errnoToken          = 4
+	errnoIllegalCall    = 13
+	errnoSession        = 40000
+	errnoSnapshot       = 41017
+	errnoImage          = 41026
+	errnoArrears        = 1000011
+	errnoBalance        = 1100020
+	errnoPermission     = 10000001
+	errnoRegion         = 16000002
+)
+
+// sentinel returns what an errno stands for, or else an HTTP status; nil when
+// neither is listed.
+func sentinel(errno int64, status int) error {
+	switch errno {
+	case errnoToken:
+		return ErrAuth
+	case errnoPermission:
+		return ErrPermission
+	case errnoIllegalRequest, errnoIllegalCall:
+		return ErrBadParameter
+	case errnoArrears:
+		return ErrArrears
+	case errnoBalance:
+		return ErrBalance
+	case errnoSnapshot, errnoImage, errnoRegion:
+		return ErrNotFound
+	case errnoSystem, errnoUnknownProblem, errnoSession:
+		return ErrServer
+	}
+	switch {
+	case status == http.StatusUnauthorized:
+		return ErrAuth
+	case status == http.StatusForbidden:
+		return ErrPermission
+	case status == http.StatusTooManyRequests:
+		return ErrRateLimited
+	case status >= http.StatusInternalServerError:
+		return ErrServer
+	}
+	return nil
+}
+
+// APIError is an answer other than errno 0: of the service, with its errno, or
+// of a gateway in front of it, with its HTTP status alone.
+type APIError struct {
+	Op         string // operationId of the contract, for instance createCIMG
+	Errno      int64  // 0 when the answer was no envelope
+	Errmsg     string // the service's words, for people
+	RequestID  string // for the provider's support; empty if the reply had none
+	HTTPStatus int    // 200 for most errnos
+}
+
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "cimg: %s: ", clean(e.Op))
+	if meaning := sentinel(e.Errno, e.HTTPStatus); meaning != nil {
+		fmt.Fprintf(&b, "%v: ", meaning) // the service's own words are Chinese
+	}
+	if e.Errno != 0 {
+		fmt.Fprintf(&b, "errno %d (%s)", e.Errno, clean(e.Errmsg))
+	}
+	if e.Errno != 0 && e.HTTPStatus != http.StatusOK {
+		b.WriteString(", ")
+	}
+	if e.HTTPStatus != http.StatusOK {
+		b.WriteString(strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.HTTPStatus, http.StatusText(e.HTTPStatus))))
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, ", request %s", clean(e.RequestID))
+	}
+	return b.String()
+}
+
+// Is reports whether target is the sentinel that the errno, or else the HTTP
+// status, stands for.
+func (e *APIError) Is(target error) bool {
+	meaning := sentinel(e.Errno, e.HTTPStatus)
+	return meaning != nil && target == meaning || target == ErrServer && e.HTTPStatus >= http.StatusInternalServerError
+}
+
+// LogValue makes slog log the fields one by one.
+func (e *APIError) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("op", clean(e.Op)),
+		slog.Int64("errno", e.Errno),
+		slog.String("errmsg", clean(e.Errmsg)),
+		slog.String("requestId", clean(e.RequestID)),
+		slog.Int("httpStatus", e.HTTPStatus),
+	)
+}
+
+// OutcomeUnknownError says that a change was sent, or may have been, and that
+// no answer told what became of it. It may have been carried out. Look before
+// making the call again: list the region's images by name.
+type OutcomeUnknownError struct {
+	Op         string   // operationId of the contract, for instance createCIMG
+	Region     string   // where the change was to be made
+	Names      []string // of the images to create or import, or the new names of a rename
+	ImageUUIDs []string // of the images to rename or delete
+	SentAt     time.Time
+	RequestID  string   // empty if no reply had one
+	Jobs       []JobRef // the jobs that the reply named, if any
+	Cause      error
+}
+
+func (e *OutcomeUnknownError) Error() string {
+	subject := slices.Concat(e.Names, e.ImageUUIDs)
+	var b strings.Builder
+	fmt.Fprintf(&b, "cimg: %s", clean(e.Op))
+	if e.Region != "" {
+		fmt.Fprintf(&b, " in %s", clean(e.Region))
+	}
+	const shown = 3
+	for i, s := range subject[:min(len(subject), shown)] {
+		b.WriteString([]string{" of ", ", "}[min(i, 1)])
+		fmt.Fprintf(&b, `"%s"`, clean(s))
+	}
+	if len(subject) > shown {
+		fmt.Fprintf(&b, " and %d more", len(subject)-shown)
+	}
+	b.WriteString(": outcome unknown; check whether it took effect before calling again")
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request %s)", clean(e.RequestID))
+	}
+	fmt.Fprintf(&b, ": %s", oneLine(e.Cause))
+	return b.String()
+}
+
+// Unwrap returns what hid the outcome.
+func (e *OutcomeUnknownError) Unwrap() error { return e.Cause }
+
+// JobFailedError says that a job ended without success, as the service reported.
+type JobFailedError struct {
+	Ref JobRef
+	Job Job // as last reported; Result says why, Progress how far it came
+}
+
+func (e *JobFailedError) Error() string {
+	return fmt.Sprintf("cimg: job %s (%s in %s) failed at %g %%: %s",
+		clean(e.Ref.JobUUID), clean(e.Job.Type), clean(e.Ref.Region), e.Job.Progress, clean(e.Job.Result))
+}
+
+// WaitError says that a wait ended before its jobs did. They may still be
+// running; resume them with [Client.Resume].
+type WaitError struct {
+	Refs     []JobRef // the jobs that had not ended
+	Cause    error    // the context's cause, ErrJobUnknown, or the poll that could not be repeated
+	LastPoll error    // why the last poll failed, if it did and was not the cause
+}
+
+func (e *WaitError) Error() string {
+	var b strings.Builder
+	if len(e.Refs) == 1 {
+		fmt.Fprintf(&b, "cimg: waiting for job %s in %s: %s", clean(e.Refs[0].JobUUID), clean(e.Refs[0].Region), oneLine(e.Cause))
+	} else {
+		fmt.Fprintf(&b, "cimg: waiting for %d jobs: %s", len(e.Refs), oneLine(e.Cause))
+	}
+	if e.LastPoll != nil {
+		fmt.Fprintf(&b, " (last poll: %s)", oneLine(e.LastPoll))
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause and the last poll's error.
+func (e *WaitError) Unwrap() []error {
+	if e.LastPoll == nil {
+		return []error{e.Cause}
+	}
+	return []error{e.Cause, e.LastPoll}
+}
+
+// InputError says that an argument cannot be right. Nothing was sent.
+type InputError struct {
+	Field  string // for instance images[1].SnapUUID
+	Reason string // what to change
+}
+
+func (e *InputError) Error() string { return "cimg: " + e.Field + ": " + e.Reason }
+
+// callError is a call that ended without an answer: what is a sentinel or nil,
+// cause comes from a transport, a token source or a context.
+type callError struct {
+	op          operation
+	what, cause error
+}
+
+func (e *callError) Error() string {
+	if e.what == nil {
+		return fmt.Sprintf("cimg: %s: %s", e.op.id, oneLine(e.cause))
+	}
+	return fmt.Sprintf("cimg: %s: %v: %s", e.op.id, e.what, oneLine(e.cause))
+}
+
+func (e *callError) Unwrap() []error {
+	if e.what == nil {
+		return []error{e.cause}
+	}
+	return []error{e.what, e.cause}
+}
+
+// notSent says that a call ended before there was a connection.
+func notSent(op operation, cause error) error { return &callError{op, ErrNotSent, cause} }
+
+// malformed says what is wrong with a reply without showing its body.
+func malformed(c *call, r *reply, cause error) error {
+	about := fmt.Sprintf("HTTP %d, %s, %d bytes", r.status, clean(r.header.Get("Content-Type")), len(r.body))
+	if r.envelope.RequestID != "" {
+		about += ", request " + clean(r.envelope.RequestID)
+	}
+	// A decoder may quote what was escaped in the body.
+	return fmt.Errorf("cimg: %s: %w (%s): %s", c.op.id, ErrMalformedReply, about, clean(redactText(cause.Error(), c.token)))
+}
+
+// clean makes words from elsewhere fit for one line of a log.
+func clean(s string) string { return escape(s, 200) }
+
+// oneLine does so with an error that becomes part of one of ours, which names
+// the package already.
+func oneLine(err error) string {
+	if err == nil { // in an error that was made by hand
+		return "no cause given"
+	}
+	return escape(strings.TrimPrefix(err.Error(), "cimg: "), 1000)
+}
+
+// escape uses at most the first bytes of s and escapes what does not print.
+// Escaped text stays as it is.
+func escape(s string, most int) string {
+	var b strings.Builder
+	for i, r := range s {
+		if i >= most {
+			b.WriteString("...")
+			break
+		}
+		if _, size := utf8.DecodeRuneInString(s[i:]); strconv.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteToASCII(string(r))
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}

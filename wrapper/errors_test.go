@@ -1,0 +1,170 @@
+package wrapper_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+func TestAPIErrorSentinels(t *testing.T) {
+	sentinels := []error{
+		wrapper.ErrAuth, wrapper.ErrPermission, wrapper.ErrBadParameter, wrapper.ErrArrears, wrapper.ErrBalance,
+		wrapper.ErrNotFound, wrapper.ErrRateLimited, wrapper.ErrServer,
+	}
+	rows := []struct {
+		errno  int64
+		status int
+		is     error // the only one; nil: none
+	}{
+		{1, 200, wrapper.ErrBadParameter},
+		{2, 200, wrapper.ErrServer},
+		{3, 200, wrapper.ErrServer},
+		{4, 200, wrapper.ErrAuth},
+		{13, 200, wrapper.ErrBadParameter},
+		{40000, 200, wrapper.ErrServer},
+		{41017, 200, wrapper.ErrNotFound},
+		{41026, 200, wrapper.ErrNotFound},
+		{1000011, 200, wrapper.ErrArrears},
+		{1100020, 200, wrapper.ErrBalance},
+		{10000001, 200, wrapper.ErrPermission},
+		{16000002, 200, wrapper.ErrNotFound},
+		{0, 401, wrapper.ErrAuth},
+		{0, 403, wrapper.ErrPermission},
+		{0, 429, wrapper.ErrRateLimited},
+		{0, 500, wrapper.ErrServer},
+		{0, 504, wrapper.ErrServer},
+		{7, 200, nil},
+		{0, 302, nil},
+		{0, 404, nil},
+	}
+	for _, row := range rows {
+		t.Run(fmt.Sprintf("errno %d, HTTP %d", row.errno, row.status), func(t *testing.T) {
+			err := fmt.Errorf("wrapped: %w", &wrapper.APIError{Errno: row.errno, HTTPStatus: row.status})
+			var found []error
+			for _, sentinel := range sentinels {
+				if errors.Is(err, sentinel) {
+					found = append(found, sentinel)
+				}
+			}
+			if row.is == nil {
+				require.Empty(t, found)
+			} else {
+				require.Equal(t, []error{row.is}, found)
+			}
+		})
+	}
+}
+
+// A target of a type that cannot be hashed or compared is no sentinel.
+func TestAPIErrorIsBearsAnyTarget(t *testing.T) {
+	err := &wrapper.APIError{Errno: 4, HTTPStatus: 200}
+	require.NotErrorIs(t, err, manyErrors{wrapper.ErrAuth})
+	require.False(t, (&wrapper.APIError{Errno: 7, HTTPStatus: 200}).Is(nil), "no sentinel")
+}
+
+// People make these errors by hand, in their own tests.
+func TestErrorsMadeByHandHaveMessages(t *testing.T) {
+	for _, err := range []error{
+		&wrapper.APIError{}, &wrapper.OutcomeUnknownError{}, &wrapper.WaitError{}, &wrapper.JobFailedError{}, &wrapper.InputError{},
+	} {
+		require.NotEmpty(t, err.Error())
+	}
+}
+
+type manyErrors []error
+
+func (manyErrors) Error() string { return "many" }
+
+func TestErrorsAreOneLine(t *testing.T) {
+	nasty := "line one\nline two\x00\x1b[31m" + strings.Repeat("很长的消息", 1000) + "\xff"
+	ref := wrapper.JobRef{Region: nasty, JobUUID: nasty, Type: nasty}
+	api := &wrapper.APIError{Op: "createCIMG", Errno: 1, Errmsg: nasty, RequestID: nasty, HTTPStatus: 500}
+	wait := &wrapper.WaitError{Refs: []wrapper.JobRef{ref}, Cause: errors.New(nasty), LastPoll: api}
+	broken := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New(nasty) })}
+	s := serve(t, replyJSON(oneJob))
+	_, sent := clientOf(t, s, wrapper.WithHTTPClient(broken)).CreateImage(t.Context(), "gz", webImage)
+	source := wrapper.TokenFunc(func(context.Context) (string, error) { return "", errors.New(nasty) })
+	client, err := wrapper.New(source, wrapper.WithBaseURL(s.URL))
+	require.NoError(t, err)
+	_, unsent := client.CreateImage(t.Context(), "gz", webImage)
+	unlisted, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/x%0Ay"+strings.Repeat("z", 100_000), nil)
+	require.NoError(t, err)
+	_, strange := clientOf(t, s, wrapper.WithHTTPClient(broken)).Do(unlisted)
+	for _, err := range []error{
+		api, sent, unsent, strange,
+		&wrapper.APIError{Op: nasty, Errno: 1},
+		&wrapper.OutcomeUnknownError{Op: "createCIMG", Region: nasty, Names: []string{nasty, nasty, nasty, nasty}, RequestID: nasty, Cause: api},
+		&wrapper.JobFailedError{Ref: ref, Job: wrapper.Job{Type: nasty, Result: nasty}},
+		wait,
+	} {
+		text := err.Error()
+		require.NotContains(t, text, "\n")
+		require.NotContains(t, text, "\x1b")
+		require.NotContains(t, text, "\x00")
+		require.NotContains(t, text, "\xff")
+		require.Less(t, len(text), 3000)
+	}
+}
+
+func TestErrorsReadWell(t *testing.T) {
+	ref := wrapper.JobRef{Region: "gz", JobUUID: "j1", Type: "CreateCIMG"}
+	require.EqualError(t,
+		&wrapper.APIError{Op: "createCIMG", Errno: 41017, Errmsg: "查询SNAP信息失败", RequestID: "r1", HTTPStatus: 200},
+		"cimg: createCIMG: not found: errno 41017 (查询SNAP信息失败), request r1")
+	require.EqualError(t,
+		&wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"a\nb"}, Cause: &wrapper.APIError{Op: "createCIMG", Errno: 2, Errmsg: "c\nd", HTTPStatus: 200}},
+		`cimg: createCIMG in gz of "a\nb": outcome unknown; check whether it took effect before calling again: createCIMG: server trouble: errno 2 (c\nd)`)
+	require.EqualError(t,
+		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 502},
+		"cimg: createCIMG: server trouble: HTTP 502 Bad Gateway")
+	require.EqualError(t,
+		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 499},
+		"cimg: createCIMG: HTTP 499")
+	require.EqualError(t,
+		&wrapper.OutcomeUnknownError{Op: "deleteCIMG", Cause: errors.New("unexpected EOF")},
+		"cimg: deleteCIMG: outcome unknown; check whether it took effect before calling again: unexpected EOF")
+	require.EqualError(t,
+		&wrapper.JobFailedError{Ref: ref, Job: wrapper.Job{Type: "CreateCIMG", Progress: 57, Result: "snapshot unreadable"}},
+		"cimg: job j1 (CreateCIMG in gz) failed at 57 %: snapshot unreadable")
+	require.EqualError(t,
+		&wrapper.WaitError{Refs: []wrapper.JobRef{ref}, Cause: wrapper.ErrJobUnknown},
+		"cimg: waiting for job j1 in gz: job unknown to the service")
+}
+
+func TestAPIErrorLogsItsMembers(t *testing.T) {
+	var b strings.Builder
+	logger := slog.New(slog.NewTextHandler(&b, nil))
+	logger.Error("failed", "err", &wrapper.APIError{Op: "listCIMG", Errno: 13, Errmsg: "no", RequestID: "r1", HTTPStatus: 200})
+	require.Contains(t, b.String(), "err.op=listCIMG err.errno=13 err.errmsg=no err.requestId=r1 err.httpStatus=200")
+}
+
+// A body that is no envelope is described, not shown.
+func TestNoBodyInErrors(t *testing.T) {
+	for _, status := range []int{200, 404, 502} {
+		s := serve(t, reply(status, "text/html", "<html>top secret "+strings.Repeat("x", 10_000)+"</html>"))
+		_, err := clientOf(t, s).CreateImage(t.Context(), "gz", webImage)
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), "secret")
+		require.Less(t, len(err.Error()), 400)
+		if status == http.StatusOK {
+			require.ErrorContains(t, err, "text/html")
+		}
+	}
+}
+
+// A poll's URL is thousands of ids long.
+func TestNoURLInErrors(t *testing.T) {
+	s := serve(t, abort)
+	_, err := clientOf(t, s).JobResults(t.Context(), "gz", "j1", "j2")
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), s.URL)
+	require.NotContains(t, err.Error(), "j1")
+}

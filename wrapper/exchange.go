@@ -1,0 +1,154 @@
+package wrapper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// httpClients sends requests. Changes have a client of their own: it opens a
+// fresh HTTP/1 connection for each, because a connection that the server
+// closed while it was idle is the commonest cause of a needless unknown
+// outcome, and changes are rare enough to pay for a handshake.
+type httpClients struct {
+	reads, changes *http.Client
+	borrowed       bool // the transport is the caller's
+}
+
+// newHTTPClients copies the caller's client, or makes the default ones.
+func newHTTPClients(callers *http.Client, base baseURL) httpClients {
+	if callers != nil {
+		own := *callers
+		own.CheckRedirect = refuseRedirects
+		return httpClients{reads: &own, changes: &own, borrowed: true}
+	}
+	reads := newTransport(base)
+	changes := newTransport(base)
+	changes.DisableKeepAlives = true
+	changes.Protocols = new(http.Protocols)
+	changes.Protocols.SetHTTP1(true)
+	return httpClients{reads: newHTTPClient(reads), changes: newHTTPClient(changes)}
+}
+
+func newHTTPClient(transport *http.Transport) *http.Client {
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: refuseRedirects,
+		Timeout:       2 * time.Minute, // a reply that trickles in for ever ends here
+	}
+}
+
+func newTransport(base baseURL) *http.Transport {
+	proxy := http.ProxyFromEnvironment
+	if base.Scheme == "http" { // loopback; a proxy would read the token
+		proxy = nil
+	}
+	return &http.Transport{
+		Proxy:                 proxy,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: time.Minute,
+		IdleConnTimeout:       90 * time.Second,
+		ForceAttemptHTTP2:     true,
+	}
+}
+
+// refuseRedirects makes a redirect an ordinary reply: following it would send
+// the token, and maybe a change, somewhere else.
+func refuseRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+func (c httpClients) closeIdle() {
+	if c.borrowed {
+		return
+	}
+	c.reads.CloseIdleConnections()
+	c.changes.CloseIdleConnections()
+}
+
+// exchange sends the request once and reads the whole reply, up to maxBytes.
+func exchange(clients httpClients, maxBytes int64) handler {
+	return func(c *call) (*reply, error) {
+		ctx := c.req.Context()
+		if ctx.Err() != nil {
+			return nil, notSent(c.op, context.Cause(ctx))
+		}
+		// The connection tells whether anything was sent, not the text of an
+		// error: no request can leave before it has a connection.
+		var wanted, got atomic.Bool
+		req := c.req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GetConn: func(string) { wanted.Store(true) },
+			GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+		}))
+		req.ContentLength = int64(len(c.body))
+		open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.body)), nil }
+		switch {
+		case c.op.changes:
+			// net/http sends a request again, over a new connection or a new
+			// HTTP/2 stream, if it has no body or if it can get the body a
+			// second time. So a change always has a body, and no GetBody.
+			req.Body, _ = open()
+			req.GetBody = nil
+		case len(c.body) > 0:
+			req.Body, _ = open()
+			req.GetBody = open
+		}
+
+		client := clients.reads
+		if c.op.changes {
+			client = clients.changes
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			err = withoutToken(withoutURL(err), c.token) // before a message is cut in the middle of it
+			// A transport of somebody else's making may tell nothing of its
+			// connections.
+			if !got.Load() && (wanted.Load() || !clients.borrowed) {
+				return nil, notSent(c.op, err)
+			}
+			return nil, &callError{op: c.op, cause: err}
+		}
+		defer resp.Body.Close()
+		body, err := readAtMost(resp.Body, maxBytes)
+		if err != nil {
+			err = withoutToken(err, c.token)
+			return nil, &callError{op: c.op, cause: fmt.Errorf("reading the reply (HTTP %d): %w", resp.StatusCode, err)}
+		}
+		header := resp.Header.Clone() // it is the transport's, which may share it
+		if header == nil {
+			header = make(http.Header)
+		}
+		return &reply{status: resp.StatusCode, header: header, body: body}, nil
+	}
+}
+
+// readAtMost reads all of r, or fails with ErrResponseTooLarge.
+func readAtMost(r io.Reader, limit int64) ([]byte, error) {
+	limit = min(limit, math.MaxInt64-1)
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(body)) > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrResponseTooLarge, limit)
+	}
+	return body, nil
+}
+
+// withoutURL takes the URL, which may be thousands of ids long, out of the
+// error of an http.Client.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package wrapper
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// inputCheck collects the first thing that is wrong with a call's arguments.
+type inputCheck struct{ err error }
+
+func (c *inputCheck) refuse(field, reason string) {
+	if c.err == nil {
+		c.err = &InputError{Field: field, Reason: reason}
+	}
+}
+
+// utf8 refuses what encoding/json would silently replace.
+func (c *inputCheck) utf8(field, value string) {
+	if !utf8.ValidString(value) {
+		c.refuse(field, "it is not valid UTF-8")
+	}
+}
+
+// text refuses what no name can be.
+func (c *inputCheck) text(field, value string) {
+	c.utf8(field, value)
+	switch {
+	case value == "":
+		c.refuse(field, "it is empty")
+	case strings.ContainsFunc(value, unicode.IsControl):
+		c.refuse(field, "it contains a control character")
+	}
+}
+
+// id refuses what no id can be: ids are joined by commas in one query
+// parameter, and a path is a mistake.
+func (c *inputCheck) id(field, value string) {
+	c.text(field, value)
+	switch {
+	case value == "." || value == "..", strings.ContainsAny(value, ",/ "):
+		c.refuse(field, fmt.Sprintf(`"%s" is not an id: an id has no comma, slash or space`, clean(value)))
+	}
+}
+
+// region refuses what no region's id can be.
+func (c *inputCheck) region(value string) { c.id("region", value) }
+
+// items refuses a list without items.
+func (c *inputCheck) items(field string, n int) {
+	if n == 0 {
+		c.refuse(field, "it has no items")
+	}
+}
+
+// ids refuses an empty list, bad ids and repeated ones.
+func (c *inputCheck) ids(field string, values []string) {
+	c.items(field, len(values))
+	first := make(map[string]int, len(values))
+	for i, v := range values {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		c.id(at, v)
+		c.unique(at, v, i, first)
+	}
+}
+
+// unique refuses the value of the i-th item if an earlier item, kept in first,
+// has it too.
+func (c *inputCheck) unique(field, value string, i int, first map[string]int) {
+	if j, found := first[value]; found {
+		c.refuse(field, fmt.Sprintf(`"%s" is already at index %d`, clean(value), j))
+		return
+	}
+	first[value] = i
+}
+
+// checkImages checks a region and a list of images, each with check.
+func checkImages[Input any](region string, images []Input, check func(*imageCheck, Input)) error {
+	var c inputCheck
+	c.region(region)
+	c.items("images", len(images))
+	first := make(map[string]int, len(images))
+	for i, image := range images {
+		check(&imageCheck{&c, i, first}, image)
+	}
+	return c.err
+}
+
+// imageCheck checks the fields of one image of a list.
+type imageCheck struct {
+	check *inputCheck
+	index int
+	first map[string]int
+}
+
+func (c *imageCheck) text(name, value string) { c.check.text(c.field(name), value) }
+func (c *imageCheck) id(name, value string)   { c.check.id(c.field(name), value) }
+func (c *imageCheck) utf8(name, value string) { c.check.utf8(c.field(name), value) }
+func (c *imageCheck) unique(name, value string) {
+	c.check.unique(c.field(name), value, c.index, c.first)
+}
+func (c *imageCheck) field(name string) string { return fmt.Sprintf("images[%d].%s", c.index, name) }

@@ -1,0 +1,170 @@
+package wrapper
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cimg-go/cimg/gen"
+)
+
+// JobResults reads how jobs of a region are going, all in one request. The
+// jobs come in the order of jobUUIDs; one that the reply lacks is left out,
+// because what the service does with an id it does not know is not published.
+// How many ids one request may carry is not published either.
+func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...string) ([]Job, error) {
+	var check inputCheck
+	check.region(region)
+	check.ids("jobUUIDs", jobUUIDs)
+	if check.err != nil {
+		return nil, check.err
+	}
+	return c.jobResults(ctx, region, jobUUIDs)
+}
+
+// jobResults asks for ids that may have come from the service, whatever they
+// look like.
+func (c *Client) jobResults(ctx context.Context, region string, jobUUIDs []string) ([]Job, error) {
+	req, err := gen.NewGetJobResultRequest(c.server(), &gen.GetJobResultParams{RegionID: region, JobUUIDs: jobUUIDs})
+	if err != nil {
+		return nil, fmt.Errorf("cimg: building the request: %w", err)
+	}
+	r, err := c.send(req.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	byUUID := make(map[string]Job, len(r.jobs))
+	for _, job := range r.jobs {
+		byUUID[job.JobUUID] = job
+	}
+	jobs := make([]Job, 0, len(jobUUIDs))
+	for _, uuid := range jobUUIDs {
+		if job, found := byUUID[uuid]; found {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, nil
+}
+
+// JobHandle is a job that a call of this client started, or that was resumed.
+type JobHandle struct {
+	// Ref is what is needed to find the job again. Save it as text before
+	// waiting, and a crash loses nothing.
+	Ref JobRef
+
+	client *Client
+}
+
+// Resume makes a handle of a job that was started earlier, maybe by another
+// process.
+func (c *Client) Resume(ref JobRef) (*JobHandle, error) {
+	if err := ref.check(); err != nil {
+		return nil, err
+	}
+	return &JobHandle{Ref: ref, client: c}, nil
+}
+
+// JobRef names a job. Its text form, as MarshalText and String give it and
+// UnmarshalText reads it, is one line that later versions keep reading.
+type JobRef struct {
+	Region       string
+	JobUUID      string
+	Type         string    // for instance CreateCIMG; may be empty
+	ResourceUUID string    // the image the job works on; empty when the service did not tell
+	StartedAt    time.Time // when the request that started it was sent; may be zero
+}
+
+func refsOf(region string, jobs []Job, startedAt time.Time) []JobRef {
+	var refs []JobRef
+	for _, job := range jobs {
+		if job.JobUUID == "" {
+			continue
+		}
+		refs = append(refs, JobRef{
+			Region:       region,
+			JobUUID:      job.JobUUID,
+			Type:         job.Type,
+			ResourceUUID: job.ResourceUUID,
+			StartedAt:    startedAt.UTC().Truncate(time.Millisecond),
+		})
+	}
+	return refs
+}
+
+const refPrefix = "cimg-job:v1?"
+
+// String returns the text form.
+func (r JobRef) String() string {
+	v := url.Values{"region": {r.Region}, "job": {r.JobUUID}}
+	if r.Type != "" {
+		v.Set("type", r.Type)
+	}
+	if r.ResourceUUID != "" {
+		v.Set("resource", r.ResourceUUID)
+	}
+	if !r.StartedAt.IsZero() {
+		v.Set("started", r.StartedAt.UTC().Format(time.RFC3339Nano))
+	}
+	return refPrefix + v.Encode()
+}
+
+// MarshalText returns the text form. It fails when the region or the job's id
+// is missing or cannot be right.
+func (r JobRef) MarshalText() ([]byte, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return []byte(r.String()), nil
+}
+
+// UnmarshalText reads the text form. Members that it does not know are
+// ignored: a later version may have written them.
+func (r *JobRef) UnmarshalText(text []byte) error {
+	query, found := strings.CutPrefix(string(text), refPrefix)
+	if !found {
+		return &InputError{Field: "job reference", Reason: fmt.Sprintf("it does not begin with %q", refPrefix)}
+	}
+	v, err := url.ParseQuery(query)
+	if err != nil {
+		return &InputError{Field: "job reference", Reason: clean(err.Error())}
+	}
+	for name, values := range v {
+		if len(values) > 1 {
+			return &InputError{Field: "job reference", Reason: clean(name) + " appears twice"}
+		}
+	}
+	ref := JobRef{Region: v.Get("region"), JobUUID: v.Get("job"), Type: v.Get("type"), ResourceUUID: v.Get("resource")}
+	if started := v.Get("started"); started != "" {
+		if ref.StartedAt, err = time.Parse(time.RFC3339Nano, started); err != nil {
+			return &InputError{Field: "job reference", Reason: clean(err.Error())}
+		}
+	}
+	if err := ref.check(); err != nil {
+		return err
+	}
+	*r = ref
+	return nil
+}
+
+// check refuses a reference that no job can have.
+func (r JobRef) check() error {
+	var check inputCheck
+	check.region(r.Region)
+	if check.err != nil {
+		return check.err
+	}
+	return checkJobUUID(r.JobUUID)
+}
+
+// checkJobUUID refuses what cannot be asked for. It is more lenient than the
+// check of ids that people type: the service may give jobs any id.
+func checkJobUUID(jobUUID string) error {
+	var check inputCheck
+	check.text("jobUUID", jobUUID)
+	if strings.Contains(jobUUID, ",") { // joins the ids of a request
+		check.refuse("jobUUID", "it contains a comma")
+	}
+	return check.err
+}

@@ -1,0 +1,151 @@
+package wrapper_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// pages answers a list request from images, at most cap of them a page, in the
+// form that wrap gives them.
+func pages(t *testing.T, images []gen.CIMG, limit int, wrap func(page []gen.CIMG) any) *service {
+	var s *service
+	s = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		var asked gen.ListCIMGRequest
+		received := s.received()
+		if err := json.Unmarshal([]byte(received[len(received)-1].Body), &asked); err != nil {
+			t.Error(err)
+		}
+		from := min(int(asked.Start), len(images))
+		to := min(from+min(int(asked.Limit), limit), len(images))
+		json.NewEncoder(w).Encode(map[string]any{
+			"errno": 0, "errmsg": "ok", "requestId": "r1", "data": wrap(images[from:to]),
+		})
+	})
+	return s
+}
+
+func manyImages(n int) []gen.CIMG {
+	images := make([]gen.CIMG, n)
+	for i := range images {
+		images[i] = gen.CIMG{UUID: fmt.Sprintf("image%03d", i), Name: fmt.Sprintf("web-%03d", i)}
+	}
+	return images
+}
+
+func TestImagesReadsAllPages(t *testing.T) {
+	total := manyImages(250)
+	forms := map[string]func(page []gen.CIMG) any{
+		"count of all":      func(page []gen.CIMG) any { return gen.CIMGPage{Count: 250, Items: page} },
+		"count of the page": func(page []gen.CIMG) any { return gen.CIMGPage{Count: int64(len(page)), Items: page} },
+		"no count":          func(page []gen.CIMG) any { return map[string]any{"items": page} },
+		"an array":          func(page []gen.CIMG) any { return page },
+	}
+	for name, wrap := range forms {
+		for _, limit := range []int{1000, 50, 7} { // what the service gives at most
+			t.Run(fmt.Sprintf("%s/%d a page", name, limit), func(t *testing.T) {
+				client := clientOf(t, pages(t, total, limit, wrap))
+				var got []wrapper.Image
+				for image, err := range client.Images(t.Context(), "gz") {
+					require.NoError(t, err)
+					got = append(got, image)
+				}
+				require.Equal(t, total, got)
+			})
+		}
+	}
+}
+
+// A service that ignores start must not keep the client listing for ever.
+func TestImagesEndsWhenNothingIsNew(t *testing.T) {
+	s := serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":1,"items":[{"cimgUuid":"a","name":"n"}]}}`))
+	seen := 0
+	for _, err := range clientOf(t, s).Images(t.Context(), "gz") {
+		require.NoError(t, err)
+		seen++
+	}
+	require.Equal(t, 1, seen)
+	require.Len(t, s.received(), 2)
+}
+
+func TestImagesAsksOnlyForWhatTheLoopReads(t *testing.T) {
+	s := pages(t, manyImages(250), 1000, func(page []gen.CIMG) any { return page })
+	for range clientOf(t, s).Images(t.Context(), "gz") {
+		break
+	}
+	require.Len(t, s.received(), 1)
+}
+
+func TestImagesByName(t *testing.T) {
+	s := pages(t, nil, 10, func(page []gen.CIMG) any { return gen.CIMGPage{Items: []gen.CIMG{}} })
+	client := clientOf(t, s)
+	for range client.Images(t.Context(), "bj", "北京02", "web") {
+	}
+	for range client.Images(t.Context(), "bj") {
+	}
+	require.JSONEq(t, `{"regionId":"bj","start":0,"limit":100,"condition":{"names":["北京02","web"]}}`, s.received()[0].Body)
+	require.JSONEq(t, `{"regionId":"bj","start":0,"limit":100}`, s.received()[1].Body)
+}
+
+func TestPageSize(t *testing.T) {
+	total := manyImages(5)
+	s := pages(t, total, 1000, func(page []gen.CIMG) any { return page })
+	n := 0
+	for _, err := range clientOf(t, s, wrapper.WithPageSize(2)).Images(t.Context(), "gz") {
+		require.NoError(t, err)
+		n++
+	}
+	require.Equal(t, len(total), n)
+	require.JSONEq(t, `{"regionId":"gz","start":2,"limit":2}`, s.received()[1].Body)
+}
+
+func TestImagesErrorEndsTheLoop(t *testing.T) {
+	rows := map[string]struct {
+		answer http.HandlerFunc
+		is     error
+	}{
+		"errno":    {envelope(200, 16000002), wrapper.ErrNotFound},
+		"no data":  {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1"}`), wrapper.ErrMalformedReply},
+		"null":     {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":null}`), wrapper.ErrMalformedReply},
+		"no items": {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{}}`), wrapper.ErrMalformedReply},
+		"a count":  {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":null}}`), wrapper.ErrMalformedReply},
+		"counted":  {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":[]}}`), wrapper.ErrMalformedReply},
+		"no id":    {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"items":[{"name":"n"}]}}`), wrapper.ErrMalformedReply},
+		"a string": {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":"none"}`), wrapper.ErrMalformedReply},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			loops := 0
+			for image, err := range clientOf(t, serve(t, row.answer)).Images(t.Context(), "gz") {
+				loops++
+				require.ErrorIs(t, err, row.is)
+				require.Zero(t, image)
+			}
+			require.Equal(t, 1, loops)
+		})
+	}
+}
+
+// What a count counts is not published: with names, maybe all images.
+func TestImagesByNameMayBeNone(t *testing.T) {
+	s := serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":[]}}`))
+	for range clientOf(t, s).Images(t.Context(), "gz", "web-01") {
+		require.Fail(t, "there are none")
+	}
+}
+
+func TestImagesSaidToBeNone(t *testing.T) {
+	for _, data := range []string{`[]`, `{"items":[]}`, `{"count":0,"items":[]}`, `{"count":0,"items":null}`} {
+		s := serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":`+data+`}`))
+		for range clientOf(t, s).Images(t.Context(), "gz") {
+			require.Fail(t, "there are none", data)
+		}
+		require.Len(t, s.received(), 1)
+	}
+}

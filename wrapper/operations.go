@@ -1,0 +1,39 @@
+package wrapper
+
+import (
+	"net/http"
+	"strings"
+)
+
+// operation is one operation of the contract.
+type operation struct {
+	id      string // operationId
+	method  string
+	path    string
+	changes bool // starts jobs; must reach the service at most once
+}
+
+var (
+	opCreate     = operation{"createCIMG", http.MethodPost, "/dicloud/i/storage/cimg/create", true}
+	opImport     = operation{"importCIMG", http.MethodPost, "/dicloud/i/storage/cimg/import", true}
+	opChangeName = operation{"changeNameCIMG", http.MethodPost, "/dicloud/i/storage/cimg/changeName", true}
+	opDelete     = operation{"deleteCIMG", http.MethodPost, "/dicloud/i/storage/cimg/delete", true}
+	opList       = operation{"listCIMG", http.MethodPost, "/dicloud/i/storage/cimg/list", false}
+	opJobResult  = operation{"getJobResult", http.MethodGet, "/dicloud/i/result", false}
+)
+
+// operationOf finds the operation a request is for. One that the contract does
+// not know is taken to change something unless its method says otherwise.
+func operationOf(req *http.Request) operation {
+	for _, op := range []operation{opCreate, opImport, opChangeName, opDelete, opList, opJobResult} {
+		if req.Method == op.method && strings.HasSuffix(req.URL.Path, op.path) {
+			return op
+		}
+	}
+	return operation{
+		id:      clean(req.Method + " " + req.URL.Path),
+		method:  req.Method,
+		path:    req.URL.Path,
+		changes: req.Method != http.MethodGet && req.Method != http.MethodHead,
+	}
+}

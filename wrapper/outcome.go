@@ -1,0 +1,99 @@
+package wrapper
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// subject is what the body of a change says it is about.
+type subject struct {
+	region     string
+	names      []string // create, import: the new images; changeName: the new names
+	imageUUIDs []string // changeName, delete
+	items      int
+}
+
+// subjectOf reads the subject from the body of a change.
+func subjectOf(body []byte) subject {
+	type item struct {
+		Name     string `json:"name"`
+		CIMGUUID string `json:"cimgUuid"`
+	}
+	var content struct {
+		RegionID string          `json:"regionId"`
+		CIMG     json.RawMessage `json:"cimg"`
+	}
+	var items []item
+	// The caller of the generated client may send any body; one that cannot be
+	// read is the service's to refuse.
+	if json.Unmarshal(body, &content) == nil && json.Unmarshal(content.CIMG, &items) != nil {
+		var one item // the form of the published examples
+		if json.Unmarshal(content.CIMG, &one) == nil {
+			items = []item{one}
+		}
+	}
+	s := subject{region: content.RegionID, items: len(items)}
+	for _, i := range items {
+		if i.Name != "" {
+			s.names = append(s.names, i.Name)
+		}
+		if i.CIMGUUID != "" {
+			s.imageUUIDs = append(s.imageUUIDs, i.CIMGUUID)
+		}
+	}
+	return s
+}
+
+// rejections are the errnos after which nothing was changed. Every other
+// errno, the ones nobody listed included, leaves it unknown.
+var rejections = []int64{
+	errnoIllegalRequest, errnoToken, errnoIllegalCall, errnoSnapshot, errnoImage,
+	errnoArrears, errnoBalance, errnoPermission, errnoRegion,
+}
+
+// isRejection tells whether an answer says that nothing was done. A 5xx never
+// does, whatever its body: it may come from a gateway that lost the reply.
+func isRejection(e *APIError) bool {
+	switch e.HTTPStatus {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return true
+	}
+	return e.HTTPStatus < 500 && slices.Contains(rejections, e.Errno)
+}
+
+// classifyOutcome gives a change that was not accepted one of the three other
+// outcomes: rejected, not sent or unknown. Reads pass as they are.
+func classifyOutcome(next handler) handler {
+	return func(c *call) (*reply, error) {
+		if !c.op.changes {
+			return next(c)
+		}
+		sentAt := time.Now()
+		r, err := next(c)
+		var refused *APIError
+		switch {
+		case err == nil:
+			return r, nil
+		case errors.Is(err, ErrNotSent):
+			return nil, err
+		case errors.As(err, &refused) && isRejection(refused) && isEmpty(r.envelope.Data): // data would belie it
+			return nil, err
+		}
+		unknown := &OutcomeUnknownError{
+			Op:         c.op.id,
+			Region:     c.subject.region,
+			Names:      c.subject.names,
+			ImageUUIDs: c.subject.imageUUIDs,
+			SentAt:     sentAt,
+			Cause:      err,
+		}
+		if r != nil {
+			unknown.RequestID = r.envelope.RequestID
+			unknown.Jobs = refsOf(c.subject.region, r.jobs, sentAt)
+		}
+		return nil, unknown
+	}
+}

@@ -1,0 +1,353 @@
+package wrapper_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// changes are the calls that must be sent at most once.
+var changes = map[string]func(context.Context, *wrapper.Client) error{
+	"createCIMG": func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.CreateImage(ctx, "gz", webImage)
+		return err
+	},
+	"importCIMG": func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.ImportImage(ctx, "bj", wrapper.ImportImageInput{Name: "web-01", OriginRegionID: "gz", OriginImageUUID: imageID})
+		return err
+	},
+	"changeNameCIMG": func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.RenameImage(ctx, "gz", wrapper.RenameImageInput{ImageUUID: imageID, Name: "web-02"})
+		return err
+	},
+	"deleteCIMG": func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.DeleteImage(ctx, "gz", imageID)
+		return err
+	},
+}
+
+func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// envelope answers with an errno.
+func envelope(status int, errno int64) http.HandlerFunc {
+	return reply(status, "application/json", fmt.Sprintf(`{"errno":%d,"errmsg":"no","requestId":"r9"}`, errno))
+}
+
+func TestOutcomes(t *testing.T) {
+	const (
+		accepted = "accepted"
+		rejected = "rejected"
+		unknown  = "unknown"
+	)
+	html := "<html><body>Bad Gateway</body></html>"
+	rows := []struct {
+		name    string
+		answer  http.HandlerFunc
+		outcome string
+		is      error // nil: not checked
+	}{
+		{"a job", replyJSON(oneJob), accepted, nil},
+		{"errno 1", envelope(200, 1), rejected, wrapper.ErrBadParameter},
+		{"errno 4", envelope(200, 4), rejected, wrapper.ErrAuth},
+		{"errno 13", envelope(200, 13), rejected, wrapper.ErrBadParameter},
+		{"errno 41017", envelope(200, 41017), rejected, wrapper.ErrNotFound},
+		{"errno 41026", envelope(200, 41026), rejected, wrapper.ErrNotFound},
+		{"errno 1000011", envelope(200, 1000011), rejected, wrapper.ErrArrears},
+		{"errno 1100020", envelope(200, 1100020), rejected, wrapper.ErrBalance},
+		{"errno 10000001", envelope(200, 10000001), rejected, wrapper.ErrPermission},
+		{"errno 16000002", envelope(200, 16000002), rejected, wrapper.ErrNotFound},
+		{"errno 13 with HTTP 400", envelope(400, 13), rejected, wrapper.ErrBadParameter},
+		{"HTTP 401 in HTML", reply(401, "text/html", html), rejected, wrapper.ErrAuth},
+		{"HTTP 403 in HTML", reply(403, "text/html", html), rejected, wrapper.ErrPermission},
+		{"HTTP 429", reply(429, "text/plain", "slow down"), rejected, wrapper.ErrRateLimited},
+
+		{"errno 2", envelope(200, 2), unknown, wrapper.ErrServer},
+		{"errno 3", envelope(200, 3), unknown, wrapper.ErrServer},
+		{"errno 40000", envelope(200, 40000), unknown, wrapper.ErrServer},
+		{"an errno nobody listed", envelope(200, 987654321), unknown, nil},
+		{"errno 13 with HTTP 500", envelope(500, 13), unknown, wrapper.ErrServer},
+		{"HTTP 502 in HTML", reply(502, "text/html", html), unknown, wrapper.ErrServer},
+		{"HTTP 503 with a job", reply(503, "application/json", oneJob), unknown, wrapper.ErrServer},
+		{"HTTP 404 in HTML", reply(404, "text/html", html), unknown, nil},
+		{"HTTP 201 with a job", reply(201, "application/json", oneJob), unknown, wrapper.ErrMalformedReply},
+		{"HTTP 204", reply(204, "application/json", ""), unknown, wrapper.ErrMalformedReply},
+		{"HTTP 200 in HTML", reply(200, "text/html", html), unknown, wrapper.ErrMalformedReply},
+		{"an empty body", replyJSON(""), unknown, wrapper.ErrMalformedReply},
+		{"no data", replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1"}`), unknown, wrapper.ErrMalformedReply},
+		{"data null", replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":null}`), unknown, wrapper.ErrMalformedReply},
+		{"no job", replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[]}`), unknown, wrapper.ErrMalformedReply},
+		{"a job without id", replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"type":"CreateCIMG"}]}`), unknown, wrapper.ErrMalformedReply},
+		{"two jobs for one item", replyJSON(`{"errno":0,"data":[{"jobUuid":"a"},{"jobUuid":"b"}]}`), unknown, wrapper.ErrMalformedReply},
+		{"a job and one without id", replyJSON(`{"errno":0,"data":[{"jobUuid":"a"},{}]}`), unknown, wrapper.ErrMalformedReply},
+		{"one job twice", replyJSON(`{"errno":0,"data":[{"jobUuid":"a"},{"jobUuid":"a"}]}`), unknown, wrapper.ErrMalformedReply},
+		{"an id that could not be asked for", replyJSON(`{"errno":0,"data":[{"jobUuid":"a,b"}]}`), unknown, wrapper.ErrMalformedReply},
+		{"an id with a line break", replyJSON(`{"errno":0,"data":[{"jobUuid":"j\n1"}]}`), unknown, wrapper.ErrMalformedReply},
+		{"a rejection with an odd job", replyJSON(`{"errno":41017,"data":[{"jobUuid":"a","progress":"5"}]}`), unknown, wrapper.ErrNotFound},
+		{"a rejection with an object", replyJSON(`{"errno":41017,"data":{"jobUuid":"a"}}`), unknown, wrapper.ErrNotFound},
+		{"a rejection with empty data", replyJSON(`{"errno":41017,"data":[ ]}`), rejected, wrapper.ErrNotFound},
+		{"a rejection with null", replyJSON(`{"errno":41017,"data":null}`), rejected, wrapper.ErrNotFound},
+		{"a rejection with a string", replyJSON(`{"errno":41017,"data":""}`), rejected, wrapper.ErrNotFound},
+		{"a rejection that started a job", replyJSON(`{"errno":41017,"errmsg":"no","requestId":"r1","data":[{"jobUuid":"a"}]}`), unknown, wrapper.ErrNotFound},
+		{"the connection closed without a reply", abort, unknown, nil},
+	}
+	for _, row := range rows {
+		for op, call := range changes {
+			t.Run(row.name+"/"+op, func(t *testing.T) {
+				s := serve(t, row.answer)
+				err := call(t.Context(), clientOf(t, s))
+
+				var api *wrapper.APIError
+				var lost *wrapper.OutcomeUnknownError
+				switch row.outcome {
+				case accepted:
+					require.NoError(t, err)
+				case rejected:
+					require.ErrorAs(t, err, &api)
+					require.NotErrorAs(t, err, &lost)
+					require.Equal(t, op, api.Op)
+				case unknown:
+					require.ErrorAs(t, err, &lost)
+					require.Equal(t, op, lost.Op)
+				}
+				require.NotErrorIs(t, err, wrapper.ErrNotSent)
+				if row.is != nil {
+					require.ErrorIs(t, err, row.is)
+				}
+				require.Len(t, s.received(), 1)
+			})
+		}
+	}
+}
+
+func TestOutcomeNotSent(t *testing.T) {
+	const refusing = "http://127.0.0.1:1" // a port nobody is given by chance
+
+	failing := wrapper.TokenFunc(func(context.Context) (string, error) { return "", errors.New("vault is sealed") })
+	broken := wrapper.TokenFunc(func(context.Context) (string, error) { return "secret\r\n", nil })
+	rows := []struct {
+		name   string
+		source wrapper.TokenSource
+		says   string
+	}{
+		{"connection refused", wrapper.StaticToken(token), "connection refused"},
+		{"the token source fails", failing, "vault is sealed"},
+		{"the token source gives a bad token", broken, "bad token"},
+	}
+	for _, row := range rows {
+		for op, call := range changes {
+			t.Run(row.name+"/"+op, func(t *testing.T) {
+				client, err := wrapper.New(row.source, wrapper.WithBaseURL(refusing))
+				require.NoError(t, err)
+				err = call(t.Context(), client)
+				require.ErrorIs(t, err, wrapper.ErrNotSent)
+				require.ErrorContains(t, err, row.says)
+				require.NotErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+			})
+		}
+	}
+}
+
+// net/http refuses a request before it has a connection.
+func TestARequestThatCannotBeSentIsNotSent(t *testing.T) {
+	s := serve(t, replyJSON(oneJob))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/dicloud/i/storage/cimg/create", strings.NewReader("{}"))
+	require.NoError(t, err)
+	req.Header.Set("X-Trace", "a\nb")
+	_, err = clientOf(t, s).Do(req)
+	require.ErrorIs(t, err, wrapper.ErrNotSent)
+	require.Empty(t, s.received())
+}
+
+// A transport that tells nothing of its connections gives no evidence.
+func TestOutcomeWithoutEvidenceIsUnknown(t *testing.T) {
+	silent := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("dial tcp: connection refused")
+	})}
+	s := serve(t, replyJSON(oneJob))
+	_, err := clientOf(t, s, wrapper.WithHTTPClient(silent)).CreateImage(t.Context(), "gz", webImage)
+	require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+	require.NotErrorIs(t, err, wrapper.ErrNotSent)
+}
+
+func TestOutcomeUnknownTellsWhatIsKnown(t *testing.T) {
+	s := serve(t, replyJSON(oneJob)) // one job for two items
+	before := time.Now()
+	_, err := clientOf(t, s).CreateImages(t.Context(), "gz", []wrapper.CreateImageInput{webImage, {Name: "web-02", SnapUUID: snapshot}})
+	var lost *wrapper.OutcomeUnknownError
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, "gz", lost.Region)
+	require.Equal(t, []string{"web-01", "web-02"}, lost.Names)
+	require.Equal(t, "r1", lost.RequestID)
+	require.Len(t, lost.Jobs, 1)
+	require.Equal(t, "j1", lost.Jobs[0].JobUUID)
+	require.Equal(t, "i1", lost.Jobs[0].ResourceUUID)
+	require.WithinRange(t, lost.SentAt, before, time.Now())
+	require.ErrorContains(t, err, `createCIMG in gz of "web-01", "web-02": outcome unknown`)
+
+	s = serve(t, replyJSON(`{"errno":41017,"errmsg":"no","requestId":"r2","data":[{"jobUuid":"j1"},{}]}`))
+	_, err = clientOf(t, s).CreateImage(t.Context(), "gz", webImage)
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, "r2", lost.RequestID)
+	require.Len(t, lost.Jobs, 1, "the job that the rejection came with")
+
+	for _, body := range []string{
+		`{"requestId":"r3","data":[{"jobUuid":"j1"}]}`,
+		`{"requestId":"r3","errno":"0","data":[{"jobUuid":"j1"}]}`,
+		`{"requestId":"r3","errno":0,"data":[{"jobUuid":"j1"},{"jobUuid":"j2","progress":"5"},5]}`,
+	} {
+		_, err = clientOf(t, serve(t, replyJSON(body))).CreateImage(t.Context(), "gz", webImage)
+		require.ErrorAs(t, err, &lost)
+		require.NotEmpty(t, lost.Jobs, body)
+		require.Equal(t, "j1", lost.Jobs[0].JobUUID)
+	}
+
+	s = serve(t, envelope(200, 2))
+	_, err = clientOf(t, s).CreateImage(t.Context(), "gz", webImage)
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, "r9", lost.RequestID)
+
+	s = serve(t, abort)
+	_, err = clientOf(t, s).DeleteImages(t.Context(), "bj", []string{"a", "b", "c", "d"})
+	require.ErrorAs(t, err, &lost)
+	require.Equal(t, []string{"a", "b", "c", "d"}, lost.ImageUUIDs)
+	require.ErrorContains(t, err, `deleteCIMG in bj of "a", "b", "c" and 1 more`)
+}
+
+func TestAChangeIsSentOnce(t *testing.T) {
+	elsewhere := serve(t, replyJSON(oneJob))
+	answers := map[string]http.HandlerFunc{
+		"aborted":      abort,
+		"HTTP 503":     reply(503, "text/plain", "later"),
+		"redirect 302": http.RedirectHandler(elsewhere.URL, http.StatusFound).ServeHTTP,
+		"redirect 307": http.RedirectHandler("/dicloud/i/storage/cimg/create", http.StatusTemporaryRedirect).ServeHTTP,
+		"redirect 308": http.RedirectHandler(elsewhere.URL, http.StatusPermanentRedirect).ServeHTTP,
+		"cut short": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprint(w, oneJob)
+		},
+	}
+	for name, answer := range answers {
+		for op, call := range changes {
+			for _, http2 := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/%s/http2=%t", name, op, http2), func(t *testing.T) {
+					var changes atomic.Int32
+					server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.Method == http.MethodGet {
+							replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r","data":[]}`)(w, r)
+							return
+						}
+						changes.Add(1)
+						answer(w, r)
+					}))
+					server.EnableHTTP2 = http2
+					server.StartTLS()
+					t.Cleanup(server.Close)
+					client, err := wrapper.New(wrapper.StaticToken(token),
+						wrapper.WithBaseURL(server.URL), wrapper.WithHTTPClient(server.Client()))
+					require.NoError(t, err)
+
+					// A connection that was used before tempts net/http to try
+					// again on another.
+					_, err = client.JobResults(t.Context(), "gz", "j1")
+					require.NoError(t, err)
+					require.ErrorAs(t, call(t.Context(), client), new(*wrapper.OutcomeUnknownError))
+					require.EqualValues(t, 1, changes.Load())
+				})
+			}
+		}
+	}
+	require.Empty(t, elsewhere.received(), "a redirect was followed")
+}
+
+func TestNothingInvitesARepeat(t *testing.T) {
+	var seen *http.Request
+	client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		seen = r
+		return nil, errors.New("broken")
+	})}
+	s := serve(t, replyJSON(oneJob))
+	_, err := clientOf(t, s, wrapper.WithHTTPClient(client)).CreateImage(t.Context(), "gz", webImage)
+	require.Error(t, err)
+	require.Nil(t, seen.GetBody, "net/http repeats what it can read again")
+	require.NotContains(t, seen.Header, "Idempotency-Key")
+	require.NotContains(t, seen.Header, "X-Idempotency-Key")
+}
+
+// net/http may repeat a read on a connection that was closed while idle.
+func TestReadsCanBeRepeated(t *testing.T) {
+	var bodies []string
+	client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		for range 2 {
+			body, err := r.GetBody()
+			require.NoError(t, err)
+			text, err := io.ReadAll(body)
+			require.NoError(t, err)
+			bodies = append(bodies, string(text))
+		}
+		return nil, errors.New("broken")
+	})}
+	s := serve(t, replyJSON(oneJob))
+	for _, err := range clientOf(t, s, wrapper.WithHTTPClient(client)).Images(t.Context(), "gz") {
+		require.Error(t, err)
+	}
+	require.Len(t, bodies, 2)
+	require.Contains(t, bodies[0], "gz")
+	require.Equal(t, bodies[0], bodies[1])
+}
+
+// A request that the contract does not know is taken for a change.
+func TestAnUnknownOperationIsAChange(t *testing.T) {
+	s := serve(t, reply(502, "text/html", "<html>"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/dicloud/i/storage/cimg/share", nil)
+	require.NoError(t, err)
+	_, err = clientOf(t, s).Do(req)
+	require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+}
+
+func TestADoneContextSendsNothing(t *testing.T) {
+	reason := errors.New("shutting down")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(reason)
+	s := serve(t, replyJSON(oneJob))
+	client := clientOf(t, s)
+	for op, call := range changes {
+		err := call(ctx, client)
+		require.ErrorIs(t, err, wrapper.ErrNotSent, op)
+		require.ErrorIs(t, err, reason, op)
+	}
+	_, err := client.JobResults(ctx, "gz", "j1")
+	require.ErrorIs(t, err, reason)
+	for _, err := range client.Images(ctx, "gz") {
+		require.ErrorIs(t, err, reason)
+	}
+	require.Empty(t, s.received())
+}
+
+func TestACallEndsWithItsContext(t *testing.T) {
+	held := make(chan struct{})
+	s := serve(t, func(http.ResponseWriter, *http.Request) { <-held })
+	t.Cleanup(func() { close(held) }) // runs before the server's own, which waits for it
+	for op, call := range changes {
+		ctx, cancel := context.WithCancel(t.Context())
+		client := clientOf(t, s)
+		ended := make(chan error, 1)
+		before := len(s.received())
+		go func() { ended <- call(ctx, client) }()
+		require.Eventually(t, func() bool { return len(s.received()) > before }, 10*time.Second, time.Millisecond, op)
+		cancel()
+		err := <-ended
+		require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError), op)
+		require.ErrorIs(t, err, context.Canceled, op)
+	}
+}

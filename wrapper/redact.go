@@ -1,0 +1,78 @@
+package wrapper
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// redacted stands where the token stood.
+const redacted = "[token]"
+
+// leastSecret is how long a token must be, in bytes, to be searched for. The
+// published ones have 64; a word of a few letters would be found in what has
+// nothing to do with it, even in the names of fields.
+const leastSecret = 16
+
+// redact takes the token out of a reply, whoever put it there.
+func redact(next handler) handler {
+	return func(c *call) (*reply, error) {
+		r, err := next(c)
+		if err != nil || len(c.token) < leastSecret {
+			return r, err
+		}
+		if bytes.IndexByte(r.body, '\\') >= 0 {
+			// Each character of a JSON string may come escaped. What is no
+			// proper JSON stays as it is: it will not be decoded.
+			if plain, err := jsontext.AppendFormat(nil, r.body,
+				jsontext.PreserveRawStrings(false), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false),
+			); err == nil {
+				r.body = plain
+			}
+		}
+		r.body = bytes.ReplaceAll(r.body, []byte(c.token), []byte(redacted))
+		for _, values := range r.header {
+			for i := range values {
+				values[i] = redactText(values[i], c.token)
+			}
+		}
+		return r, nil
+	}
+}
+
+func redactText(s, token string) string {
+	if len(token) < leastSecret {
+		return s
+	}
+	return strings.ReplaceAll(s, token, redacted)
+}
+
+// withoutToken returns err, or if it mentions the token, one that does not and
+// that cannot be unwrapped to it.
+func withoutToken(err error, token string) error {
+	if len(token) < leastSecret || !mentions(err, token) {
+		return err
+	}
+	return errors.New(redactText(err.Error(), token))
+}
+
+// mentions looks for the token in the text of err and of all that it wraps: a
+// text that was cut does not show what the wrapped error still does.
+func mentions(err error, token string) bool {
+	if err == nil {
+		return false
+	}
+	if strings.Contains(err.Error(), token) {
+		return true
+	}
+	switch e := err.(type) { //nolint:errorlint // every error of the tree is looked at in its turn
+	case interface{ Unwrap() error }:
+		return mentions(e.Unwrap(), token)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), func(err error) bool { return mentions(err, token) })
+	}
+	return false
+}

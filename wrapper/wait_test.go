@@ -1,0 +1,490 @@
+package wrapper_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// inCloud runs a test in virtual time, against an emulator in process.
+func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *emulator.Emulator, *wrapper.Client), options ...wrapper.Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		settings.Strict, settings.CheckReplies = true, true
+		cloud, err := emulator.New(settings)
+		require.NoError(t, err)
+		options := append([]wrapper.Option{
+			wrapper.WithBaseURL("http://127.0.0.1"),
+			wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}),
+		}, options...)
+		client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), options...)
+		require.NoError(t, err)
+		test(t, cloud, client)
+		require.Empty(t, cloud.Violations())
+	})
+}
+
+// lasting plans jobs that succeed after d.
+func lasting(d time.Duration) func(emulator.JobStart) emulator.Plan {
+	return func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: d} }
+}
+
+// failing plans jobs that fail half way.
+func failing(reason string) func(emulator.JobStart) emulator.Plan {
+	return func(emulator.JobStart) emulator.Plan {
+		return emulator.Plan{Duration: time.Minute, FailAt: 0.5, Failure: reason}
+	}
+}
+
+func create(t *testing.T, client *wrapper.Client, names ...string) []*wrapper.JobHandle {
+	t.Helper()
+	images := make([]wrapper.CreateImageInput, len(names))
+	for i, name := range names {
+		images[i] = wrapper.CreateImageInput{Name: name, SnapUUID: snapshot}
+	}
+	handles, err := client.CreateImages(t.Context(), "gz", images)
+	require.NoError(t, err)
+	return handles
+}
+
+func TestWait(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		start := time.Now()
+		created := create(t, client, "web-01")[0]
+		job, err := created.Wait(t.Context())
+		require.NoError(t, err)
+		require.True(t, job.Done && job.Success)
+		require.Equal(t, created.Ref.ResourceUUID, job.ResourceUUID)
+		took := time.Since(start)
+		require.GreaterOrEqual(t, took, time.Minute, "reported before the service said so")
+		require.LessOrEqual(t, took, time.Minute+15*time.Second)
+		require.LessOrEqual(t, cloud.Requests("getJobResult"), 25)
+		require.Equal(t, 1, cloud.Requests("createCIMG"))
+	})
+}
+
+func TestWaitFailedJob(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: failing("snapshot unreadable")}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		created := create(t, client, "web-01")[0]
+		_, err := created.Wait(t.Context())
+		var failed *wrapper.JobFailedError
+		require.ErrorAs(t, err, &failed)
+		require.Equal(t, created.Ref, failed.Ref)
+		require.Equal(t, "snapshot unreadable", failed.Job.Result)
+		require.EqualValues(t, 50, failed.Job.Progress)
+	})
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		created := create(t, client, "web-01")[0]
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		start := time.Now()
+		job, err := created.Wait(ctx)
+		require.Equal(t, 90*time.Second, time.Since(start))
+		var wait *wrapper.WaitError
+		require.ErrorAs(t, err, &wait)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, []wrapper.JobRef{created.Ref}, wait.Refs)
+		require.False(t, job.Done)
+		require.Positive(t, job.Progress, "the last state that was told is kept")
+
+		// What the error carries is enough to go on.
+		resumed, err := client.Resume(wait.Refs[0])
+		require.NoError(t, err)
+		job, err = resumed.Wait(t.Context())
+		require.NoError(t, err)
+		require.True(t, job.Success)
+	})
+}
+
+// The context that ends a poll is the cause of the wait's end, not trouble of
+// the service.
+func TestWaitEndsInTheMiddleOfAPoll(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		created := create(t, client, "web-01")[0]
+		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Delay: time.Hour})
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		_, err := created.Wait(ctx)
+		var wait *wrapper.WaitError
+		require.ErrorAs(t, err, &wait)
+		require.ErrorIs(t, wait.Cause, context.DeadlineExceeded)
+		require.NoError(t, wait.LastPoll)
+	}, wrapper.WithPolling(wrapper.Polling{MaxFailures: 1}))
+}
+
+func TestWaitWithADoneContextAsksNothing(t *testing.T) {
+	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		created := create(t, client, "web-01")[0]
+		ctx, cancel := context.WithCancelCause(t.Context())
+		reason := errors.New("shutting down")
+		cancel(reason)
+		_, err := created.Wait(ctx)
+		require.ErrorIs(t, err, reason)
+		require.Zero(t, cloud.Requests("getJobResult"))
+	})
+}
+
+func TestWaitAllSettlesAll(t *testing.T) {
+	plan := func(job emulator.JobStart) emulator.Plan {
+		if strings.HasPrefix(job.Name, "bad") {
+			return emulator.Plan{Duration: time.Second, Failure: job.Name + " is bad"}
+		}
+		return emulator.Plan{Duration: time.Minute}
+	}
+	inCloud(t, emulator.Options{Plan: plan}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		jobs := create(t, client, "a", "bad-1", "b", "bad-2")
+		jobs = append(jobs, jobs[0]) // one job twice
+		outcomes, err := client.WaitAll(t.Context(), jobs)
+		require.Len(t, outcomes, 5)
+		for i, outcome := range outcomes {
+			require.Equal(t, jobs[i].Ref, outcome.Ref)
+			require.True(t, outcome.Job.Done)
+			require.Equal(t, i == 1 || i == 3, outcome.Err != nil, i)
+		}
+		require.ErrorAs(t, err, new(*wrapper.JobFailedError))
+		require.ErrorContains(t, err, "2 jobs did not succeed")
+		require.NotContains(t, err.Error(), "\n")
+		require.LessOrEqual(t, cloud.Requests("getJobResult"), 25, "jobs are asked for together")
+	})
+}
+
+func TestWaitAllAsksInBatchesAndByRegion(t *testing.T) {
+	settings := emulator.Options{Plan: lasting(0), MaxJobUUIDs: 2}
+	inCloud(t, settings, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		jobs := create(t, client, "a", "b", "c", "d", "e")
+		copied, err := client.ImportImage(t.Context(), "gz", wrapper.ImportImageInput{Name: "f", OriginRegionID: "bj", OriginImageUUID: imageID})
+		require.NoError(t, err)
+		renamed, err := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: imageID, Name: "g"})
+		require.NoError(t, err)
+		_, err = client.WaitAll(t.Context(), append(jobs, copied, renamed))
+		require.NoError(t, err)
+		require.Equal(t, 3+1, cloud.Requests("getJobResult"), "six jobs in gz, two a request; one in bj")
+	}, wrapper.WithPolling(wrapper.Polling{MaxJobs: 2}))
+}
+
+func TestWatchYieldsEachChangeOnce(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
+		return emulator.Plan{Duration: time.Minute, Curve: emulator.Stages(0.5)}
+	}}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		var seen []wrapper.Job
+		for job, err := range create(t, client, "web-01")[0].Watch(t.Context()) {
+			require.NoError(t, err)
+			if len(seen) > 0 {
+				require.NotEqual(t, seen[len(seen)-1], job)
+				require.False(t, seen[len(seen)-1].Done, "something came after the end")
+			}
+			seen = append(seen, job)
+		}
+		require.Len(t, seen, 3, "0, half way, done")
+		require.True(t, seen[2].Success)
+	})
+}
+
+func TestWatchEndsWithTheFailure(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: failing("no")}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		var last error
+		for job, err := range create(t, client, "web-01")[0].Watch(t.Context()) {
+			require.NoError(t, last, "something came after the end")
+			require.Equal(t, job.Done, err != nil)
+			last = err
+		}
+		require.ErrorAs(t, last, new(*wrapper.JobFailedError))
+	})
+}
+
+func TestWatchCanBeLeftEarly(t *testing.T) {
+	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		for range create(t, client, "web-01")[0].Watch(t.Context()) {
+			break
+		}
+		require.Equal(t, 1, cloud.Requests("getJobResult"))
+	})
+}
+
+func TestWaitOutlastsPassingTrouble(t *testing.T) {
+	faults := map[string]emulator.Fault{
+		"HTTP 503":   {Status: 503, Body: "<html>", ContentType: "text/html"},
+		"HTTP 429":   {Status: 429},
+		"errno 2":    {Errno: 2},
+		"errno 3":    {Errno: 3},
+		"reset":      {Reset: true},
+		"HTML":       {Status: 200, Body: "<html>", ContentType: "text/html"},
+		"cut short":  {Truncate: true},
+		"no connect": {Refuse: true},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+				fault.Operation, fault.Skip, fault.Count = "getJobResult", 1, 3
+				cloud.InjectFor(t, fault)
+				job, err := create(t, client, "web-01")[0].Wait(t.Context())
+				require.NoError(t, err)
+				require.True(t, job.Success)
+				require.Equal(t, 1, cloud.Requests("createCIMG"))
+			})
+		})
+	}
+}
+
+func TestWaitGivesUp(t *testing.T) {
+	rows := map[string]struct {
+		fault emulator.Fault
+		is    error
+		polls int
+	}{
+		"token rejected":  {emulator.Fault{Errno: 4}, wrapper.ErrAuth, 1},
+		"no permission":   {emulator.Fault{Errno: 10000001}, wrapper.ErrPermission, 1},
+		"server trouble":  {emulator.Fault{Status: 500, Count: 4}, wrapper.ErrServer, 4},
+		"ids are refused": {emulator.Fault{Errno: 1}, wrapper.ErrBadParameter, 1},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+				created := create(t, client, "web-01")[0]
+				row.fault.Operation = "getJobResult"
+				cloud.InjectFor(t, row.fault)
+				_, err := created.Wait(t.Context())
+				var wait *wrapper.WaitError
+				require.ErrorAs(t, err, &wait)
+				require.ErrorIs(t, err, row.is)
+				require.Equal(t, []wrapper.JobRef{created.Ref}, wait.Refs)
+				require.Equal(t, row.polls, cloud.Requests("getJobResult"))
+			}, wrapper.WithPolling(wrapper.Polling{MaxFailures: 3}))
+		})
+	}
+}
+
+// One batch that always fails ends its own waits, and only those, however well
+// the others do.
+func TestWaitCountsFailuresByJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		polls := 0
+		transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Query().Get("jobUuids") == "poison" {
+				polls++
+				return nil, errors.New("connection reset")
+			}
+			body := `{"errno":0,"data":[{"jobUuid":"good","type":"T","progress":1}]}`
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		})
+		client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("http://127.0.0.1"),
+			wrapper.WithHTTPClient(&http.Client{Transport: transport}),
+			wrapper.WithPolling(wrapper.Polling{MaxJobs: 1, MaxFailures: 2}))
+		require.NoError(t, err)
+		var jobs []*wrapper.JobHandle
+		for _, uuid := range []string{"good", "poison"} {
+			job, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: uuid})
+			require.NoError(t, err)
+			jobs = append(jobs, job)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		outcomes, _ := client.WaitAll(ctx, jobs)
+		require.ErrorIs(t, outcomes[0].Err, context.DeadlineExceeded)
+		require.ErrorContains(t, outcomes[1].Err, "connection reset")
+		require.NotErrorIs(t, outcomes[1].Err, context.DeadlineExceeded)
+		require.Equal(t, 3, polls)
+	})
+}
+
+// Trouble in one region does not end the waits in another.
+func TestWaitInTwoRegions(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		good := create(t, client, "web-01")[0]
+		lost, err := client.Resume(wrapper.JobRef{Region: "nowhere", JobUUID: "j1"})
+		require.NoError(t, err)
+		outcomes, err := client.WaitAll(t.Context(), []*wrapper.JobHandle{lost, good})
+		require.ErrorIs(t, err, wrapper.ErrNotFound)
+		require.ErrorIs(t, outcomes[0].Err, wrapper.ErrNotFound)
+		require.NoError(t, outcomes[1].Err)
+	})
+}
+
+func TestWaitForAnUnknownJob(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		good := create(t, client, "web-01")[0]
+		lost, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: "nobody-knows"})
+		require.NoError(t, err)
+		start := time.Now()
+		_, err = lost.Wait(t.Context())
+		require.ErrorIs(t, err, wrapper.ErrJobUnknown)
+		require.GreaterOrEqual(t, time.Since(start), 30*time.Second, "the service may lag")
+
+		outcomes, err := client.WaitAll(t.Context(), []*wrapper.JobHandle{lost, good})
+		require.ErrorIs(t, err, wrapper.ErrJobUnknown)
+		require.NoError(t, outcomes[1].Err, "the other job is not disturbed")
+	})
+}
+
+func TestTheFirstPoll(t *testing.T) {
+	took := func(t *testing.T, job *wrapper.JobHandle) time.Duration {
+		start := time.Now()
+		_, err := job.Wait(t.Context())
+		require.NoError(t, err)
+		return time.Since(start)
+	}
+	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		created := create(t, client, "web-01")[0]
+		require.Equal(t, time.Second, took(t, created), "a job that was started just now cannot have ended")
+
+		time.Sleep(time.Minute)
+		require.Zero(t, took(t, created), "an older one may have")
+
+		ahead := created.Ref // of a process whose clock is ahead
+		ahead.StartedAt = time.Now().Add(time.Hour)
+		resumed, err := client.Resume(ahead)
+		require.NoError(t, err)
+		require.Equal(t, time.Second, took(t, resumed))
+
+		unsaid := created.Ref
+		unsaid.StartedAt = time.Time{}
+		resumed, err = client.Resume(unsaid)
+		require.NoError(t, err)
+		require.Zero(t, took(t, resumed))
+	})
+}
+
+// How often a job is asked for follows its age, within bounds.
+func TestTimeBetweenPolls(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		created := create(t, client, "web-01")[0]
+		polls := func(ref wrapper.JobRef, during time.Duration) int {
+			before := cloud.Requests("getJobResult")
+			ctx, cancel := context.WithTimeout(t.Context(), during)
+			defer cancel()
+			job, err := client.Resume(ref)
+			require.NoError(t, err)
+			_, err = job.Wait(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			return cloud.Requests("getJobResult") - before
+		}
+		require.Equal(t, 3, polls(created.Ref, 3500*time.Millisecond), "once a second at first")
+
+		time.Sleep(30 * time.Minute)
+		require.Equal(t, 5, polls(created.Ref, 4*time.Minute+time.Second), "once a minute at last: at 0, 1, ... 4 min")
+
+		unsaid := created.Ref // nothing tells its age: the wait's own will do
+		unsaid.StartedAt = time.Time{}
+		require.Equal(t, 4, polls(unsaid, 3500*time.Millisecond))
+	})
+}
+
+// replies answers polls one after the other, each with jobs or with an error.
+func replies(t *testing.T, answers ...any) *wrapper.Client {
+	t.Helper()
+	next := 0
+	transport := roundTripper(func(*http.Request) (*http.Response, error) {
+		require.Less(t, next, len(answers), "one poll too many")
+		answer := answers[next]
+		next++
+		if err, broken := answer.(error); broken {
+			return nil, err
+		}
+		body, err := json.Marshal(map[string]any{"errno": 0, "errmsg": "ok", "requestId": "r", "data": answer})
+		require.NoError(t, err)
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, nil
+	})
+	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("http://127.0.0.1"),
+		wrapper.WithHTTPClient(&http.Client{Transport: transport}),
+		wrapper.WithPolling(wrapper.Polling{MinInterval: 20 * time.Second, MaxFailures: 1}))
+	require.NoError(t, err)
+	return client
+}
+
+func TestWaitForgivesWhatIsOver(t *testing.T) {
+	broken := errors.New("connection reset")
+	missing, null := []wrapper.Job{}, []wrapper.Job(nil)
+	running := []wrapper.Job{{JobUUID: "j1", Type: "T"}}
+	ended := []wrapper.Job{{JobUUID: "j1", Type: "T", Progress: 100, Done: true, Success: true}}
+	rows := map[string][]any{
+		"failures that are not in a row": {broken, running, broken, running, broken, ended},
+		"absences that are not in a row": {missing, null, running, null, missing, ended},
+	}
+	for name, answers := range rows {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				job, err := replies(t, answers...).Resume(wrapper.JobRef{Region: "gz", JobUUID: "j1", StartedAt: time.Now()})
+				require.NoError(t, err)
+				state, err := job.Wait(t.Context())
+				require.NoError(t, err)
+				require.True(t, state.Success)
+			})
+		})
+	}
+}
+
+// A wait that ends carries every job that had not, and no trouble that was over.
+func TestWaitErrorTellsWhatIsLeft(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		jobs := create(t, client, "a", "b", "c")
+		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Status: 503})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		outcomes, err := client.WaitAll(ctx, append(jobs, jobs[0]))
+		var wait *wrapper.WaitError
+		require.ErrorAs(t, err, &wait)
+		require.ErrorContains(t, err, "3 jobs did not succeed", "one of them is listed twice")
+		require.Equal(t, []wrapper.JobRef{jobs[0].Ref, jobs[1].Ref, jobs[2].Ref}, wait.Refs)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotErrorIs(t, err, wrapper.ErrServer, "that was one poll, long ago")
+		for i, outcome := range outcomes {
+			require.ErrorAs(t, outcome.Err, &wait)
+			require.Equal(t, []wrapper.JobRef{jobs[i%3].Ref}, wait.Refs)
+		}
+
+		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Status: 503})
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = jobs[0].Wait(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, wrapper.ErrServer, "that was the last poll")
+	})
+}
+
+// What the service said counts, even if the context ended meanwhile.
+func TestWaitKeepsAnEndThatCameLate(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	client := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		cancel()
+		body := `{"errno":0,"data":[{"jobUuid":"j/1","done":true,"success":false,"result":"disk full"}]}`
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})}
+	c, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithHTTPClient(client))
+	require.NoError(t, err)
+	job, err := c.Resume(wrapper.JobRef{Region: "gz", JobUUID: "j/1"}) // the service's own ids may look like anything
+	require.NoError(t, err)
+	_, err = job.Wait(ctx)
+	require.ErrorAs(t, err, new(*wrapper.JobFailedError))
+}
+
+// Some replies leave the resource out; the handle remembers it.
+func TestWaitKeepsTheResource(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			replyJSON(oneJob)(w, r)
+			return
+		}
+		json.NewEncoder(w).Encode(map[string]any{"errno": 0, "data": []wrapper.Job{{JobUUID: "j1", Done: true, Success: true}}})
+	})
+	client := clientOf(t, s, wrapper.WithPolling(wrapper.Polling{MinInterval: time.Millisecond}))
+	created, err := client.CreateImage(t.Context(), "gz", webImage)
+	require.NoError(t, err)
+	job, err := created.Wait(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "i1", job.ResourceUUID)
+}
