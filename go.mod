@@ -7,6 +7,7 @@ require (
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // wrapper: the upstream of encoding/json/v2, strict about what encoding/json lets pass
 	github.com/oapi-codegen/runtime v1.8.0 // gen: what generated clients encode parameters with
 	github.com/stretchr/testify v1.12.1 // tests: assertions
+	github.com/urfave/cli/v3 v3.14.0 // cmd/cimg: the command line
 	golang.org/x/net v0.62.0 // tests: HTTP/2 frames that no server of net/http sends
 )
 

@@ -1,0 +1,56 @@
+// Command cimg shows the client at work and serves an emulator of the service
+// for clients in any language. It never talks to the service itself.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v3"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := command().Run(ctx, os.Args)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "cimg: interrupted")
+		os.Exit(1)
+	default:
+		fmt.Fprintln(os.Stderr, "cimg:", strings.TrimPrefix(err.Error(), "cimg: "))
+		os.Exit(1)
+	}
+}
+
+// unknownCommand runs when no command was named, or none that is known.
+func unknownCommand(_ context.Context, cmd *cli.Command) error {
+	if cmd.Args().Present() {
+		return fmt.Errorf("no command %q; see cimg help", cmd.Args().First())
+	}
+	return cli.ShowRootCommandHelp(cmd)
+}
+
+// noArguments refuses what a command would silently ignore.
+func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error) {
+	if cmd.Args().Present() {
+		return ctx, fmt.Errorf("%s takes no argument, got %q", cmd.Name, cmd.Args().First())
+	}
+	return ctx, nil
+}
+
+// command is the command line.
+func command() *cli.Command {
+	return &cli.Command{
+		Name:           "cimg",
+		Usage:          "DiDi Cloud custom images: a demo and an emulator of the service",
+		Commands:       []*cli.Command{demoCommand(), mockCommand()},
+		Action:         unknownCommand,
+		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main reports errors
+	}
+}

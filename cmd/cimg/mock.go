@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/emulator"
+)
+
+func mockCommand() *cli.Command {
+	var addr, token string
+	var strict bool
+	var duration time.Duration
+	return &cli.Command{
+		Name:  "mock",
+		Usage: "serve an emulator of the service until interrupted",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "addr", Usage: "listen on `HOST:PORT`; port 0 takes a free one", Value: "127.0.0.1:8080", Destination: &addr},
+			&cli.StringFlag{Name: "token", Usage: "accept `TOKEN` as the bearer token", Value: emulator.DefaultToken, Destination: &token},
+			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m", Value: emulator.DefaultDuration, Destination: &duration},
+			&cli.BoolFlag{Name: "strict", Usage: "refuse the request form of the published examples (one object as cimg, no regionId)", Destination: &strict},
+		},
+		Before: noArguments,
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			switch {
+			case duration < 0:
+				return fmt.Errorf("--job-duration: %v is negative", duration)
+			case token == "":
+				return errors.New("--token: it is empty")
+			}
+			return mock(ctx, cmd.Root().Writer, addr, emulator.Options{
+				Token:  token,
+				Strict: strict,
+				Plan:   func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: duration} },
+			})
+		},
+	}
+}
+
+// mock serves an emulator until ctx ends.
+func mock(ctx context.Context, out io.Writer, addr string, options emulator.Options) error {
+	cloud, err := emulator.New(options)
+	if err != nil {
+		return err
+	}
+	server, err := serve(addr, cloud)
+	if err != nil {
+		return err
+	}
+	defer server.stop()
+
+	fmt.Fprintf(out, `Base URL  %[1]s
+Token     %[2]s
+Stock     snapshot %[3]s in gz, two images in bj
+
+Try it:
+
+curl -s %[1]s/dicloud/i/storage/cimg/create -H %[4]s -H 'Content-Type: application/json' -d '{"regionId":"gz","cimg":[{"name":"web-01","snapUuid":"%[3]s"}]}'
+
+Stop with Ctrl-C.
+`, server.url, options.Token, snapshotUUID, shellQuote("Authorization: Bearer "+options.Token))
+
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "Stopped.")
+		return nil
+	case err := <-server.failed:
+		return err
+	}
+}
+
+// shellQuote makes one word of s for a POSIX shell.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
