@@ -1,0 +1,22 @@
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: demo
+demo: ## create an image and copy it, against an emulator
+	go run ./cmd/cimg demo
+
+.PHONY: test
+test: ## run the tests; needs Go alone
+	CGO_ENABLED=0 go test ./...
+	cd tests/consumer && CGO_ENABLED=0 go test ./...
+
+.PHONY: generate
+generate: ## rewrite gen/ from openapi.yaml
+	go generate ./...
+
+.PHONY: check
+check: ## run what CI runs: drift, tidiness, format, linters, race detector
+	.ci/check

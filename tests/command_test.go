@@ -1,0 +1,211 @@
+package tests
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// command is the program that people run, built once for all tests.
+var command struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if command.dir != "" {
+		os.RemoveAll(command.dir)
+	}
+	os.Exit(code)
+}
+
+func commandPath(t *testing.T) string {
+	t.Helper()
+	command.once.Do(func() {
+		if command.dir, command.err = os.MkdirTemp("", "cimg"); command.err != nil { //nolint:usetesting // it outlives the first test
+			return
+		}
+		out, err := exec.Command("go", "build", "-o", filepath.Join(command.dir, "cimg"), "../cmd/cimg").CombinedOutput()
+		if err != nil {
+			command.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	require.NoError(t, command.err)
+	return filepath.Join(command.dir, "cimg")
+}
+
+func TestDemo(t *testing.T) {
+	program := commandPath(t)
+	// Whatever the environment offers, the demo keeps to its own emulator.
+	var stray atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stray.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	const secret = "a-real-token-of-a-real-account"
+	demo := exec.CommandContext(t.Context(), program, "demo")
+	demo.Env = append(os.Environ(), "DIDIYUN_ACCESS_TOKEN="+secret,
+		"HTTP_PROXY="+elsewhere.URL, "http_proxy="+elsewhere.URL, "HTTPS_PROXY="+elsewhere.URL, "https_proxy="+elsewhere.URL,
+		"ALL_PROXY="+elsewhere.URL, "NO_PROXY=", "no_proxy=")
+	raw, err := demo.CombinedOutput()
+	require.NoError(t, err, string(raw))
+	out := string(raw)
+
+	require.Zero(t, stray.Load())
+	require.NotContains(t, out, secret)
+	require.Contains(t, out, snapshot)
+	// Both jobs are seen on their way, then at their end.
+	jobs := strings.Split(out, "done after")
+	require.Len(t, jobs, 3)
+	for _, job := range jobs[:2] {
+		shown := regexp.MustCompile(`\d+ %`).FindAllString(job, -1)
+		require.Greater(t, len(shown), 2)
+		require.Equal(t, "100 %", shown[len(shown)-1])
+	}
+
+	var table []string
+	for line := range strings.Lines(out) {
+		if fields := strings.Fields(line); len(fields) > 0 && (fields[0] == "gz" || fields[0] == "bj") {
+			table = append(table, fields[0]+" "+fields[len(fields)-1])
+			require.Contains(t, fields, "Ready")
+		}
+	}
+	require.ElementsMatch(t, []string{
+		"gz openapi自定义镜像", "bj openapi自定义镜像跨地域", "bj openapi自定义镜像", "bj 北京02",
+	}, table)
+}
+
+// mock is a running `cimg mock`.
+type mock struct {
+	*exec.Cmd
+	curl  string // the line it says to try
+	lines chan string
+}
+
+func startMock(t *testing.T, args ...string) *mock {
+	t.Helper()
+	m := &mock{Cmd: exec.CommandContext(t.Context(), commandPath(t), append([]string{"mock", "--addr", "127.0.0.1:0"}, args...)...)}
+	stdout, err := m.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, m.Start())
+	m.lines = make(chan string, 100)
+	go func() {
+		defer close(m.lines)
+		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+			m.lines <- scanner.Text()
+		}
+	}()
+	for line := range m.lines {
+		if strings.HasPrefix(line, "curl ") {
+			m.curl = line
+		}
+		if strings.HasPrefix(line, "Stop with") {
+			return m
+		}
+	}
+	require.Fail(t, "cimg mock ended before it was ready")
+	return nil
+}
+
+func TestMockServesAnybody(t *testing.T) {
+	m := startMock(t, "--job-duration", "1ms")
+	r, err := requestOfCurl(m.curl)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var reply struct {
+		Errno int
+		Data  []struct{ Type string }
+	}
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&reply))
+	require.Zero(t, reply.Errno)
+	require.Equal(t, "CreateCIMG", reply.Data[0].Type)
+	require.NoError(t, m.Process.Signal(os.Interrupt))
+	require.NoError(t, m.Wait())
+}
+
+func TestDemoCanBeInterrupted(t *testing.T) {
+	demo := exec.CommandContext(t.Context(), commandPath(t), "demo")
+	stdout, err := demo.StdoutPipe()
+	require.NoError(t, err)
+	var stderr strings.Builder
+	demo.Stderr = &stderr
+	require.NoError(t, demo.Start())
+	for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+		if strings.Contains(scanner.Text(), " %") {
+			require.NoError(t, demo.Process.Signal(os.Interrupt))
+			break
+		}
+	}
+	_, err = io.Copy(io.Discard, stdout)
+	require.NoError(t, err)
+	require.Error(t, demo.Wait())
+	require.Equal(t, "cimg: interrupted\n", stderr.String())
+}
+
+func TestMockTellsWhereItIsReached(t *testing.T) {
+	m := startMock(t, "--addr", "0.0.0.0:0", "--token", "it's")
+	require.Contains(t, m.curl, " http://127.0.0.1:")
+	require.Contains(t, m.curl, `'Authorization: Bearer it'\''s'`)
+	require.NoError(t, m.Process.Signal(os.Interrupt))
+	require.NoError(t, m.Wait())
+}
+
+func TestMockStopsCleanly(t *testing.T) {
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			m := startMock(t)
+			require.NoError(t, m.Process.Signal(signal))
+			var last string
+			for line := range m.lines {
+				last = line
+			}
+			require.NoError(t, m.Wait(), "the exit status is 0")
+			require.Equal(t, "Stopped.", last)
+		})
+	}
+}
+
+func TestCommandSaysWhatToChange(t *testing.T) {
+	program := commandPath(t)
+	rows := []struct{ args, says string }{
+		{"mock --addr nonsense", "nonsense"},
+		{"mock --addr 127.0.0.1:99999", "99999"},
+		{"mock --job-duration -1s", "--job-duration"},
+		{"mock --job-duration soon", "soon"},
+		{"mock --no-such-flag", "no-such-flag"},
+		{"mock --token= --addr 127.0.0.1:0", "--token"},
+		{"demo extra", "extra"},
+		{"mock extra", "extra"},
+		{"no-such-command", "no-such-command"},
+	}
+	for _, row := range rows {
+		t.Run(row.args, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a mistake that is not noticed serves for ever
+			defer cancel()
+			out, err := exec.CommandContext(ctx, program, strings.Fields(row.args)...).CombinedOutput()
+			var exit *exec.ExitError
+			require.ErrorAs(t, err, &exit, string(out))
+			require.Positive(t, exit.ExitCode())
+			require.Contains(t, string(out), row.says)
+			require.NotContains(t, string(out), "goroutine ")
+		})
+	}
+}

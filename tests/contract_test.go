@@ -1,0 +1,168 @@
+package tests
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg"
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+func loadContract(t *testing.T) *openapi3.T {
+	t.Helper()
+	contract, err := openapi3.NewLoader().LoadFromData(cimg.Spec)
+	require.NoError(t, err)
+	return contract
+}
+
+// operationsOf returns the contract's operations by operationId.
+func operationsOf(contract *openapi3.T) map[string]*openapi3.Operation {
+	operations := make(map[string]*openapi3.Operation)
+	for _, path := range contract.Paths.Map() {
+		for _, operation := range path.Operations() {
+			operations[operation.OperationID] = operation
+		}
+	}
+	return operations
+}
+
+func TestContractIsValid(t *testing.T) {
+	contract := loadContract(t)
+	require.Equal(t, "3.0.3", contract.OpenAPI)
+	require.NoError(t, contract.Validate(context.Background(), openapi3.EnableSchemaFormatValidation()))
+}
+
+// Every example validates against the schema it stands under, and the check
+// is one that notices when one does not.
+func TestEveryExampleValidates(t *testing.T) {
+	contract := loadContract(t)
+	used := make(map[any]bool)
+	check := func(where string, content openapi3.Content) {
+		media := content.Get("application/json")
+		require.NotNil(t, media, where)
+		require.NotEmpty(t, media.Examples, where)
+		for name, example := range media.Examples {
+			used[example.Value] = true
+			require.NoError(t, media.Schema.Value.VisitJSON(example.Value.Value), "%s: %s", where, name)
+		}
+	}
+	for id, operation := range operationsOf(contract) {
+		if operation.RequestBody != nil {
+			check(id+" request", operation.RequestBody.Value.Content)
+		}
+		check(id+" reply", operation.Responses.Status(200).Value.Content)
+		for _, p := range operation.Parameters {
+			require.NotNil(t, p.Value.Example, "%s: parameter %s has no example", id, p.Value.Name)
+			require.NoError(t, p.Value.Schema.Value.VisitJSON(p.Value.Example), "%s: %s", id, p.Value.Name)
+		}
+	}
+	for name, example := range contract.Components.Examples {
+		require.True(t, used[example.Value], "example %s stands under no schema", name)
+	}
+
+	broken := contract.Components.Examples["CreateAccepted"].Value
+	broken.Value.(map[string]any)["errno"] = "0"
+	require.Error(t, contract.Validate(context.Background()))
+}
+
+func TestContractShape(t *testing.T) {
+	contract := loadContract(t)
+	operations := operationsOf(contract)
+	require.Len(t, operations, 6)
+	for _, id := range []string{"createCIMG", "importCIMG", "listCIMG", "changeNameCIMG", "deleteCIMG", "getJobResult"} {
+		operation := operations[id]
+		require.NotNil(t, operation, id)
+		require.True(t, strings.ContainsFunc(operation.Summary, func(r rune) bool { return unicode.Is(unicode.Han, r) }),
+			"%s: the summary has no Chinese name", id)
+		require.NotEmpty(t, operation.Tags, id)
+
+		failures := 0
+		for _, example := range operation.Responses.Status(200).Value.Content.Get("application/json").Examples {
+			if example.Value.Value.(map[string]any)["errno"] != 0.0 {
+				failures++
+			}
+		}
+		require.Positive(t, failures, "%s: no example of a failure", id)
+	}
+
+	schemas := contract.Components.Schemas
+	require.ElementsMatch(t, []string{"jobUuid", "type", "progress", "done", "success"}, schemas["Job"].Value.Required)
+	for _, reply := range []string{"JobsReply", "ListCIMGReply"} {
+		require.ElementsMatch(t, []string{"errno", "errmsg", "requestId"}, schemas[reply].Value.Required)
+	}
+	for name, schema := range schemas {
+		require.Nil(t, schema.Value.AdditionalProperties.Has, "%s: unknown members are allowed everywhere", name)
+	}
+
+	ids := operations["getJobResult"].Parameters.GetByInAndName("query", "jobUuids")
+	require.Equal(t, "form", ids.Style)
+	require.False(t, *ids.Explode)
+	require.EqualValues(t, 1, ids.Schema.Value.MinItems)
+	require.Error(t, ids.Schema.Value.VisitJSON([]any{"a,b"}), "an id carries no comma")
+
+	bearer := contract.Components.SecuritySchemes["bearerAuth"].Value
+	require.Equal(t, "http", bearer.Type)
+	require.Equal(t, "bearer", bearer.Scheme)
+	require.NotContains(t, string(cimg.Spec), "x-go-", "the contract knows no language")
+}
+
+// The published success replies stand in the contract word for word.
+func TestContractHoldsThePublishedReplies(t *testing.T) {
+	examples := loadContract(t).Components.Examples
+	for example, file := range map[string]string{
+		"CreateAccepted":     "create",
+		"ImportAccepted":     "import",
+		"ChangeNameAccepted": "change-name",
+		"JobFinished":        "job-result",
+		"ListPage":           "list",
+	} {
+		published, err := os.ReadFile("testdata/replies/" + file + ".json")
+		require.NoError(t, err)
+		inContract, err := json.Marshal(examples[example].Value.Value)
+		require.NoError(t, err)
+		require.JSONEq(t, string(published), string(inContract), example)
+	}
+}
+
+// The contract's table of errors, the emulator and the wrapper agree.
+func TestErrnoTable(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (\S[^|]*) \| [^|]+ \| (yes|no|unknown) \|$`).
+		FindAllStringSubmatch(loadContract(t).Info.Description, -1)
+	require.Len(t, rows, 13)
+	for _, row := range rows {
+		errno, err := strconv.ParseInt(row[1], 10, 64)
+		require.NoError(t, err)
+		errmsg, changed := row[2], row[3]
+		t.Run(row[1], func(t *testing.T) {
+			cloud := newCloud(t, emulator.Options{})
+			if errno == 0 {
+				_, err := cloud.client.CreateImage(t.Context(), "gz", webImage)
+				require.NoError(t, err)
+				require.Equal(t, "yes", changed)
+				return
+			}
+			cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", Errno: errno})
+			_, err := cloud.client.CreateImage(t.Context(), "gz", webImage)
+			var refused *wrapper.APIError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, errno, refused.Errno)
+			require.Equal(t, errmsg, refused.Errmsg)
+			var lost *wrapper.OutcomeUnknownError
+			if changed == "no" {
+				require.NotErrorAs(t, err, &lost)
+			} else {
+				require.ErrorAs(t, err, &lost)
+			}
+		})
+	}
+}
