@@ -11,12 +11,9 @@ import (
 // concurrent use and starts no goroutine of its own; the idle connections of
 // its transports close after 90 s, or with [Client.CloseIdleConnections].
 type Client struct {
-	base       baseURL
-	http       httpClients
-	handle     handler
-	objectBody bool
-	pageSize   int
-	polling    Polling
+	config
+	http   httpClients
+	handle handler
 }
 
 // New returns a client that authenticates with the tokens of source. It sends
@@ -38,14 +35,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 		return nil, fmt.Errorf("cimg: %w", err)
 	}
 	clients := newHTTPClients(cfg.httpClient, cfg.base)
-	return &Client{
-		base:       cfg.base,
-		http:       clients,
-		handle:     assembleChain(source, cfg, clients),
-		objectBody: cfg.objectBody,
-		pageSize:   cfg.pageSize,
-		polling:    cfg.polling,
-	}, nil
+	return &Client{config: cfg, http: clients, handle: assembleChain(source, cfg, clients)}, nil
 }
 
 // checkSource asks a source at hand for its token, to refuse a bad one early.

@@ -84,27 +84,24 @@ func exchange(clients httpClients, maxBytes int64) handler {
 		// The connection tells whether anything was sent, not the text of an
 		// error: no request can leave before it has a connection.
 		var wanted, got atomic.Bool
-		req := c.req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		req := c.req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			GetConn: func(string) { wanted.Store(true) },
 			GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 		}))
 		req.ContentLength = int64(len(c.body))
-		open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.body)), nil }
+		newBody := func() io.ReadCloser { return io.NopCloser(bytes.NewReader(c.body)) }
+		client := clients.reads
 		switch {
 		case c.op.changes:
+			client = clients.changes
 			// net/http sends a request again, over a new connection or a new
 			// HTTP/2 stream, if it has no body or if it can get the body a
 			// second time. So a change always has a body, and no GetBody.
-			req.Body, _ = open()
+			req.Body = newBody()
 			req.GetBody = nil
 		case len(c.body) > 0:
-			req.Body, _ = open()
-			req.GetBody = open
-		}
-
-		client := clients.reads
-		if c.op.changes {
-			client = clients.changes
+			req.Body = newBody()
+			req.GetBody = func() (io.ReadCloser, error) { return newBody(), nil }
 		}
 		resp, err := client.Do(req)
 		if err != nil {

@@ -32,8 +32,6 @@ func operationOf(req *http.Request) operation {
 	}
 	return operation{
 		id:      clean(req.Method + " " + req.URL.Path),
-		method:  req.Method,
-		path:    req.URL.Path,
 		changes: req.Method != http.MethodGet && req.Method != http.MethodHead,
 	}
 }

@@ -53,9 +53,9 @@ func (c *Client) follow(ctx context.Context, refs []JobRef) iter.Seq[jobChange] 
 func (p Polling) first(jobs []*followedJob) time.Duration {
 	pause := p.MinInterval
 	for _, job := range jobs {
-		age := p.MinInterval // of a job that does not say when it started
-		if !job.ref.StartedAt.IsZero() {
-			age = max(time.Since(job.ref.StartedAt), 0) // the clocks of two processes may differ
+		age := time.Since(job.since)
+		if job.ref.StartedAt.IsZero() { // it may have been running for long
+			age = p.MinInterval
 		}
 		pause = min(pause, max(p.MinInterval-age, 0))
 	}
@@ -144,7 +144,7 @@ func newFollowedJobs(refs []JobRef) []*followedJob {
 		if job == nil {
 			job = &followedJob{ref: ref, since: ref.StartedAt}
 			if now := time.Now(); ref.StartedAt.IsZero() || ref.StartedAt.After(now) {
-				job.since = now
+				job.since = now // the clocks of two processes may differ
 			}
 			known[k] = job
 			jobs = append(jobs, job)
