@@ -6,83 +6,73 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// The operations. Those that change something go through all items of a request
-// before they start anything, so that a refused request has changed nothing.
-
-func (c *cloud) createCIMG(request gen.CreateCIMGRequest) ([]gen.Job, *refusal) {
-	region, refused := c.region(request.RegionID)
+// startEach starts a job for each item of a request, or none: prepare sees all
+// items before anything is started, so that a refused request has changed
+// nothing.
+func startEach[Item any](
+	c *cloud, regionID string, items []Item,
+	prepare func(*region, Item) (change, *refusal),
+) ([]gen.Job, *refusal) {
+	region, refused := c.region(regionID)
 	if refused != nil {
 		return nil, refused
 	}
-	var changes []change
-	for _, item := range request.CIMG {
-		if !region.snapshots[item.SnapUUID] {
-			return nil, refuse(errnoSnapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
+	changes := make([]change, len(items))
+	for i, item := range items {
+		if changes[i], refused = prepare(region, item); refused != nil {
+			return nil, refused
 		}
-		built := c.newImage(genericImage(), region)
-		built.Name, built.Description = item.Name, item.Description
-		changes = append(changes, change{typeCreate, built, item.Name})
 	}
 	return c.start(region, changes), nil
 }
 
+func (c *cloud) createCIMG(request gen.CreateCIMGRequest) ([]gen.Job, *refusal) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.CreateCIMGInput) (change, *refusal) {
+		if !region.snapshots[item.SnapUUID] {
+			return change{}, refuse(errnoSnapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
+		}
+		built := c.newImage(genericImage(), region)
+		built.Name, built.Description = item.Name, item.Description
+		return change{typeCreate, built, item.Name}, nil
+	})
+}
+
 func (c *cloud) importCIMG(request gen.ImportCIMGRequest) ([]gen.Job, *refusal) {
-	region, refused := c.region(request.RegionID)
-	if refused != nil {
-		return nil, refused
-	}
-	var changes []change
-	for _, item := range request.CIMG {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ImportCIMGInput) (change, *refusal) {
 		originRegion, refused := c.region(item.OriginRegionID)
 		if refused != nil {
-			return nil, refused
+			return change{}, refused
 		}
 		origin, refused := originRegion.image(item.OriginImageUUID)
 		switch {
 		case refused != nil:
-			return nil, refused
+			return change{}, refused
 		case origin.IsShared:
-			return nil, refuse(errnoBadCall, "image %q is shared and cannot be copied", origin.UUID)
+			return change{}, refuse(errnoBadCall, "image %q is shared and cannot be copied", origin.UUID)
 		case origin.Status == statusProcessing:
-			return nil, refuse(errnoImage, "image %q is still being built; wait for its job", origin.UUID)
+			return change{}, refuse(errnoImage, "image %q is still being built; wait for its job", origin.UUID)
 		}
 		copied := c.newImage(origin.CIMG, region)
 		copied.Name, copied.Description = item.Name, item.Description
-		changes = append(changes, change{typeImport, copied, item.Name})
-	}
-	return c.start(region, changes), nil
+		return change{typeImport, copied, item.Name}, nil
+	})
 }
 
 func (c *cloud) changeNameCIMG(request gen.ChangeNameCIMGRequest) ([]gen.Job, *refusal) {
-	region, refused := c.region(request.RegionID)
-	if refused != nil {
-		return nil, refused
-	}
-	var changes []change
-	for _, item := range request.CIMG {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ChangeNameCIMGInput) (change, *refusal) {
 		image, refused := region.image(item.ImageUUID)
-		if refused != nil {
-			return nil, refused
-		}
-		changes = append(changes, change{typeChangeName, image, item.Name})
-	}
-	return c.start(region, changes), nil
+		return change{typeChangeName, image, item.Name}, refused
+	})
 }
 
 func (c *cloud) deleteCIMG(request gen.DeleteCIMGRequest) ([]gen.Job, *refusal) {
-	region, refused := c.region(request.RegionID)
-	if refused != nil {
-		return nil, refused
-	}
-	var changes []change
-	for _, item := range request.CIMG {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.DeleteCIMGInput) (change, *refusal) {
 		image, refused := region.image(item.ImageUUID)
 		if refused != nil {
-			return nil, refused
+			return change{}, refused
 		}
-		changes = append(changes, change{typeDelete, image, image.Name})
-	}
-	return c.start(region, changes), nil
+		return change{typeDelete, image, image.Name}, nil
+	})
 }
 
 func (c *cloud) listCIMG(request gen.ListCIMGRequest) (any, *refusal) {
