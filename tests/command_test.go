@@ -123,6 +123,18 @@ func startMock(t *testing.T, args ...string) *mock {
 	return nil
 }
 
+// stop signals the mock and returns the last line it printed. The output must
+// be read to its end before Wait, which closes the pipe.
+func (m *mock) stop(t *testing.T, signal os.Signal) (last string) {
+	t.Helper()
+	require.NoError(t, m.Process.Signal(signal))
+	for line := range m.lines {
+		last = line
+	}
+	require.NoError(t, m.Wait(), "the exit status is 0")
+	return last
+}
+
 func TestMockServesAnybody(t *testing.T) {
 	m := startMock(t, "--job-duration", "1ms")
 	r, err := requestOfCurl(m.curl)
@@ -137,8 +149,7 @@ func TestMockServesAnybody(t *testing.T) {
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(&reply))
 	require.Zero(t, reply.Errno)
 	require.Equal(t, "CreateCIMG", reply.Data[0].Type)
-	require.NoError(t, m.Process.Signal(os.Interrupt))
-	require.NoError(t, m.Wait())
+	m.stop(t, os.Interrupt)
 }
 
 func TestDemoCanBeInterrupted(t *testing.T) {
@@ -164,21 +175,13 @@ func TestMockTellsWhereItIsReached(t *testing.T) {
 	m := startMock(t, "--addr", "0.0.0.0:0", "--token", "it's")
 	require.Contains(t, m.curl, " http://127.0.0.1:")
 	require.Contains(t, m.curl, `'Authorization: Bearer it'\''s'`)
-	require.NoError(t, m.Process.Signal(os.Interrupt))
-	require.NoError(t, m.Wait())
+	m.stop(t, os.Interrupt)
 }
 
 func TestMockStopsCleanly(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
-			m := startMock(t)
-			require.NoError(t, m.Process.Signal(signal))
-			var last string
-			for line := range m.lines {
-				last = line
-			}
-			require.NoError(t, m.Wait(), "the exit status is 0")
-			require.Equal(t, "Stopped.", last)
+			require.Equal(t, "Stopped.", startMock(t).stop(t, signal))
 		})
 	}
 }

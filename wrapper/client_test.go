@@ -259,21 +259,19 @@ func TestBareRequestsAndReplies(t *testing.T) {
 	_, err = clientOf(t, s).Do(&http.Request{Method: http.MethodGet})
 	require.ErrorIs(t, err, wrapper.ErrNotSent)
 
-	bare := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(oneJob))}, nil
-	})}
-	_, err = clientOf(t, s, wrapper.WithHTTPClient(bare)).Generated().CreateCIMGWithResponse(t.Context(), gen.CreateCIMGRequest{CIMG: []gen.CreateCIMGInput{webImage}})
+	bare := clientThrough(t, func(*http.Request) (*http.Response, error) { return respond(oneJob) })
+	_, err = bare.Generated().CreateCIMGWithResponse(t.Context(), gen.CreateCIMGRequest{CIMG: []gen.CreateCIMGInput{webImage}})
 	require.NoError(t, err)
 }
 
 // The header of a reply may be one that a transport hands out again and again.
 func TestTheTransportsHeaderIsNotChanged(t *testing.T) {
 	shared := http.Header{"X-Echo": {token}}
-	transport := roundTripper(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusOK, Header: shared, Body: io.NopCloser(strings.NewReader(oneJob))}, nil
+	client := clientThrough(t, func(*http.Request) (*http.Response, error) {
+		resp, err := respond(oneJob)
+		resp.Header = shared
+		return resp, err
 	})
-	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithHTTPClient(&http.Client{Transport: transport}))
-	require.NoError(t, err)
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {

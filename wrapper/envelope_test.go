@@ -129,11 +129,9 @@ func (c *closeCounter) Close() error {
 func TestBodiesAreClosed(t *testing.T) {
 	for _, text := range []string{oneJob, "<html>", strings.Repeat(" ", 5<<20)} {
 		body := &closeCounter{Reader: strings.NewReader(text)}
-		transport := roundTripper(func(*http.Request) (*http.Response, error) {
+		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
 		})
-		client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithHTTPClient(&http.Client{Transport: transport}))
-		require.NoError(t, err)
 		_, _ = client.CreateImage(t.Context(), "gz", webImage)
 		require.Equal(t, 1, body.closed)
 	}

@@ -88,16 +88,15 @@ func TestErrorsAreOneLine(t *testing.T) {
 	ref := wrapper.JobRef{Region: nasty, JobUUID: nasty, Type: nasty}
 	api := &wrapper.APIError{Op: "createCIMG", Errno: 1, Errmsg: nasty, RequestID: nasty, HTTPStatus: 500}
 	wait := &wrapper.WaitError{Refs: []wrapper.JobRef{ref}, Cause: errors.New(nasty), LastPoll: api}
-	broken := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New(nasty) })}
-	s := serve(t, replyJSON(oneJob))
-	_, sent := clientOf(t, s, wrapper.WithHTTPClient(broken)).CreateImage(t.Context(), "gz", webImage)
+	broken := clientThrough(t, func(*http.Request) (*http.Response, error) { return nil, errors.New(nasty) })
+	_, sent := broken.CreateImage(t.Context(), "gz", webImage)
 	source := wrapper.TokenFunc(func(context.Context) (string, error) { return "", errors.New(nasty) })
-	client, err := wrapper.New(source, wrapper.WithBaseURL(s.URL))
+	client, err := wrapper.New(source, wrapper.WithBaseURL(broken.BaseURL()))
 	require.NoError(t, err)
 	_, unsent := client.CreateImage(t.Context(), "gz", webImage)
-	unlisted, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/x%0Ay"+strings.Repeat("z", 100_000), nil)
+	unlisted, err := http.NewRequestWithContext(t.Context(), http.MethodPost, broken.BaseURL()+"/x%0Ay"+strings.Repeat("z", 100_000), nil)
 	require.NoError(t, err)
-	_, strange := clientOf(t, s, wrapper.WithHTTPClient(broken)).Do(unlisted)
+	_, strange := broken.Do(unlisted)
 	for _, err := range []error{
 		api, sent, unsent, strange,
 		&wrapper.APIError{Op: nasty, Errno: 1},

@@ -171,11 +171,10 @@ func TestARequestThatCannotBeSentIsNotSent(t *testing.T) {
 
 // A transport that tells nothing of its connections gives no evidence.
 func TestOutcomeWithoutEvidenceIsUnknown(t *testing.T) {
-	silent := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+	silent := clientThrough(t, func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("dial tcp: connection refused")
-	})}
-	s := serve(t, replyJSON(oneJob))
-	_, err := clientOf(t, s, wrapper.WithHTTPClient(silent)).CreateImage(t.Context(), "gz", webImage)
+	})
+	_, err := silent.CreateImage(t.Context(), "gz", webImage)
 	require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 	require.NotErrorIs(t, err, wrapper.ErrNotSent)
 }
@@ -272,12 +271,11 @@ func TestAChangeIsSentOnce(t *testing.T) {
 
 func TestNothingInvitesARepeat(t *testing.T) {
 	var seen *http.Request
-	client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 		seen = r
 		return nil, errors.New("broken")
-	})}
-	s := serve(t, replyJSON(oneJob))
-	_, err := clientOf(t, s, wrapper.WithHTTPClient(client)).CreateImage(t.Context(), "gz", webImage)
+	})
+	_, err := client.CreateImage(t.Context(), "gz", webImage)
 	require.Error(t, err)
 	require.Nil(t, seen.GetBody, "net/http repeats what it can read again")
 	require.NotContains(t, seen.Header, "Idempotency-Key")
@@ -287,7 +285,7 @@ func TestNothingInvitesARepeat(t *testing.T) {
 // net/http may repeat a read on a connection that was closed while idle.
 func TestReadsCanBeRepeated(t *testing.T) {
 	var bodies []string
-	client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 		for range 2 {
 			body, err := r.GetBody()
 			require.NoError(t, err)
@@ -296,9 +294,8 @@ func TestReadsCanBeRepeated(t *testing.T) {
 			bodies = append(bodies, string(text))
 		}
 		return nil, errors.New("broken")
-	})}
-	s := serve(t, replyJSON(oneJob))
-	for _, err := range clientOf(t, s, wrapper.WithHTTPClient(client)).Images(t.Context(), "gz") {
+	})
+	for _, err := range client.Images(t.Context(), "gz") {
 		require.Error(t, err)
 	}
 	require.Len(t, bodies, 2)

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -86,3 +87,15 @@ func clientOf(t *testing.T, s *service, options ...wrapper.Option) *wrapper.Clie
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// clientThrough makes a client of a transport, without a socket.
+func clientThrough(t *testing.T, transport roundTripper, options ...wrapper.Option) *wrapper.Client {
+	t.Helper()
+	return clientOf(t, &service{URL: "http://127.0.0.1"},
+		append([]wrapper.Option{wrapper.WithHTTPClient(&http.Client{Transport: transport})}, options...)...)
+}
+
+// respond is the reply of a transport that sets no more than it must.
+func respond(body string) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
+}

@@ -167,10 +167,10 @@ func TestTheTokenIsNotShown(t *testing.T) {
 		func(dump error) error { return discreet{dump} },
 		func(dump error) error { return errors.Join(errors.New("cannot send"), discreet{dump}) },
 	} {
-		dumping := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		dumping := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 			return nil, wrap(fmt.Errorf("headers: %v", r.Header))
-		})}
-		_, err := clientOf(t, serve(t, replyJSON(oneJob)), wrapper.WithHTTPClient(dumping)).CreateImage(t.Context(), "gz", webImage)
+		})
+		_, err := dumping.CreateImage(t.Context(), "gz", webImage)
 		require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 		eachWrapped(err, func(e error) { hidden(t, "error of a transport that dumps", e) })
 	}
@@ -200,12 +200,11 @@ func eachWrapped(err error, f func(error)) {
 
 // Wherever a message is cut, it is not cut in the middle of the token.
 func TestNoPartOfTheTokenIsShown(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
 	for before := 850; before < 1010; before++ {
-		dumping := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		dumping := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 			return nil, errors.New(strings.Repeat(".", before) + r.Header.Get("Authorization"))
-		})}
-		_, err := clientOf(t, s, wrapper.WithHTTPClient(dumping)).CreateImage(t.Context(), "gz", webImage)
+		})
+		_, err := dumping.CreateImage(t.Context(), "gz", webImage)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), token[:8], before)
 	}

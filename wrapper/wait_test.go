@@ -1,11 +1,9 @@
 package wrapper_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -274,18 +272,13 @@ func TestWaitGivesUp(t *testing.T) {
 func TestWaitCountsFailuresByJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		polls := 0
-		transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 			if r.URL.Query().Get("jobUuids") == "poison" {
 				polls++
 				return nil, errors.New("connection reset")
 			}
-			body := `{"errno":0,"data":[{"jobUuid":"good","type":"T","progress":1}]}`
-			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
-		})
-		client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("http://127.0.0.1"),
-			wrapper.WithHTTPClient(&http.Client{Transport: transport}),
-			wrapper.WithPolling(wrapper.Polling{MaxJobs: 1, MaxFailures: 2}))
-		require.NoError(t, err)
+			return respond(`{"errno":0,"data":[{"jobUuid":"good","type":"T","progress":1}]}`)
+		}, wrapper.WithPolling(wrapper.Polling{MaxJobs: 1, MaxFailures: 2}))
 		var jobs []*wrapper.JobHandle
 		for _, uuid := range []string{"good", "poison"} {
 			job, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: uuid})
@@ -388,7 +381,7 @@ func TestTimeBetweenPolls(t *testing.T) {
 func replies(t *testing.T, answers ...any) *wrapper.Client {
 	t.Helper()
 	next := 0
-	transport := roundTripper(func(*http.Request) (*http.Response, error) {
+	return clientThrough(t, func(*http.Request) (*http.Response, error) {
 		require.Less(t, next, len(answers), "one poll too many")
 		answer := answers[next]
 		next++
@@ -397,13 +390,8 @@ func replies(t *testing.T, answers ...any) *wrapper.Client {
 		}
 		body, err := json.Marshal(map[string]any{"errno": 0, "errmsg": "ok", "requestId": "r", "data": answer})
 		require.NoError(t, err)
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, nil
-	})
-	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("http://127.0.0.1"),
-		wrapper.WithHTTPClient(&http.Client{Transport: transport}),
-		wrapper.WithPolling(wrapper.Polling{MinInterval: 20 * time.Second, MaxFailures: 1}))
-	require.NoError(t, err)
-	return client
+		return respond(string(body))
+	}, wrapper.WithPolling(wrapper.Polling{MinInterval: 20 * time.Second, MaxFailures: 1}))
 }
 
 func TestWaitForgivesWhatIsOver(t *testing.T) {
@@ -459,13 +447,10 @@ func TestWaitErrorTellsWhatIsLeft(t *testing.T) {
 // What the service said counts, even if the context ended meanwhile.
 func TestWaitKeepsAnEndThatCameLate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	client := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+	c := clientThrough(t, func(*http.Request) (*http.Response, error) {
 		cancel()
-		body := `{"errno":0,"data":[{"jobUuid":"j/1","done":true,"success":false,"result":"disk full"}]}`
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
-	})}
-	c, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithHTTPClient(client))
-	require.NoError(t, err)
+		return respond(`{"errno":0,"data":[{"jobUuid":"j/1","done":true,"success":false,"result":"disk full"}]}`)
+	})
 	job, err := c.Resume(wrapper.JobRef{Region: "gz", JobUUID: "j/1"}) // the service's own ids may look like anything
 	require.NoError(t, err)
 	_, err = job.Wait(ctx)
