@@ -71,8 +71,9 @@ type change struct {
 	name    string
 }
 
-// start begins a job for each change. A new image is listed from then on; that
-// the service lists images under construction is not published.
+// start begins a job for each change. A new image is listed from then on, or
+// after the ListLag; that the service lists images under construction is not
+// published.
 func (c *cloud) start(region *region, changes []change) []gen.Job {
 	accepted := make([]gen.Job, 0, len(changes))
 	for _, change := range changes {

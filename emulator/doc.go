@@ -35,8 +35,8 @@
 //   - a refusal is HTTP 200 with an errno; its errmsg goes on, after the
 //     published text, with what was wrong;
 //   - one bad item has the whole request refused, with nothing done;
-//   - an image that is being built is listed, with the status Processing, and
-//     vanishes if its job fails;
+//   - an image that is being built is listed, with the status Processing, at
+//     once unless [Options] gives a ListLag, and vanishes if its job fails;
 //   - a new name shows, and a deleted image vanishes, when the job succeeds;
 //   - several jobs may run on one image: the list shows the youngest, and a job
 //     that finds its image gone fails;

@@ -24,6 +24,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"unknown jobs":         {emulator.Options{UnknownJobs: 7}, "UnknownJobs: 7 is neither OmitUnknownJobs nor RefuseUnknownJobs"},
 		"job ids":              {emulator.Options{MaxJobUUIDs: -1}, "MaxJobUUIDs: -1 is negative"},
 		"page size":            {emulator.Options{MaxPageSize: -1}, "MaxPageSize: -1 is negative"},
+		"list lag":             {emulator.Options{ListLag: -1}, "ListLag: -1ns is negative"},
 		"no region id":         {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{}}}}, `Stock.Regions[0]: ID "" is empty or taken`},
 		"region twice":         {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz"}, {ID: "gz"}}}}, `Stock.Regions[1]: ID "gz" is empty or taken`},
 		"no image id":          {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Images: []gen.CIMG{image("")}}}}}, `Stock.Regions[0].Images[0]: UUID "" is empty or taken`},

@@ -18,7 +18,8 @@ const (
 // image is an image in a region.
 type image struct {
 	gen.CIMG
-	running []*job // the jobs on it that are not done, oldest first
+	running []*job    // the jobs on it that are not done, oldest first
+	listed  time.Time // from when on lists show it
 }
 
 // state returns the image at a moment, with the job that runs on it if one
@@ -45,7 +46,7 @@ func (c *cloud) newImage(origin gen.CIMG, region *region) *image {
 	if len(region.zones) > 0 {
 		built.BackupStorages = []gen.BackupStorage{storage(c.ids.uuid(), region.zones[0])}
 	}
-	return &image{CIMG: built}
+	return &image{CIMG: built, listed: c.now.Add(c.options.ListLag)}
 }
 
 // genericImage returns what images have in common here. The service takes size

@@ -80,7 +80,7 @@ func (c *cloud) listCIMG(request gen.ListCIMGRequest) (any, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	images := region.sorted()
+	images := slices.DeleteFunc(region.sorted(), func(i *image) bool { return i.listed.After(c.now) })
 	if names := request.Condition.Names; len(names) > 0 {
 		images = slices.DeleteFunc(images, func(i *image) bool { return !slices.Contains(names, i.Name) })
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -190,6 +191,31 @@ func TestListPages(t *testing.T) {
 			require.Equal(t, test.ids, ids)
 		})
 	}
+}
+
+// A new image is listed late, whatever its job does meanwhile; its job is known
+// at once.
+func TestListLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newEmulator(t, emulator.Options{ListLag: time.Minute})
+		list := func() (names []string) {
+			var page gen.CIMGPage
+			reply := s.post(listPath, `{"regionId":"gz","start":0,"limit":9}`)
+			require.NoError(t, json.Unmarshal(reply.Data, &page))
+			require.EqualValues(t, len(page.Items), page.Count)
+			for _, image := range page.Items {
+				names = append(names, image.Name)
+			}
+			return names
+		}
+		stock := list()
+		job := s.create("late")
+		require.Len(t, s.jobs(s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids="+job.JobUUID, "")), 1)
+		time.Sleep(time.Minute - time.Nanosecond)
+		require.Equal(t, stock, list())
+		time.Sleep(time.Nanosecond)
+		require.Equal(t, append(stock, "late"), list())
+	})
 }
 
 func TestJobResult(t *testing.T) {

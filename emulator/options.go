@@ -46,6 +46,11 @@ type Options struct {
 	// whatever limit asks for. 0: no cap.
 	MaxPageSize int
 
+	// ListLag is how long an image that is being made stays out of lists,
+	// counted from the request that made it. How soon the service lists a new
+	// image is not published.
+	ListLag time.Duration
+
 	// ListAsArray answers listCIMG with a bare array of images, as the
 	// published table promises, instead of the captured {count, items}. Such
 	// replies are outside the contract, so CheckReplies passes them over.
@@ -103,6 +108,9 @@ func (o Options) validate() error {
 	}
 	if o.MaxPageSize < 0 {
 		errs = append(errs, fmt.Errorf("MaxPageSize: %d is negative", o.MaxPageSize))
+	}
+	if o.ListLag < 0 {
+		errs = append(errs, fmt.Errorf("ListLag: %v is negative", o.ListLag))
 	}
 	return errors.Join(append(errs, o.Stock.validate())...)
 }
