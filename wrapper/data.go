@@ -46,7 +46,7 @@ func (r *reply) decode(c *call) (err error) {
 func checkStarted(jobs []Job, items int) error {
 	ids := make(map[string]bool, len(jobs))
 	for _, job := range jobs {
-		if checkJobUUID(job.JobUUID) == nil {
+		if isJobUUID(job.JobUUID) {
 			ids[job.JobUUID] = true
 		}
 	}
@@ -84,7 +84,7 @@ func namedJobs(data jsontext.Value) []Job {
 		}
 		// An error leaves what came before it.
 		_ = json.Unmarshal(item, &named)
-		if checkJobUUID(named.JobUUID) == nil {
+		if isJobUUID(named.JobUUID) {
 			jobs = append(jobs, Job{JobUUID: named.JobUUID, Type: named.Type, ResourceUUID: named.ResourceUUID})
 		}
 	}

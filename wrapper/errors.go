@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -142,46 +140,6 @@ func (e *APIError) LogValue() slog.Value {
 		slog.Int("httpStatus", e.HTTPStatus),
 	)
 }
-
-// OutcomeUnknownError says that a change was sent, or may have been, and that
-// no answer told what became of it. It may have been carried out. Look before
-// making the call again: list the region's images by name.
-type OutcomeUnknownError struct {
-	Op         string   // operationId of the contract, for instance createCIMG
-	Region     string   // where the change was to be made
-	Names      []string // of the images to create or import, or the new names of a rename
-	ImageUUIDs []string // of the images to rename or delete
-	SentAt     time.Time
-	RequestID  string   // empty if no reply had one
-	Jobs       []JobRef // the jobs that the reply named, if any
-	Cause      error
-}
-
-func (e *OutcomeUnknownError) Error() string {
-	subject := slices.Concat(e.Names, e.ImageUUIDs)
-	var b strings.Builder
-	fmt.Fprintf(&b, "cimg: %s", clean(e.Op))
-	if e.Region != "" {
-		fmt.Fprintf(&b, " in %s", clean(e.Region))
-	}
-	const shown = 3
-	for i, s := range subject[:min(len(subject), shown)] {
-		b.WriteString([]string{" of ", ", "}[min(i, 1)])
-		fmt.Fprintf(&b, `"%s"`, clean(s))
-	}
-	if len(subject) > shown {
-		fmt.Fprintf(&b, " and %d more", len(subject)-shown)
-	}
-	b.WriteString(": outcome unknown; check whether it took effect before calling again")
-	if e.RequestID != "" {
-		fmt.Fprintf(&b, " (request %s)", clean(e.RequestID))
-	}
-	fmt.Fprintf(&b, ": %s", oneLine(e.Cause))
-	return b.String()
-}
-
-// Unwrap returns what hid the outcome.
-func (e *OutcomeUnknownError) Unwrap() error { return e.Cause }
 
 // JobFailedError says that a job ended without success, as the service reported.
 type JobFailedError struct {

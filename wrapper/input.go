@@ -3,6 +3,7 @@ package wrapper
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -41,6 +42,29 @@ func (c *inputCheck) id(field, value string) {
 	switch {
 	case value == "." || value == "..", strings.ContainsAny(value, ",/ "):
 		c.refuse(field, fmt.Sprintf(`"%s" is not an id: an id has no comma, slash or space`, clean(value)))
+	}
+}
+
+// jobUUID refuses what cannot be asked for. It is more lenient than id, which is
+// for what people type: the service may give jobs any id.
+func (c *inputCheck) jobUUID(field, value string) {
+	c.text(field, value)
+	if strings.Contains(value, ",") { // joins the ids of a request
+		c.refuse(field, "it contains a comma")
+	}
+}
+
+// isJobUUID tells whether a job can be asked for by this id.
+func isJobUUID(value string) bool {
+	var check inputCheck
+	check.jobUUID("", value)
+	return check.err == nil
+}
+
+// time refuses what its text form cannot say.
+func (c *inputCheck) time(field string, value time.Time) {
+	if year := value.UTC().Year(); year < 0 || year > 9999 {
+		c.refuse(field, fmt.Sprintf("it is in the year %d", year))
 	}
 }
 

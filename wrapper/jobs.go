@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
@@ -105,7 +104,7 @@ func (r JobRef) String() string {
 		v.Set("resource", r.ResourceUUID)
 	}
 	if !r.StartedAt.IsZero() {
-		v.Set("started", r.StartedAt.UTC().Format(time.RFC3339Nano))
+		v.Set("started", formatTime(r.StartedAt))
 	}
 	return refPrefix + v.Encode()
 }
@@ -122,24 +121,14 @@ func (r JobRef) MarshalText() ([]byte, error) {
 // UnmarshalText reads the text form. Members that it does not know are
 // ignored: a later version may have written them.
 func (r *JobRef) UnmarshalText(text []byte) error {
-	query, found := strings.CutPrefix(string(text), refPrefix)
-	if !found {
-		return &InputError{Field: "job reference", Reason: fmt.Sprintf("it does not begin with %q", refPrefix)}
-	}
-	v, err := url.ParseQuery(query)
+	const field = "job reference"
+	v, err := parseText(field, refPrefix, text)
 	if err != nil {
-		return &InputError{Field: "job reference", Reason: clean(err.Error())}
-	}
-	for name, values := range v {
-		if len(values) > 1 {
-			return &InputError{Field: "job reference", Reason: clean(name) + " appears twice"}
-		}
+		return err
 	}
 	ref := JobRef{Region: v.Get("region"), JobUUID: v.Get("job"), Type: v.Get("type"), ResourceUUID: v.Get("resource")}
-	if started := v.Get("started"); started != "" {
-		if ref.StartedAt, err = time.Parse(time.RFC3339Nano, started); err != nil {
-			return &InputError{Field: "job reference", Reason: clean(err.Error())}
-		}
+	if ref.StartedAt, err = parseTime(field, v.Get("started")); err != nil {
+		return err
 	}
 	if err := ref.check(); err != nil {
 		return err
@@ -152,19 +141,7 @@ func (r *JobRef) UnmarshalText(text []byte) error {
 func (r JobRef) check() error {
 	var check inputCheck
 	check.region(r.Region)
-	if check.err != nil {
-		return check.err
-	}
-	return checkJobUUID(r.JobUUID)
-}
-
-// checkJobUUID refuses what cannot be asked for. It is more lenient than the
-// check of ids that people type: the service may give jobs any id.
-func checkJobUUID(jobUUID string) error {
-	var check inputCheck
-	check.text("jobUUID", jobUUID)
-	if strings.Contains(jobUUID, ",") { // joins the ids of a request
-		check.refuse("jobUUID", "it contains a comma")
-	}
+	check.time("StartedAt", r.StartedAt)
+	check.jobUUID("jobUUID", r.JobUUID)
 	return check.err
 }

@@ -51,8 +51,22 @@ func TestJobRefAsText(t *testing.T) {
 		require.Equal(t, ref, decoded)
 	}
 
-	_, err := wrapper.JobRef{Region: "gz"}.MarshalText()
-	require.ErrorAs(t, err, new(*wrapper.InputError))
+	for _, year := range []int{0, 9999} {
+		ref := wrapper.JobRef{Region: "gz", JobUUID: "j1", StartedAt: time.Date(year, 12, 31, 23, 59, 59, 0, time.UTC)}
+		text, err := ref.MarshalText()
+		require.NoError(t, err)
+		var read wrapper.JobRef
+		require.NoError(t, read.UnmarshalText(text))
+		require.Equal(t, ref, read)
+	}
+	for _, bad := range []wrapper.JobRef{
+		{Region: "gz"}, {JobUUID: "j1"},
+		{Region: "gz", JobUUID: "j1", StartedAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		{Region: "gz", JobUUID: "j1", StartedAt: time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		_, err := bad.MarshalText()
+		require.ErrorAs(t, err, new(*wrapper.InputError))
+	}
 }
 
 func TestJobRefReadsOnlyReferences(t *testing.T) {

@@ -1,0 +1,42 @@
+package wrapper
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// parseText reads the text form of a reference: a prefix with the version, then
+// members as in a URL's query. Only those called repeated may appear twice.
+func parseText(field, prefix string, text []byte, repeated ...string) (url.Values, error) {
+	query, found := strings.CutPrefix(string(text), prefix)
+	if !found {
+		return nil, &InputError{Field: field, Reason: fmt.Sprintf("it does not begin with %q", prefix)}
+	}
+	v, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, &InputError{Field: field, Reason: clean(err.Error())}
+	}
+	for name, values := range v {
+		if len(values) > 1 && !slices.Contains(repeated, name) {
+			return nil, &InputError{Field: field, Reason: clean(name) + " appears twice"}
+		}
+	}
+	return v, nil
+}
+
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// parseTime reads what formatTime wrote; empty is the zero time.
+func parseTime(field, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return t, &InputError{Field: field, Reason: clean(err.Error())}
+	}
+	return t, nil
+}
