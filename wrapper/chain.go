@@ -22,7 +22,7 @@ type call struct {
 	req     *http.Request
 	body    []byte  // of req, which has none of its own
 	subject subject // what a change is about, for its errors
-	token   string  // set by authorize
+	token   string  // set by authorize, on the copy it passes down
 }
 
 // reply is an answer on its way up.
@@ -49,6 +49,10 @@ func assembleChain(source TokenSource, cfg config, clients httpClients) handler 
 	h = decodeData(h)
 	// The token is put on, for the client's own host alone.
 	h = authorize(h, source, cfg.base)
+	// Each attempt waits for its turn.
+	h = limitRate(h, cfg.limiter)
+	// A read that failed for a passing reason is attempted again.
+	h = retryReads(h, cfg.retries)
 	// Last: whatever went wrong with a change is one of the known outcomes.
 	return classifyOutcome(h)
 }
@@ -84,7 +88,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 // error can name what a change was about, and a read can be sent again.
 func (c *Client) send(req *http.Request) (*reply, error) {
 	if req.URL == nil {
-		return nil, notSent(operation{id: clean(req.Method)}, errors.New("the request has no URL"))
+		return nil, notSent(operation{id: clean(req.Method), changes: true}, errors.New("the request has no URL"))
 	}
 	request := &call{op: operationOf(req), req: req}
 	if req.Body != nil {

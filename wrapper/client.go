@@ -9,7 +9,7 @@ import (
 
 // Client calls the custom-image API. Construct it with [New]. It is safe for
 // concurrent use and starts no goroutine of its own; the idle connections of
-// its transports close after 90 s, or with [Client.CloseIdleConnections].
+// its transports close after 30 s, or with [Client.CloseIdleConnections].
 type Client struct {
 	config
 	http   httpClients
@@ -23,6 +23,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 	base, err := parseBaseURL(DefaultBaseURL)
 	cfg := config{base: base, maxReplyBytes: DefaultMaxReplyBytes, pageSize: DefaultPageSize}
 	cfg.polling.setDefaults()
+	cfg.retries.setDefaults()
 	errs := []error{err, checkSource(source)}
 	for i, option := range options {
 		if option == nil {

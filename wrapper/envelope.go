@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -56,15 +57,27 @@ func decodeEnvelope(next handler) handler {
 		r.envelope = e
 		switch {
 		case err == nil && *e.Errno != 0:
-			return r, &APIError{Op: c.op.id, Errno: *e.Errno, Errmsg: e.Errmsg, RequestID: e.RequestID, HTTPStatus: r.status}
+			refused := refusal(c, r)
+			refused.Errno, refused.Errmsg = *e.Errno, e.Errmsg
+			return r, refused
 		case r.status >= 300:
 			// A gateway's answer, or an errno 0 that its status contradicts.
-			return r, &APIError{Op: c.op.id, RequestID: e.RequestID, HTTPStatus: r.status}
+			return r, refusal(c, r)
 		case r.status != http.StatusOK:
 			return r, malformed(c, r, fmt.Errorf("HTTP %d is not the 200 that the service answers with", r.status))
 		case err != nil:
 			return r, malformed(c, r, err)
 		}
 		return r, nil
+	}
+}
+
+// refusal is the error of an answer that is no success.
+func refusal(c *call, r *reply) *APIError {
+	return &APIError{
+		Op:         c.op.id,
+		RequestID:  r.envelope.RequestID,
+		HTTPStatus: r.status,
+		RetryAfter: retryAfter(r.header, time.Now()),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -31,8 +32,9 @@ var (
 	// (errno 2, 3, 40000, HTTP 5xx).
 	ErrServer = errors.New("server trouble")
 
-	// ErrNotSent: no connection to the service was established, so nothing was
-	// changed. The call may be made again.
+	// ErrNotSent: a change did not leave, so nothing was changed: there was no
+	// connection to the service, no token, no turn within the rate limit, or no
+	// time left. The call may be made again once that is mended.
 	ErrNotSent = errors.New("not sent")
 	// ErrMalformedReply: the reply is not what the contract promises.
 	ErrMalformedReply = errors.New("malformed reply")
@@ -94,12 +96,19 @@ func sentinel(errno int64, status int) error {
 
 // APIError is an answer other than errno 0: of the service, with its errno, or
 // of a gateway in front of it, with its HTTP status alone.
+//
+// As the error of a change it means that the change was rejected and nothing was
+// done: mend what errors.Is with the sentinels tells, or after [ErrRateLimited]
+// wait for RetryAfter, and call again.
 type APIError struct {
 	Op         string // operationId of the contract, for instance createCIMG
 	Errno      int64  // 0 when the answer was no envelope
 	Errmsg     string // the service's words, for people
 	RequestID  string // for the provider's support; empty if the reply had none
 	HTTPStatus int    // 200 for most errnos
+	// RetryAfter is how long the answer asks to wait (header Retry-After)
+	// before anything is sent again; 0 when it does not say.
+	RetryAfter time.Duration
 }
 
 func (e *APIError) Error() string {
@@ -117,17 +126,19 @@ func (e *APIError) Error() string {
 	if e.HTTPStatus != http.StatusOK {
 		b.WriteString(strings.TrimSpace(fmt.Sprintf("HTTP %d %s", e.HTTPStatus, http.StatusText(e.HTTPStatus))))
 	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, ", retry after %v", e.RetryAfter)
+	}
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, ", request %s", clean(e.RequestID))
 	}
 	return b.String()
 }
 
-// Is reports whether target is the sentinel that the errno, or else the HTTP
-// status, stands for.
+// Is reports whether target is the sentinel that the errno stands for, or the
+// one that the HTTP status stands for.
 func (e *APIError) Is(target error) bool {
-	meaning := sentinel(e.Errno, e.HTTPStatus)
-	return meaning != nil && target == meaning || target == ErrServer && e.HTTPStatus >= http.StatusInternalServerError
+	return target != nil && (target == sentinel(e.Errno, e.HTTPStatus) || target == sentinel(0, e.HTTPStatus))
 }
 
 // LogValue makes slog log the fields one by one.
@@ -138,10 +149,13 @@ func (e *APIError) LogValue() slog.Value {
 		slog.String("errmsg", clean(e.Errmsg)),
 		slog.String("requestId", clean(e.RequestID)),
 		slog.Int("httpStatus", e.HTTPStatus),
+		slog.Duration("retryAfter", e.RetryAfter),
 	)
 }
 
 // JobFailedError says that a job ended without success, as the service reported.
+// Nothing is left to wait for: read Job.Result, and start anew if that promises
+// to help.
 type JobFailedError struct {
 	Ref JobRef
 	Job Job // as last reported; Result says why, Progress how far it came
@@ -153,7 +167,7 @@ func (e *JobFailedError) Error() string {
 }
 
 // WaitError says that a wait ended before its jobs did. They may still be
-// running; resume them with [Client.Resume].
+// running: save Refs, and go on with [Client.Resume]. Do not start them again.
 type WaitError struct {
 	Refs     []JobRef // the jobs that had not ended
 	Cause    error    // the context's cause, ErrJobUnknown, or the poll that could not be repeated
@@ -181,7 +195,8 @@ func (e *WaitError) Unwrap() []error {
 	return []error{e.Cause, e.LastPoll}
 }
 
-// InputError says that an argument cannot be right. Nothing was sent.
+// InputError says that an argument cannot be right. Nothing was sent: change the
+// field and call again.
 type InputError struct {
 	Field  string // for instance images[1].SnapUUID
 	Reason string // what to change
@@ -194,6 +209,7 @@ func (e *InputError) Error() string { return "cimg: " + e.Field + ": " + e.Reaso
 type callError struct {
 	op          operation
 	what, cause error
+	connection  bool // the connection failed, not what was sent or received over it
 }
 
 func (e *callError) Error() string {
@@ -210,8 +226,16 @@ func (e *callError) Unwrap() []error {
 	return []error{e.what, e.cause}
 }
 
-// notSent says that a call ended before there was a connection.
-func notSent(op operation, cause error) error { return &callError{op, ErrNotSent, cause} }
+// notSent says that a call ended before there was a connection. Of a read this
+// is an error like others: a wait that ends with it must not look as if the
+// change it waits for had not been sent.
+func notSent(op operation, cause error) *callError {
+	e := &callError{op: op, cause: cause}
+	if op.changes {
+		e.what = ErrNotSent
+	}
+	return e
+}
 
 // malformed says what is wrong with a reply without showing its body.
 func malformed(c *call, r *reply, cause error) error {

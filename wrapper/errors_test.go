@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cimg-go/cimg/internal/forms"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -41,6 +43,11 @@ func TestAPIErrorSentinels(t *testing.T) {
 		{0, 429, wrapper.ErrRateLimited},
 		{0, 500, wrapper.ErrServer},
 		{0, 504, wrapper.ErrServer},
+		{7, 429, wrapper.ErrRateLimited},
+		{7, 500, wrapper.ErrServer},
+		{7, 499, nil},
+		{7, 401, wrapper.ErrAuth},
+		{7, 403, wrapper.ErrPermission},
 		{7, 200, nil},
 		{0, 302, nil},
 		{0, 404, nil},
@@ -61,6 +68,14 @@ func TestAPIErrorSentinels(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Errno and HTTP status may each say something.
+func TestAPIErrorMayBeTwoThings(t *testing.T) {
+	err := &wrapper.APIError{Errno: 13, HTTPStatus: 401}
+	require.ErrorIs(t, err, wrapper.ErrAuth)
+	require.ErrorIs(t, err, wrapper.ErrBadParameter)
+	require.NotErrorIs(t, err, wrapper.ErrServer)
 }
 
 // A target of a type that cannot be hashed or compared is no sentinel.
@@ -125,8 +140,17 @@ func TestErrorsReadWell(t *testing.T) {
 		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 502},
 		"cimg: createCIMG: server trouble: HTTP 502 Bad Gateway")
 	require.EqualError(t,
+		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 500},
+		"cimg: createCIMG: server trouble: HTTP 500 Internal Server Error")
+	require.EqualError(t,
+		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 429, RetryAfter: 90 * time.Second, RequestID: "r1"},
+		"cimg: createCIMG: rate limited: HTTP 429 Too Many Requests, retry after 1m30s, request r1")
+	require.EqualError(t,
 		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 499},
 		"cimg: createCIMG: HTTP 499")
+	require.EqualError(t,
+		&wrapper.OutcomeUnknownError{Op: "deleteCIMG", ImageUUIDs: []string{"a", "b", "c"}, Cause: errors.New("EOF")},
+		`cimg: deleteCIMG of "a", "b", "c": outcome unknown; check whether it took effect before calling again: EOF`)
 	require.EqualError(t,
 		&wrapper.OutcomeUnknownError{Op: "deleteCIMG", Cause: errors.New("unexpected EOF")},
 		"cimg: deleteCIMG: outcome unknown; check whether it took effect before calling again: unexpected EOF")
@@ -136,6 +160,48 @@ func TestErrorsReadWell(t *testing.T) {
 	require.EqualError(t,
 		&wrapper.WaitError{Refs: []wrapper.JobRef{ref}, Cause: wrapper.ErrJobUnknown},
 		"cimg: waiting for job j1 in gz: job unknown to the service")
+}
+
+// Words from elsewhere are cut where they become too long for a line.
+func TestWordsInErrorsAreCut(t *testing.T) {
+	whole := strings.Repeat("x", 200)
+	require.EqualError(t, &wrapper.APIError{Op: "op", Errno: 7, Errmsg: whole, HTTPStatus: 200}, "cimg: op: errno 7 ("+whole+")")
+	require.EqualError(t, &wrapper.APIError{Op: "op", Errno: 7, Errmsg: whole + "y", HTTPStatus: 200}, "cimg: op: errno 7 ("+whole+"...)")
+}
+
+// What an error wraps, and nothing that is not there.
+func TestErrorsUnwrap(t *testing.T) {
+	cause, last := errors.New("cause"), errors.New("last")
+	require.Equal(t, []error{cause}, (&wrapper.WaitError{Cause: cause}).Unwrap())
+	require.Equal(t, []error{cause, last}, (&wrapper.WaitError{Cause: cause, LastPoll: last}).Unwrap())
+	for _, answer := range []http.HandlerFunc{abort, replyJSON("{}")} {
+		_, err := clientOf(t, serve(t, answer)).CreateImage(t.Context(), "gz", webImage)
+		forms.EachError(err, func(err error) {
+			if many, ok := err.(interface{ Unwrap() []error }); ok {
+				require.NotContains(t, many.Unwrap(), nil)
+			}
+		})
+	}
+}
+
+// A call that ended without an answer says what it was and why.
+func TestErrorsWithoutAnAnswerReadWell(t *testing.T) {
+	client, err := wrapper.New(wrapper.TokenFunc(func(context.Context) (string, error) { return "", errors.New("vault is sealed") }))
+	require.NoError(t, err)
+	require.EqualError(t, readOnce(t.Context(), client), "cimg: getJobResult: token source: vault is sealed")
+	_, err = client.CreateImage(t.Context(), "gz", webImage)
+	require.EqualError(t, err, "cimg: createCIMG: not sent: token source: vault is sealed")
+}
+
+// A reply that is malformed is described by what is known of it.
+func TestMalformedRepliesReadWell(t *testing.T) {
+	for body, says := range map[string]string{
+		`{"requestId":"r1"}`: "(HTTP 200, application/json, 18 bytes, request r1): it has no errno",
+		`{}`:                 "(HTTP 200, application/json, 2 bytes): it has no errno",
+	} {
+		_, err := clientOf(t, serve(t, replyJSON(body))).JobResults(t.Context(), "gz", "j1")
+		require.EqualError(t, err, "cimg: getJobResult: malformed reply "+says)
+	}
 }
 
 func TestAPIErrorLogsItsMembers(t *testing.T) {

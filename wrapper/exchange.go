@@ -16,9 +16,9 @@ import (
 )
 
 // httpClients sends requests. Changes have a client of their own: it opens a
-// fresh HTTP/1 connection for each, because a connection that the server
-// closed while it was idle is the commonest cause of a needless unknown
-// outcome, and changes are rare enough to pay for a handshake.
+// fresh connection for each, because a connection that the server closed while
+// it was idle is the commonest cause of a needless unknown outcome, and changes
+// are rare enough to pay for a handshake.
 type httpClients struct {
 	reads, changes *http.Client
 	borrowed       bool // the transport is the caller's
@@ -34,8 +34,6 @@ func newHTTPClients(callers *http.Client, base baseURL) httpClients {
 	reads := newTransport(base)
 	changes := newTransport(base)
 	changes.DisableKeepAlives = true
-	changes.Protocols = new(http.Protocols)
-	changes.Protocols.SetHTTP1(true)
 	return httpClients{reads: newHTTPClient(reads), changes: newHTTPClient(changes)}
 }
 
@@ -52,13 +50,18 @@ func newTransport(base baseURL) *http.Transport {
 	if base.Scheme == "http" { // loopback; a proxy would read the token
 		proxy = nil
 	}
+	// Over HTTP/2 net/http repeats by itself what a server refused to process.
+	http1 := new(http.Protocols)
+	http1.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:                 proxy,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: time.Minute,
-		IdleConnTimeout:       90 * time.Second,
-		ForceAttemptHTTP2:     true,
+		// A header beyond all reason is an error before it is held in memory.
+		MaxResponseHeaderBytes: 256 << 10,
+		IdleConnTimeout:        30 * time.Second, // before a server is likely to close it
+		Protocols:              http1,
 	}
 }
 
@@ -88,36 +91,44 @@ func exchange(clients httpClients, maxBytes int64) handler {
 			GetConn: func(string) { wanted.Store(true) },
 			GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 		}))
+		// net/http sends a request again, over another connection or HTTP/2
+		// stream and without a bound, if it has no body or if the body can be
+		// had a second time. So a request always has a body, maybe an empty
+		// one, and no GetBody; reads are repeated further up, where it is
+		// counted.
+		req.Body = io.NopCloser(bytes.NewReader(c.body))
 		req.ContentLength = int64(len(c.body))
-		newBody := func() io.ReadCloser { return io.NopCloser(bytes.NewReader(c.body)) }
+		req.GetBody = nil
 		client := clients.reads
-		switch {
-		case c.op.changes:
+		if c.op.changes {
 			client = clients.changes
-			// net/http sends a request again, over a new connection or a new
-			// HTTP/2 stream, if it has no body or if it can get the body a
-			// second time. So a change always has a body, and no GetBody.
-			req.Body = newBody()
-			req.GetBody = nil
-		case len(c.body) > 0:
-			req.Body = newBody()
-			req.GetBody = func() (io.ReadCloser, error) { return newBody(), nil }
 		}
 		resp, err := client.Do(req)
 		if err != nil {
 			err = withoutToken(withoutURL(err), c.token) // before a message is cut in the middle of it
+			broken := &callError{op: c.op, cause: err}
 			// A transport of somebody else's making may tell nothing of its
 			// connections.
 			if !got.Load() && (wanted.Load() || !clients.borrowed) {
-				return nil, notSent(c.op, err)
+				broken = notSent(c.op, err)
 			}
-			return nil, &callError{op: c.op, cause: err}
+			broken.connection = true
+			return nil, broken
 		}
 		defer resp.Body.Close()
+		if resp.StatusCode == http.StatusSwitchingProtocols {
+			// The body is the connection, which no context and no time limit
+			// ends. Nobody asked for one.
+			resp.Body.Close()
+			resp.Body = http.NoBody
+		}
 		body, err := readAtMost(resp.Body, maxBytes)
 		if err != nil {
-			err = withoutToken(err, c.token)
-			return nil, &callError{op: c.op, cause: fmt.Errorf("reading the reply (HTTP %d): %w", resp.StatusCode, err)}
+			return nil, &callError{
+				op:         c.op,
+				cause:      fmt.Errorf("reading the reply (HTTP %d): %w", resp.StatusCode, withoutToken(err, c.token)),
+				connection: !errors.Is(err, ErrResponseTooLarge),
+			}
 		}
 		header := resp.Header.Clone() // it is the transport's, which may share it
 		if header == nil {

@@ -13,7 +13,8 @@ import (
 // matches exactly is not published, so compare Image.Name where it matters.
 //
 // An error ends the iteration. Pages are read as the loop asks for them: if
-// images are created or deleted meanwhile, any image may be missed.
+// images are created or deleted meanwhile, any image may be missed, and the list
+// may end with [ErrMalformedReply] because it counts more than it showed.
 //
 // The provider does not say whether the reply's count is of the page or of all
 // images, so the list ends with the first page that brings nothing new. See
@@ -31,14 +32,14 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 		}
 		seen := make(map[string]bool)
 		for start := 0; ; {
-			page, err := c.readPage(ctx, region, names, start)
+			r, err := c.readPage(ctx, region, names, start)
 			if err != nil {
 				yield(Image{}, err)
 				return
 			}
-			start += len(page)
+			start += len(r.page.images)
 			anyNew := false
-			for _, image := range page {
+			for _, image := range r.page.images {
 				if seen[image.UUID] {
 					continue
 				}
@@ -47,14 +48,19 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 					return
 				}
 			}
-			if !anyNew {
-				return
+			if anyNew {
+				continue
 			}
+			// In both readings of count, as many images came as it says.
+			if count := r.page.count; len(names) == 0 && count > int64(len(seen)) {
+				yield(Image{}, malformed(&call{op: opList}, r, fmt.Errorf("it counts %d images, and %d came", count, len(seen))))
+			}
+			return
 		}
 	}
 }
 
-func (c *Client) readPage(ctx context.Context, region string, names []string, start int) ([]Image, error) {
+func (c *Client) readPage(ctx context.Context, region string, names []string, start int) (*reply, error) {
 	req, err := gen.NewListCIMGRequest(c.server(), gen.ListCIMGRequest{
 		RegionID:  region,
 		Start:     int64(start),
@@ -64,12 +70,5 @@ func (c *Client) readPage(ctx context.Context, region string, names []string, st
 	if err != nil {
 		return nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
-	r, err := c.send(req.WithContext(ctx))
-	if err != nil {
-		return nil, err
-	}
-	if count := r.page.count; start == 0 && len(names) == 0 && count > 0 && len(r.page.images) == 0 {
-		return nil, malformed(&call{op: opList}, r, fmt.Errorf("it counts %d images and has none", count))
-	}
-	return r.page.images, nil
+	return c.send(req.WithContext(ctx))
 }

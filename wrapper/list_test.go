@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/gen"
@@ -72,6 +74,28 @@ func TestImagesEndsWhenNothingIsNew(t *testing.T) {
 	}
 	require.Equal(t, 1, seen)
 	require.Len(t, s.received(), 2)
+}
+
+// Images that were created meanwhile push others to a later page, a second
+// time: each is seen once, and what follows is not missed.
+func TestImagesSeesEachOnce(t *testing.T) {
+	answers := []string{"a b", "b c", "c", ""}
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		var items []gen.CIMG
+		for _, uuid := range strings.Fields(answers[0]) {
+			items = append(items, gen.CIMG{UUID: uuid})
+		}
+		answers = answers[1:]
+		data, err := json.Marshal(gen.CIMGPage{Items: items})
+		assert.NoError(t, err)
+		replyJSON(fmt.Sprintf(`{"errno":0,"data":%s}`, data))(w, r)
+	})
+	var seen []string
+	for image, err := range clientOf(t, s).Images(t.Context(), "gz") {
+		require.NoError(t, err)
+		seen = append(seen, image.UUID)
+	}
+	require.Equal(t, []string{"a", "b", "c"}, seen)
 }
 
 func TestImagesAsksOnlyForWhatTheLoopReads(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Option is a choice made when a client is constructed. A bad one makes [New]
@@ -19,6 +21,8 @@ type config struct {
 	objectBody    bool
 	pageSize      int
 	polling       Polling
+	retries       Retries
+	limiter       *rate.Limiter // nil: no limit
 }
 
 // DefaultMaxReplyBytes is how much of a reply's body is read, after
@@ -112,14 +116,26 @@ func WithPolling(p Polling) Option {
 	return func(c *config) error {
 		p.setDefaults()
 		switch {
-		case p.MinInterval < 0 || p.MaxInterval < 0 || p.MissingGrace < 0:
+		case min(p.MinInterval, p.MaxInterval, p.MissingGrace) < 0:
 			return errors.New("polling: a duration is negative")
 		case p.MinInterval > p.MaxInterval:
 			return fmt.Errorf("polling: MinInterval %v is longer than MaxInterval %v", p.MinInterval, p.MaxInterval)
-		case p.MaxJobs < 0 || p.MaxFailures < 0:
+		case min(p.MaxJobs, p.MaxFailures) < 0:
 			return errors.New("polling: a count is negative")
 		}
 		c.polling = p
+		return nil
+	}
+}
+
+// WithRetries changes how the client repeats reads.
+func WithRetries(r Retries) Option {
+	return func(c *config) error {
+		r.setDefaults()
+		if min(r.MaxAttempts, r.Budget) < 0 || min(r.BaseDelay, r.MaxRetryAfter) < 0 {
+			return errors.New("retries: a member is negative")
+		}
+		c.retries = r
 		return nil
 	}
 }

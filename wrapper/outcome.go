@@ -79,7 +79,7 @@ func classifyOutcome(next handler) handler {
 			return r, nil
 		case errors.Is(err, ErrNotSent):
 			return nil, err
-		case errors.As(err, &refused) && isRejection(refused) && isEmpty(r.envelope.Data): // data would belie it
+		case r != nil && errors.As(err, &refused) && isRejection(refused) && isEmpty(r.envelope.Data): // data would belie it
 			return nil, err
 		}
 		unknown := &OutcomeUnknownError{

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -179,6 +181,15 @@ func TestOutcomeWithoutEvidenceIsUnknown(t *testing.T) {
 	require.NotErrorIs(t, err, wrapper.ErrNotSent)
 }
 
+// An error of a transport that is another client's rejection is none of ours.
+func TestOutcomeOfANestedClient(t *testing.T) {
+	nested := clientThrough(t, func(*http.Request) (*http.Response, error) {
+		return nil, &wrapper.APIError{Op: "createCIMG", Errno: 13, HTTPStatus: 401}
+	})
+	_, err := nested.CreateImage(t.Context(), "gz", webImage)
+	require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+}
+
 func TestOutcomeUnknownTellsWhatIsKnown(t *testing.T) {
 	s := serve(t, replyJSON(oneJob)) // one job for two items
 	before := time.Now()
@@ -269,38 +280,33 @@ func TestAChangeIsSentOnce(t *testing.T) {
 	require.Empty(t, elsewhere.received(), "a redirect was followed")
 }
 
+// Nothing of a request may invite net/http, or a transport of the caller's, to
+// send it again. Reads are repeated by the wrapper, which counts.
 func TestNothingInvitesARepeat(t *testing.T) {
 	var seen *http.Request
 	client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 		seen = r
 		return nil, errors.New("broken")
-	})
-	_, err := client.CreateImage(t.Context(), "gz", webImage)
-	require.Error(t, err)
-	require.Nil(t, seen.GetBody, "net/http repeats what it can read again")
-	require.NotContains(t, seen.Header, "Idempotency-Key")
-	require.NotContains(t, seen.Header, "X-Idempotency-Key")
-}
-
-// net/http may repeat a read on a connection that was closed while idle.
-func TestReadsCanBeRepeated(t *testing.T) {
-	var bodies []string
-	client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
-		for range 2 {
-			body, err := r.GetBody()
-			require.NoError(t, err)
-			text, err := io.ReadAll(body)
-			require.NoError(t, err)
-			bodies = append(bodies, string(text))
-		}
-		return nil, errors.New("broken")
-	})
-	for _, err := range client.Images(t.Context(), "gz") {
-		require.Error(t, err)
+	}, wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1}))
+	calls := map[string]func(context.Context, *wrapper.Client) error{
+		"listCIMG": func(ctx context.Context, c *wrapper.Client) error {
+			_, err := c.Generated().ListCIMGWithResponse(ctx, gen.ListCIMGRequest{RegionID: "gz", Limit: 1})
+			return err
+		},
+		"getJobResult": func(ctx context.Context, c *wrapper.Client) error {
+			_, err := c.JobResults(ctx, "gz", "j1")
+			return err
+		},
 	}
-	require.Len(t, bodies, 2)
-	require.Contains(t, bodies[0], "gz")
-	require.Equal(t, bodies[0], bodies[1])
+	maps.Copy(calls, changes)
+	for op, call := range calls {
+		require.Error(t, call(t.Context(), client), op)
+		require.NotNil(t, seen.Body, "net/http repeats what has no body")
+		require.NotEqual(t, http.NoBody, seen.Body)
+		require.Nil(t, seen.GetBody, "net/http repeats what it can read again")
+		require.NotContains(t, seen.Header, "Idempotency-Key")
+		require.NotContains(t, seen.Header, "X-Idempotency-Key")
+	}
 }
 
 // A request that the contract does not know is taken for a change.
@@ -310,6 +316,14 @@ func TestAnUnknownOperationIsAChange(t *testing.T) {
 	require.NoError(t, err)
 	_, err = clientOf(t, s).Do(req)
 	require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		req, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/dicloud/i/storage/cimg/share", nil)
+		require.NoError(t, err)
+		_, err = clientOf(t, s, wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1})).Do(req)
+		require.ErrorAs(t, err, new(*wrapper.APIError))
+		require.NotErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+	}
 }
 
 func TestADoneContextSendsNothing(t *testing.T) {
@@ -329,6 +343,23 @@ func TestADoneContextSendsNothing(t *testing.T) {
 		require.ErrorIs(t, err, reason)
 	}
 	require.Empty(t, s.received())
+}
+
+// A connection that the server would turn into another protocol is given up: no
+// context ends the reading of it.
+func TestSwitchingProtocols(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if assert.NoError(t, err) {
+			fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			t.Cleanup(func() { conn.Close() })
+		}
+	})
+	for op, call := range changes {
+		err := call(t.Context(), clientOf(t, s))
+		require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError), op)
+		require.ErrorIs(t, err, wrapper.ErrMalformedReply, op)
+	}
 }
 
 func TestACallEndsWithItsContext(t *testing.T) {

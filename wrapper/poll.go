@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -17,7 +18,7 @@ func (c *Client) follow(ctx context.Context, refs []JobRef) iter.Seq[jobChange] 
 	return func(yield func(jobChange) bool) {
 		pending := newFollowedJobs(refs)
 		pause := c.polling.first(pending)
-		for len(pending) > 0 {
+		for len(pending) != 0 {
 			if !sleep(ctx, pause) {
 				for _, job := range pending {
 					if !job.end(yield, &WaitError{Refs: []JobRef{job.ref}, Cause: context.Cause(ctx), LastPoll: job.lastPoll}) {
@@ -28,17 +29,8 @@ func (c *Client) follow(ctx context.Context, refs []JobRef) iter.Seq[jobChange] 
 			}
 			for region, jobs := range byRegion(pending) {
 				for batch := range slices.Chunk(jobs, c.polling.MaxJobs) {
-					states, err := c.jobResults(ctx, region, uuidsOf(batch))
-					switch {
-					case err == nil:
-						if !c.observe(batch, states, yield) {
-							return
-						}
-					case ctx.Err() != nil: // the sleep above ends the wait
-					default:
-						if !c.bear(batch, err, yield) {
-							return
-						}
+					if !c.poll(ctx, region, batch, yield) {
+						return
 					}
 				}
 			}
@@ -46,6 +38,42 @@ func (c *Client) follow(ctx context.Context, refs []JobRef) iter.Seq[jobChange] 
 			pause = c.polling.next(pending)
 		}
 	}
+}
+
+// poll asks for a batch of jobs. A batch that the service refuses is halved until
+// what it refuses stands alone. It returns false when nobody listens any more.
+func (c *Client) poll(ctx context.Context, region string, batch []*followedJob, yield func(jobChange) bool) bool {
+	states, err := c.jobResults(ctx, region, uuidsOf(batch))
+	half := len(batch) / 2
+	switch {
+	case err == nil:
+		return c.observe(batch, states, yield)
+	case ctx.Err() != nil: // the wait ends before the next poll
+		var interrupted *interruptedError
+		if errors.As(err, &interrupted) {
+			for _, job := range batch {
+				job.lastPoll = interrupted.last
+			}
+		}
+		return true
+	case half != 0 && blamesIDs(err):
+		return c.poll(ctx, region, batch[:half], yield) && c.poll(ctx, region, batch[half:], yield)
+	}
+	return c.bear(batch, err, yield)
+}
+
+// blamesIDs tells whether a poll may have been refused for the sake of one of
+// its ids, or for their number. What an unknown id does is not published.
+func blamesIDs(err error) bool {
+	var refused *APIError
+	if !isRefusal(err) || errors.Is(err, ErrAuth) || !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.HTTPStatus {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
+		return true
+	}
+	return refused.Errno == errnoIllegalRequest || refused.Errno == errnoIllegalCall
 }
 
 // first is the time to the first poll: none, unless every job was started just
@@ -62,20 +90,34 @@ func (p Polling) first(jobs []*followedJob) time.Duration {
 	return pause
 }
 
-// next is the time to the next poll: a quarter of the youngest job's age,
-// within bounds.
+// next is the time to the next poll: a quarter of the youngest job's age, or
+// what the service asked for, within bounds.
 func (p Polling) next(jobs []*followedJob) time.Duration {
 	pause := p.MaxInterval
 	for _, job := range jobs {
 		pause = min(pause, time.Since(job.since)/4)
 	}
+	for _, job := range jobs {
+		pause = max(pause, min(askedPause(job.lastPoll), p.MaxInterval))
+	}
 	return max(pause, p.MinInterval)
 }
 
-// mayPass tells whether a poll that failed may succeed when it is repeated.
-func mayPass(err error) bool {
+// askedPause is how long an answer asked to wait, beyond what retryReads waits
+// by itself; 0 if it did not.
+func askedPause(err error) time.Duration {
+	var answer *APIError
+	if !errors.As(err, &answer) {
+		return 0
+	}
+	return answer.RetryAfter
+}
+
+// isRefusal tells whether an answer would be the same later. Other errors are
+// borne for a time: see Polling.MaxFailures.
+func isRefusal(err error) bool {
 	var refused *APIError
-	return !errors.As(err, &refused) || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
+	return errors.As(err, &refused) && !isPassing(err)
 }
 
 // observe reports what a poll told about a batch of jobs. It returns false
@@ -112,7 +154,7 @@ func (c *Client) observe(batch []*followedJob, states []Job, yield func(jobChang
 func (c *Client) bear(batch []*followedJob, err error, yield func(jobChange) bool) bool {
 	for _, job := range batch {
 		job.failures, job.lastPoll = job.failures+1, err
-		if (!mayPass(err) || job.failures > c.polling.MaxFailures) &&
+		if (isRefusal(err) || job.failures > c.polling.MaxFailures) &&
 			!job.end(yield, &WaitError{Refs: []JobRef{job.ref}, Cause: err}) {
 			return false
 		}

@@ -3,6 +3,7 @@ package wrapper
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -15,17 +16,18 @@ func TestOwnTransports(t *testing.T) {
 		clients := newHTTPClients(nil, base)
 		for _, client := range []*http.Client{clients.reads, clients.changes} {
 			transport := client.Transport.(*http.Transport)
-			require.Positive(t, client.Timeout)
-			require.Positive(t, transport.TLSHandshakeTimeout)
-			require.Positive(t, transport.ResponseHeaderTimeout)
-			require.Positive(t, transport.IdleConnTimeout)
+			require.Equal(t, 2*time.Minute, client.Timeout)
+			require.Equal(t, 10*time.Second, transport.TLSHandshakeTimeout)
+			require.Equal(t, time.Minute, transport.ResponseHeaderTimeout)
+			require.Equal(t, 30*time.Second, transport.IdleConnTimeout)
+			require.EqualValues(t, 256<<10, transport.MaxResponseHeaderBytes)
+			require.True(t, transport.Protocols.HTTP1())
+			require.False(t, transport.Protocols.HTTP2() || transport.Protocols.UnencryptedHTTP2(), "net/http repeats over HTTP/2")
 			require.NotNil(t, transport.DialContext, "net.Dialer's own default has no time limit")
 			// net/http exempts the loopback from proxies by its spelling.
 			require.Equal(t, base.Scheme == "https", transport.Proxy != nil)
 		}
-		changes := clients.changes.Transport.(*http.Transport)
-		require.True(t, changes.DisableKeepAlives)
-		require.True(t, changes.Protocols.HTTP1())
-		require.False(t, changes.Protocols.HTTP2() || changes.Protocols.UnencryptedHTTP2())
+		require.True(t, clients.changes.Transport.(*http.Transport).DisableKeepAlives)
+		require.False(t, clients.reads.Transport.(*http.Transport).DisableKeepAlives)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -247,7 +248,7 @@ func TestWaitGivesUp(t *testing.T) {
 	}{
 		"token rejected":  {emulator.Fault{Errno: 4}, wrapper.ErrAuth, 1},
 		"no permission":   {emulator.Fault{Errno: 10000001}, wrapper.ErrPermission, 1},
-		"server trouble":  {emulator.Fault{Status: 500, Count: 4}, wrapper.ErrServer, 4},
+		"server trouble":  {emulator.Fault{Status: 500, Count: 12}, wrapper.ErrServer, 12},
 		"ids are refused": {emulator.Fault{Errno: 1}, wrapper.ErrBadParameter, 1},
 	}
 	for name, row := range rows {
@@ -265,6 +266,83 @@ func TestWaitGivesUp(t *testing.T) {
 			}, wrapper.WithPolling(wrapper.Polling{MaxFailures: 3}))
 		})
 	}
+}
+
+// A batch is halved only if one of its ids, or their number, may be to blame.
+func TestWaitHalvesARefusedBatch(t *testing.T) {
+	for name, row := range map[string]struct {
+		fault emulator.Fault
+		polls int // after which all of eight jobs were given up
+	}{
+		"errno 1":        {emulator.Fault{Errno: 1}, 15},
+		"errno 13":       {emulator.Fault{Errno: 13}, 15},
+		"HTTP 400":       {emulator.Fault{Status: 400}, 15},
+		"HTTP 413":       {emulator.Fault{Status: 413}, 15},
+		"HTTP 414":       {emulator.Fault{Status: 414}, 15},
+		"HTTP 404":       {emulator.Fault{Status: 404}, 1},
+		"errno 4":        {emulator.Fault{Errno: 4}, 1},
+		"HTTP 401":       {emulator.Fault{Status: 401, Errno: 1}, 1},
+		"errno 10000001": {emulator.Fault{Errno: 10000001}, 1},
+		"errno 16000002": {emulator.Fault{Errno: 16000002}, 1},
+		"errno 1000011":  {emulator.Fault{Errno: 1000011}, 1},
+		"errno 424242":   {emulator.Fault{Errno: 424242}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+				row.fault.Operation, row.fault.Count = "getJobResult", row.polls
+				cloud.InjectFor(t, row.fault)
+				_, err := client.WaitAll(t.Context(), create(t, client, "a", "b", "c", "d", "e", "f", "g", "h"))
+				require.ErrorContains(t, err, "cimg: 8 jobs did not succeed")
+				require.Equal(t, row.polls, cloud.Requests("getJobResult"))
+			})
+		})
+	}
+}
+
+// The period of grace ends to the moment, and a job that is missing does not
+// hide the one behind it.
+func TestWaitForAMissingJobBesideAnother(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		missing, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: "missing"})
+		require.NoError(t, err)
+		done := create(t, client, "web-01")[0]
+		start := time.Now()
+		outcomes, _ := client.WaitAll(t.Context(), []*wrapper.JobHandle{missing, done})
+		require.ErrorIs(t, outcomes[0].Err, wrapper.ErrJobUnknown)
+		require.NoError(t, outcomes[1].Err)
+		require.Equal(t, 30*time.Second, time.Since(start))
+		require.Equal(t, 4, cloud.Requests("getJobResult"), "after 0, 10, 20 and 30 s")
+	}, wrapper.WithPolling(wrapper.Polling{MinInterval: 10 * time.Second, MaxInterval: 10 * time.Second, MissingGrace: 30 * time.Second}))
+}
+
+// A poll that is asked to wait waits, up to the longest interval.
+func TestWaitHonoursRetryAfter(t *testing.T) {
+	for _, row := range []struct {
+		asked string
+		waits time.Duration
+	}{{"40", 40 * time.Second}, {"3600", time.Minute}} {
+		inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+			created := create(t, client, "web-01")[0]
+			cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Status: 429, Header: http.Header{"Retry-After": {row.asked}}})
+			start := time.Now()
+			_, err := created.Wait(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, row.waits, time.Since(start)-time.Second, "a second before the first poll")
+		})
+	}
+}
+
+// A wait that could not reach the service does not look as if the change that
+// started its job had not been sent.
+func TestWaitIsNotNotSent(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		created := create(t, client, "web-01")[0]
+		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Refuse: true, Count: 3 * 6})
+		_, err := created.Wait(t.Context())
+		require.ErrorAs(t, err, new(*wrapper.WaitError))
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.NotErrorIs(t, err, wrapper.ErrNotSent)
+	})
 }
 
 // One batch that always fails ends its own waits, and only those, however well
@@ -291,7 +369,7 @@ func TestWaitCountsFailuresByJob(t *testing.T) {
 		require.ErrorIs(t, outcomes[0].Err, context.DeadlineExceeded)
 		require.ErrorContains(t, outcomes[1].Err, "connection reset")
 		require.NotErrorIs(t, outcomes[1].Err, context.DeadlineExceeded)
-		require.Equal(t, 3, polls)
+		require.Equal(t, 3*3, polls, "each poll has three attempts")
 	})
 }
 
@@ -426,7 +504,7 @@ func TestWaitErrorTellsWhatIsLeft(t *testing.T) {
 		outcomes, err := client.WaitAll(ctx, append(jobs, jobs[0]))
 		var wait *wrapper.WaitError
 		require.ErrorAs(t, err, &wait)
-		require.ErrorContains(t, err, "3 jobs did not succeed", "one of them is listed twice")
+		require.ErrorContains(t, err, "cimg: 3 jobs did not succeed", "one of them is listed twice")
 		require.Equal(t, []wrapper.JobRef{jobs[0].Ref, jobs[1].Ref, jobs[2].Ref}, wait.Refs)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NotErrorIs(t, err, wrapper.ErrServer, "that was one poll, long ago")
@@ -435,12 +513,19 @@ func TestWaitErrorTellsWhatIsLeft(t *testing.T) {
 			require.Equal(t, []wrapper.JobRef{jobs[i%3].Ref}, wait.Refs)
 		}
 
-		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Status: 503})
-		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err = jobs[0].Wait(ctx)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorIs(t, err, wrapper.ErrServer, "that was the last poll")
+		for _, fault := range []emulator.Fault{
+			{Status: 503, Count: 3},                                  // its last attempt failed
+			{Status: 503, Header: http.Header{"Retry-After": {"5"}}}, // the next one was still to come
+		} {
+			fault.Operation = "getJobResult"
+			cloud.InjectFor(t, fault)
+			ctx, cancel = context.WithCancel(t.Context())
+			time.AfterFunc(2*time.Second, cancel)
+			_, err = jobs[0].Wait(ctx)
+			require.ErrorAs(t, err, &wait)
+			require.ErrorIs(t, wait.Cause, context.Canceled)
+			require.ErrorIs(t, wait.LastPoll, wrapper.ErrServer, "that was the last poll")
+		}
 	})
 }
 

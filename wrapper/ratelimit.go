@@ -1,0 +1,40 @@
+package wrapper
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/time/rate"
+)
+
+// WithRateLimit lets the client send at most so many requests a second, changes
+// and repeated reads included, and burst of them at once after a pause. A call
+// waits for its turn, and fails at once if its context would end first; a change
+// is then [ErrNotSent]. What rate the service allows is not published; without
+// this option there is no limit.
+func WithRateLimit(perSecond float64, burst int) Option {
+	return func(c *config) error {
+		if !(perSecond > 0) || burst < 1 {
+			return fmt.Errorf("rate limit: %v a second with a burst of %d lets nothing pass", perSecond, burst)
+		}
+		c.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
+		return nil
+	}
+}
+
+// limitRate holds requests back until it is their turn.
+func limitRate(next handler, limiter *rate.Limiter) handler {
+	if limiter == nil {
+		return next
+	}
+	return func(c *call) (*reply, error) {
+		ctx := c.req.Context()
+		switch err := limiter.Wait(ctx); {
+		case ctx.Err() != nil:
+			return nil, notSent(c.op, context.Cause(ctx))
+		case err != nil: // the limiter knows beforehand
+			return nil, notSent(c.op, fmt.Errorf("%w: %w", context.DeadlineExceeded, err))
+		}
+		return next(c)
+	}
+}

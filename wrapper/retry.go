@@ -1,0 +1,205 @@
+package wrapper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v7"
+)
+
+// Retries is how a client repeats a read (a list, the state of jobs) that
+// failed for a passing reason: its connection broke, HTTP 5xx or 429, errno 2, 3
+// or 40000. Changes are never repeated. A zero member takes its default.
+type Retries struct {
+	// MaxAttempts is how often a read is sent at most. Default: 3; 1 repeats
+	// nothing.
+	MaxAttempts int
+	// BaseDelay bounds the pause before the first repeat, which is random
+	// between 0 and this; the bound doubles for the next. Default: 500 ms.
+	BaseDelay time.Duration
+	// MaxRetryAfter is the longest pause that an answer may ask for (header
+	// Retry-After). One that asks for more is returned at once, with the delay
+	// in APIError.RetryAfter. Default: 20 s.
+	MaxRetryAfter time.Duration
+	// Budget is how many repeats the client holds in store for all its reads,
+	// so that an outage is not multiplied. A repeat takes one out and gives it
+	// back when it succeeds; any other read that succeeds gives back a fifth.
+	// Default: 100.
+	Budget int
+}
+
+func (r *Retries) setDefaults() {
+	if r.MaxAttempts == 0 {
+		r.MaxAttempts = 3
+	}
+	if r.BaseDelay == 0 {
+		r.BaseDelay = 500 * time.Millisecond
+	}
+	if r.MaxRetryAfter == 0 {
+		r.MaxRetryAfter = 20 * time.Second
+	}
+	if r.Budget == 0 {
+		r.Budget = 100
+	}
+}
+
+// retryReads sends a read again when it failed for a passing reason. It stands
+// above decoding, because the service reports trouble in HTTP 200, too, and
+// above authorize, so that each attempt has the token of its moment.
+func retryReads(next handler, settings Retries) handler {
+	budget := newRetryBudget(settings.Budget)
+	return func(c *call) (*reply, error) {
+		if c.op.changes {
+			return next(c)
+		}
+		ctx := c.req.Context()
+		attempts := uint(0)
+		read := func() (*reply, error) {
+			attempts++
+			r, err := next(c)
+			switch {
+			case err == nil:
+				budget.succeeded(attempts > 1)
+				return r, nil
+			case ctx.Err() != nil || !isPassing(err):
+				return nil, backoff.Permanent(err)
+			}
+			return nil, settings.after(ctx, err)
+		}
+		r, err := backoff.Retry(ctx, read,
+			backoff.WithBackOff(newPauses(ctx, settings.BaseDelay, budget)),
+			backoff.WithMaxTries(uint(settings.MaxAttempts)),
+			backoff.WithMaxElapsedTime(0)) // the context limits it
+		var ended *backoff.RetryError
+		switch {
+		case !errors.As(err, &ended):
+			return r, err
+		case ctx.Err() != nil && !errors.Is(ended.LastErr, context.Cause(ctx)): // it ended in a pause
+			return nil, &interruptedError{cause: context.Cause(ctx), last: ended.LastErr}
+		}
+		return nil, ended.LastErr
+	}
+}
+
+// interruptedError says that the context ended between two attempts.
+type interruptedError struct{ cause, last error }
+
+func (e *interruptedError) Error() string {
+	return fmt.Sprintf("cimg: %s; before that: %s", oneLine(e.cause), oneLine(e.last))
+}
+
+func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }
+
+// isPassing tells whether a read that failed may succeed when it is repeated.
+func isPassing(err error) bool {
+	var broken *callError
+	return errors.As(err, &broken) && broken.connection || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
+}
+
+// after makes err wait as long as the answer asked, or end the attempts if that
+// is too long.
+func (r Retries) after(ctx context.Context, err error) error {
+	var answer *APIError
+	if !errors.As(err, &answer) || answer.RetryAfter == 0 {
+		return err
+	}
+	if answer.RetryAfter > r.MaxRetryAfter || !hasTimeFor(ctx, answer.RetryAfter) {
+		return backoff.Permanent(err)
+	}
+	return backoff.RetryAfter(answer.RetryAfter, err)
+}
+
+// hasTimeFor tells whether ctx outlasts a pause. If not, the error at hand says
+// more than that the context ended.
+func hasTimeFor(ctx context.Context, pause time.Duration) bool {
+	deadline, limited := ctx.Deadline()
+	return !limited || time.Until(deadline) > pause
+}
+
+// pauses are those between the attempts of one read: exponential with full
+// jitter, until the context's time or the client's budget is used up.
+type pauses struct {
+	*backoff.ExponentialBackOff
+	enoughTime func(time.Duration) bool
+	budget     *retryBudget
+}
+
+func newPauses(ctx context.Context, base time.Duration, budget *retryBudget) pauses {
+	return pauses{
+		ExponentialBackOff: &backoff.ExponentialBackOff{
+			InitialInterval:     base / 2,
+			RandomizationFactor: 1, // from 0 to twice the interval
+			Multiplier:          2,
+			MaxInterval:         math.MaxInt64 / 4,
+		},
+		enoughTime: func(pause time.Duration) bool { return hasTimeFor(ctx, pause) },
+		budget:     budget,
+	}
+}
+
+// NextBackOff is called once a read has failed and may be repeated.
+func (p pauses) NextBackOff() time.Duration {
+	pause := p.ExponentialBackOff.NextBackOff()
+	if !p.enoughTime(pause) || !p.budget.take() {
+		return backoff.Stop
+	}
+	return pause
+}
+
+// retryBudget is a token bucket in fifths of a repeat, as the AWS SDKs have it.
+type retryBudget struct {
+	mu          sync.Mutex
+	fifths, max int
+}
+
+const perRepeat = 5
+
+func newRetryBudget(repeats int) *retryBudget {
+	return &retryBudget{fifths: repeats * perRepeat, max: repeats * perRepeat}
+}
+
+// take pays for a repeat, if there is enough left.
+func (b *retryBudget) take() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fifths < perRepeat {
+		return false
+	}
+	b.fifths -= perRepeat
+	return true
+}
+
+func (b *retryBudget) succeeded(repeated bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	back := 1
+	if repeated {
+		back = perRepeat
+	}
+	b.fifths = min(b.fifths+back, b.max)
+}
+
+// retryAfter reads how long an answer asks to wait: seconds, or a date. 0 is no
+// such wish, or one that is over or cannot be read; what is too long for a
+// Duration is the longest there is.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(header.Get("Retry-After"))
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, math.MaxInt64/uint64(time.Second))) * time.Second
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if sent, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = sent // the server's clock set both
+	}
+	return max(date.Sub(now), 0)
+}
