@@ -43,12 +43,14 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 func checkSource(source TokenSource) error {
 	switch s := source.(type) {
 	case nil:
-		return errors.New("no token source: use StaticToken, EnvToken or a TokenFunc")
+		return errors.New("no token source: use StaticToken, EnvToken, FileToken or a TokenFunc")
 	case TokenFunc:
 		if s == nil {
 			return errors.New("no token source: the TokenFunc is nil")
 		}
 		return nil // asking may be slow or need a context
+	case cachedSource:
+		return s.check()
 	case localSource:
 		token, err := s()
 		if err != nil {

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"strings"
+	"sync"
+	"time"
 )
 
 // TokenSource supplies the bearer token of the account. It is asked before
@@ -22,7 +26,7 @@ type TokenFunc func(ctx context.Context) (string, error)
 func (f TokenFunc) Token(ctx context.Context) (string, error) { return f(ctx) }
 
 // StaticToken is a token that does not change. [New] refuses one that is empty
-// or holds a character that no header can carry.
+// or holds a character that RFC 6750 does not allow.
 func StaticToken(token string) TokenSource {
 	return localSource(func() (string, error) { return token, nil })
 }
@@ -39,6 +43,95 @@ func EnvToken(name string) TokenSource {
 	})
 }
 
+// FileToken reads the token from a file, such as a mounted secret, before each
+// request: what is written there later is used from the next request on. A line
+// break at its end is not part of the token. [New] refuses a file that cannot
+// be read.
+func FileToken(path string) TokenSource {
+	return localSource(func() (string, error) {
+		file, err := os.Open(path)
+		if err != nil {
+			return "", fmt.Errorf("token file: %w", err)
+		}
+		defer file.Close()
+		content, err := io.ReadAll(io.LimitReader(file, 16<<10))
+		if err != nil {
+			return "", fmt.Errorf("token file %s: %w", path, err)
+		}
+		if len(content) == 16<<10 {
+			return "", fmt.Errorf("token file %s: it is too large to hold a token", path)
+		}
+		return strings.TrimRight(string(content), "\r\n"), nil
+	})
+}
+
+// CacheToken keeps what a source that is slow or costly to ask gave, for at
+// most lifetime. A token that the service rejects (errno 4, HTTP 401) is kept
+// no longer: the next request asks the source again. (Wrap the result in another
+// source, and it does not learn of rejections.)
+func CacheToken(source TokenSource, lifetime time.Duration) TokenSource {
+	var mu sync.Mutex // guards token and until
+	var token string
+	var until time.Time
+	kept := func() (string, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		return token, time.Now().Before(until)
+	}
+	keep := func(fresh string) {
+		mu.Lock()
+		defer mu.Unlock()
+		token, until = fresh, time.Now().Add(lifetime)
+	}
+	asking := make(chan struct{}, 1) // one at a time; waiting ends with the context
+	return cachedSource{
+		check: func() error { return checkSource(source) },
+		token: func(ctx context.Context) (string, error) {
+			if token, valid := kept(); valid {
+				return token, nil
+			}
+			select {
+			case asking <- struct{}{}:
+				defer func() { <-asking }()
+			case <-ctx.Done():
+				return "", context.Cause(ctx)
+			}
+			if token, valid := kept(); valid {
+				return token, nil
+			}
+			fresh, err := source.Token(ctx)
+			if err == nil && checkToken(fresh) == nil {
+				keep(fresh)
+			}
+			return fresh, err
+		},
+		forget: func(rejected string) {
+			forget(source, rejected)
+			mu.Lock()
+			defer mu.Unlock()
+			if token == rejected { // another call may have had a new one meanwhile
+				until = time.Time{}
+			}
+		},
+	}
+}
+
+// cachedSource holds functions for the reason that [localSource] is one.
+type cachedSource struct {
+	check  func() error
+	token  func(context.Context) (string, error)
+	forget func(rejected string)
+}
+
+func (s cachedSource) Token(ctx context.Context) (string, error) { return s.token(ctx) }
+
+// forget tells a source that keeps tokens that the service rejected one.
+func forget(source TokenSource, rejected string) {
+	if cached, ok := source.(cachedSource); ok {
+		cached.forget(rejected)
+	}
+}
+
 // localSource is a source that costs nothing to ask, so New can ask it at once
 // and refuse a bad token early. It is a function and not a struct because fmt
 // prints the fields of a struct, secrets included, and the address of a
@@ -47,16 +140,17 @@ type localSource func() (string, error)
 
 func (s localSource) Token(context.Context) (string, error) { return s() }
 
-// checkToken refuses what the Authorization header cannot carry. It never
-// shows the token.
+// tokenCharacters are those of a bearer token, by RFC 6750, section 2.1. Neither
+// fmt nor net/http escapes any of them, so that a token is found in their words.
+const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+
+// checkToken refuses what no bearer token can be. It never shows the token.
 func checkToken(token string) error {
 	if token == "" {
 		return errors.New("no token: it is empty")
 	}
-	for _, b := range []byte(token) {
-		if b <= ' ' || b >= 0x7f {
-			return errors.New("bad token: it contains a space, a control character or one outside ASCII; check for a line break at its end")
-		}
+	if strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenCharacters, r) }) {
+		return errors.New("bad token: it contains a character that no bearer token has, such as a space or a line break")
 	}
 	return nil
 }
@@ -82,6 +176,10 @@ func authorize(next handler, source TokenSource, base baseURL) handler {
 			authorized.req.Header = make(http.Header)
 		}
 		authorized.req.Header.Set("Authorization", "Bearer "+token)
-		return next(&authorized)
+		r, err := next(&authorized)
+		if errors.Is(err, ErrAuth) {
+			forget(source, token)
+		}
+		return r, err
 	}
 }

@@ -1,19 +1,22 @@
 package wrapper_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/forms"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -26,6 +29,9 @@ func TestNewRefusesBadTokens(t *testing.T) {
 		"a space":         "Bearer abc",
 		"beyond ASCII":    "令牌",
 		"DEL":             "a\x7f",
+		"a quote":         `a"b`, // may come back escaped, and then be overlooked
+		"a backslash":     `a\b`,
+		"a comma":         "a,b",
 	}
 	for name, bad := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -80,19 +86,182 @@ func TestEnvTokenIsReadAnew(t *testing.T) {
 	require.Equal(t, "Bearer second", s.received()[0].Header.Get("Authorization"))
 }
 
-// shows tells every form in which a value may end up in a log.
-func shows(t *testing.T, v any) string {
+func TestFileTokenIsReadAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	write := func(content string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o600)) }
+	_, err := wrapper.New(wrapper.FileToken(path))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	for _, bad := range []string{"", "\n", "two\nlines", strings.Repeat("x", 20_000)} {
+		write(bad)
+		_, err = wrapper.New(wrapper.FileToken(path))
+		require.ErrorContains(t, err, "token", bad)
+		if len(bad) > 2 {
+			require.NotContains(t, err.Error(), bad)
+		}
+	}
+
+	write("first\r\n")
+	s := serve(t, replyJSON(oneJob))
+	client, err := wrapper.New(wrapper.FileToken(path), wrapper.WithBaseURL(s.URL))
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	require.NoError(t, readOnce(t.Context(), client))
+	write("later")
+	require.NoError(t, readOnce(t.Context(), client))
+	require.NoError(t, os.Remove(path))
+	_, err = client.CreateImage(t.Context(), "gz", webImage)
+	require.ErrorIs(t, err, wrapper.ErrNotSent)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Len(t, s.received(), 2)
+	require.Equal(t, "Bearer first", s.received()[0].Header.Get("Authorization"))
+	require.Equal(t, "Bearer later", s.received()[1].Header.Get("Authorization"))
+}
+
+// numbered is a source that gives another token each time it is asked.
+func numbered(asked *int) wrapper.TokenSource {
+	return wrapper.TokenFunc(func(context.Context) (string, error) {
+		*asked++
+		return fmt.Sprintf("token%d", *asked), nil
+	})
+}
+
+// A token that the service rejected is not sent again if its source knows a
+// better one.
+func TestARejectedTokenIsAskedForAgain(t *testing.T) {
+	rejections := map[string]http.HandlerFunc{
+		"errno 4":                envelope(200, 4),
+		"HTTP 401":               reply(401, "text/html", "<html>"),
+		"HTTP 401 with an errno": envelope(401, 13),
+	}
+	for name, reject := range rejections {
+		for kind, wrap := range map[string]func(wrapper.TokenSource) wrapper.TokenSource{
+			"asked each time": func(source wrapper.TokenSource) wrapper.TokenSource { return source },
+			"kept": func(source wrapper.TokenSource) wrapper.TokenSource {
+				return wrapper.CacheToken(source, time.Hour)
+			},
+			"kept twice": func(source wrapper.TokenSource) wrapper.TokenSource {
+				return wrapper.CacheToken(wrapper.CacheToken(source, time.Hour), time.Hour)
+			},
+		} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+					if r.Header.Get("Authorization") == "Bearer token1" {
+						reject(w, r)
+						return
+					}
+					replyJSON(oneJob)(w, r)
+				})
+				asked := 0
+				client, err := wrapper.New(wrap(numbered(&asked)), wrapper.WithBaseURL(s.URL))
+				require.NoError(t, err)
+				t.Cleanup(client.CloseIdleConnections)
+				_, err = client.CreateImage(t.Context(), "gz", webImage)
+				require.ErrorIs(t, err, wrapper.ErrAuth)
+				require.Len(t, s.received(), 1)
+				_, err = client.CreateImage(t.Context(), "gz", webImage)
+				require.NoError(t, err)
+				require.Equal(t, "Bearer token2", s.received()[1].Header.Get("Authorization"))
+			})
+		}
+	}
+}
+
+func TestCacheTokenKeepsATokenForItsLifetime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		source := wrapper.CacheToken(numbered(&asked), time.Minute)
+		get := func() string {
+			token, err := source.Token(t.Context())
+			require.NoError(t, err)
+			return token
+		}
+		require.Equal(t, "token1", get())
+		time.Sleep(time.Minute - 1)
+		require.Equal(t, "token1", get())
+		time.Sleep(time.Nanosecond)
+		require.Equal(t, "token2", get())
+	})
+
+	// Errors are not kept, and New checks what it can.
+	failures := 0
+	failing := wrapper.CacheToken(wrapper.TokenFunc(func(context.Context) (string, error) {
+		failures++
+		return "", errors.New("vault is sealed")
+	}), time.Hour)
+	for range 2 {
+		_, err := failing.Token(t.Context())
+		require.ErrorContains(t, err, "vault is sealed")
+	}
+	require.Equal(t, 2, failures)
+	_, err := wrapper.New(wrapper.CacheToken(nil, time.Hour))
+	require.ErrorContains(t, err, "no token source")
+	_, err = wrapper.New(wrapper.CacheToken(wrapper.StaticToken("a\nb"), time.Hour))
+	require.ErrorContains(t, err, "bad token")
+	_, err = wrapper.New(wrapper.CacheToken(wrapper.StaticToken(token), time.Hour))
+	require.NoError(t, err)
+}
+
+// A token that cannot be sent is not kept: the source may have a better one by
+// the next call.
+func TestCacheTokenKeepsNoBadToken(t *testing.T) {
+	tokens := []string{"", "a\nb", "good"}
+	source := wrapper.CacheToken(wrapper.TokenFunc(func(context.Context) (string, error) {
+		token := tokens[0]
+		tokens = tokens[1:]
+		return token, nil
+	}), time.Hour)
+	s := serve(t, replyJSON(oneJob))
+	client, err := wrapper.New(source, wrapper.WithBaseURL(s.URL))
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	for range 2 {
+		require.ErrorContains(t, readOnce(t.Context(), client), "token")
+	}
+	require.NoError(t, readOnce(t.Context(), client))
+	require.NoError(t, readOnce(t.Context(), client))
+	require.Equal(t, "Bearer good", s.received()[1].Header.Get("Authorization"))
+}
+
+// Many calls ask a slow source once, and none waits for it longer than its own
+// context.
+func TestCacheTokenAsksOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		source := wrapper.CacheToken(wrapper.TokenFunc(func(context.Context) (string, error) {
+			asked++
+			time.Sleep(time.Minute)
+			return token, nil
+		}), time.Hour)
+		errs := make(chan error)
+		for range 8 {
+			go func() {
+				got, err := source.Token(context.Background())
+				if err == nil && got != token {
+					err = fmt.Errorf("got %q", got)
+				}
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := source.Token(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(start))
+		for range 8 {
+			require.NoError(t, <-errs)
+		}
+		require.Equal(t, 1, asked)
+	})
+}
+
+// warm asks a source once.
+func warm(t *testing.T, source wrapper.TokenSource) wrapper.TokenSource {
 	t.Helper()
-	var b bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
-		fmt.Fprintf(&b, verb+"\n", v)
-	}
-	slog.New(slog.NewTextHandler(&b, nil)).Info("m", "v", v)
-	slog.New(slog.NewJSONHandler(&b, nil)).Info("m", "v", v)
-	if encoded, err := json.Marshal(v); err == nil {
-		b.Write(encoded)
-	}
-	return b.String()
+	_, err := source.Token(t.Context())
+	require.NoError(t, err)
+	return source
 }
 
 // leaky is a source that keeps its token where fmt finds it.
@@ -104,7 +273,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 	hex := fmt.Sprintf("%x", token)
 	hidden := func(t *testing.T, what string, v any) {
 		t.Helper()
-		shown := shows(t, v)
+		shown := forms.Of(v)
 		require.NotContains(t, shown, token, what)
 		require.NotContains(t, shown, hex, what)
 	}
@@ -113,6 +282,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 		"static":         wrapper.StaticToken(token),
 		"the caller's":   leaky{token},
 		"by its address": &leaky{token},
+		"cached":         warm(t, wrapper.CacheToken(wrapper.StaticToken(token), time.Hour)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := wrapper.New(source)
@@ -126,6 +296,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 		})
 	}
 	hidden(t, "source", wrapper.StaticToken(token))
+	hidden(t, "cached source", warm(t, wrapper.CacheToken(wrapper.StaticToken(token), time.Hour)))
 	hidden(t, "option", wrapper.WithBaseURL("https://example.com"))
 
 	// Whatever echoes the token, it does not come out.
@@ -148,7 +319,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 	for name, answer := range echoes {
 		_, err := clientOf(t, serve(t, answer)).CreateImage(t.Context(), "gz", webImage)
 		require.Error(t, err)
-		eachWrapped(err, func(e error) { hidden(t, name, e) })
+		forms.EachError(err, func(e error) { hidden(t, name, e) })
 		require.NotContains(t, err.Error(), token[:32], name)
 	}
 
@@ -172,7 +343,30 @@ func TestTheTokenIsNotShown(t *testing.T) {
 		})
 		_, err := dumping.CreateImage(t.Context(), "gz", webImage)
 		require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
-		eachWrapped(err, func(e error) { hidden(t, "error of a transport that dumps", e) })
+		forms.EachError(err, func(e error) { hidden(t, "error of a transport that dumps", e) })
+	}
+}
+
+// A token of 16 bytes is searched for; a shorter one may be a word.
+func TestShortTokensAreNotSearchedFor(t *testing.T) {
+	for token, hidden := range map[string]bool{"0123456789abcdef": true, "0123456789abcde": false} {
+		answers := map[string]roundTripper{
+			"a reply": func(*http.Request) (*http.Response, error) {
+				return respond(`{"errno":13,"errmsg":"` + token + `"}`)
+			},
+			"a transport": func(*http.Request) (*http.Response, error) { return nil, errors.New(token) },
+			"a decoder": func(*http.Request) (*http.Response, error) {
+				return respond(`{"errno":0,"data":[{"jobUuid":"a","` + token + `":1,"` + token + `":2}]}`)
+			},
+		}
+		for name, answer := range answers {
+			client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("http://127.0.0.1"),
+				wrapper.WithHTTPClient(&http.Client{Transport: answer}))
+			require.NoError(t, err)
+			_, err = client.CreateImage(t.Context(), "gz", webImage)
+			require.Error(t, err)
+			require.Equal(t, hidden, !strings.Contains(err.Error(), token), "%s: %v", name, err)
+		}
 	}
 }
 
@@ -181,22 +375,6 @@ type discreet struct{ wrapped error }
 
 func (discreet) Error() string   { return "cannot send" }
 func (e discreet) Unwrap() error { return e.wrapped }
-
-// eachWrapped calls f with err and with everything it wraps.
-func eachWrapped(err error, f func(error)) {
-	if err == nil {
-		return
-	}
-	f(err)
-	switch e := err.(type) { //nolint:errorlint // every error of the tree is looked at in its turn
-	case interface{ Unwrap() error }:
-		eachWrapped(e.Unwrap(), f)
-	case interface{ Unwrap() []error }:
-		for _, wrapped := range e.Unwrap() {
-			eachWrapped(wrapped, f)
-		}
-	}
-}
 
 // Wherever a message is cut, it is not cut in the middle of the token.
 func TestNoPartOfTheTokenIsShown(t *testing.T) {
