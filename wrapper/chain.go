@@ -18,11 +18,12 @@ type handler func(*call) (*reply, error)
 
 // call is a request on its way down the chain.
 type call struct {
-	op      operation
-	req     *http.Request
-	body    []byte  // of req, which has none of its own
-	subject subject // what a change is about, for its errors
-	token   string  // set by authorize, on the copy it passes down
+	op       operation
+	req      *http.Request
+	body     []byte  // of req, which has none of its own
+	subject  subject // what it is about, for errors and hooks
+	attempts int     // begun so far
+	token    string  // set by authorize, on the copy it passes down
 }
 
 // reply is an answer on its way up.
@@ -49,12 +50,16 @@ func assembleChain(source TokenSource, cfg config, clients httpClients) handler 
 	h = decodeData(h)
 	// The token is put on, for the client's own host alone.
 	h = authorize(h, source, cfg.base)
-	// Each attempt waits for its turn.
+	// Hooks and logs see each attempt,
+	h = observeAttempts(h, cfg.hooks)
+	// which waits for its turn first.
 	h = limitRate(h, cfg.limiter)
 	// A read that failed for a passing reason is attempted again.
 	h = retryReads(h, cfg.retries)
-	// Last: whatever went wrong with a change is one of the known outcomes.
-	return classifyOutcome(h)
+	// Whatever went wrong with a change is one of the known outcomes.
+	h = classifyOutcome(h)
+	// Hooks see the call as its caller does.
+	return observeCalls(h, cfg.hooks)
 }
 
 // Do sends a request that the generated client built, with the token and all
@@ -101,8 +106,6 @@ func (c *Client) send(req *http.Request) (*reply, error) {
 			return nil, notSent(request.op, fmt.Errorf("reading the request's body: %w", err))
 		}
 	}
-	if request.op.changes {
-		request.subject = subjectOf(request.body)
-	}
+	request.subject = subjectOf(req, request.body)
 	return c.handle(request)
 }

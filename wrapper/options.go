@@ -23,6 +23,7 @@ type config struct {
 	polling       Polling
 	retries       Retries
 	limiter       *rate.Limiter // nil: no limit
+	hooks         []Hooks
 }
 
 // DefaultMaxReplyBytes is how much of a reply's body is read, after

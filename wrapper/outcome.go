@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// subject is what the body of a change says it is about.
+// subject is what a request says it is about.
 type subject struct {
 	region     string
 	names      []string // create, import: the new images; changeName: the new names
@@ -16,8 +16,11 @@ type subject struct {
 	items      int
 }
 
-// subjectOf reads the subject from the body of a change.
-func subjectOf(body []byte) subject {
+// subjectOf reads the subject from the body of a POST, or from a query.
+func subjectOf(req *http.Request, body []byte) subject {
+	if req.Method == http.MethodGet {
+		return subject{region: req.URL.Query().Get("regionId")}
+	}
 	type item struct {
 		Name     string `json:"name"`
 		CIMGUUID string `json:"cimgUuid"`

@@ -1,0 +1,206 @@
+package wrapper
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Outcome is how a call ended. For a read, which changes nothing, rejected and
+// unknown say whether the service refused to answer or no answer was had.
+type Outcome string
+
+// The four outcomes, see "Four outcomes" in the package's documentation.
+const (
+	OutcomeAccepted Outcome = "accepted"
+	OutcomeRejected Outcome = "rejected"
+	OutcomeNotSent  Outcome = "not sent"
+	OutcomeUnknown  Outcome = "unknown"
+)
+
+func outcomeOf(err error) Outcome {
+	var refused *APIError
+	var unknown *OutcomeUnknownError
+	switch {
+	case err == nil:
+		return OutcomeAccepted
+	case errors.Is(err, ErrNotSent):
+		return OutcomeNotSent
+	case !errors.As(err, &unknown) && errors.As(err, &refused) && isRejection(refused):
+		return OutcomeRejected
+	}
+	return OutcomeUnknown
+}
+
+// Hooks are functions that the client calls as it works, for metrics and
+// traces. Each may be nil. They run in the goroutine of the call, which waits
+// for them, and must be safe for concurrent use. Nothing they are given shows
+// the token. Calls that [InputError] refuses are not seen.
+type Hooks struct {
+	// Begin is called when a call begins. The call goes on with the context
+	// that it returns, which must be derived from ctx, or nil for ctx itself: a
+	// span in it is the parent of what follows.
+	Begin func(ctx context.Context, call Call) context.Context
+	// Attempt is called when an attempt has ended. A change has one at most, a
+	// read up to Retries.MaxAttempts.
+	Attempt func(ctx context.Context, attempt Attempt)
+	// End is called when the call has ended, with the context that Begin
+	// returned.
+	End func(ctx context.Context, end CallEnd)
+}
+
+// Call is what a call is about.
+type Call struct {
+	Op     string // operationId of the contract, for instance getJobResult; of a request that it does not know, method and path
+	Region string // empty when the request names none
+}
+
+// Attempt is one exchange of a request and its reply.
+type Attempt struct {
+	Call
+	Number     int // 1 for the first
+	StartedAt  time.Time
+	Duration   time.Duration
+	HTTPStatus int         // 0 when there was no reply that could be read
+	Header     http.Header // of the reply, to be read only: Content-Type, Date, Retry-After, Server, Via and X-Request-Id
+	Errno      int64       // 0 also when the reply had none: Err tells
+	RequestID  string      // as the envelope had it
+	Err        error       // nil: errno 0, and the data that the contract promises
+}
+
+// CallEnd is how a call ended.
+type CallEnd struct {
+	Call
+	Outcome   Outcome
+	Attempts  int
+	StartedAt time.Time
+	Duration  time.Duration // with the pauses between attempts
+	Err       error         // what the call returns
+}
+
+// WithHooks adds functions to call. Several such options nest: the first one's
+// Begin is called first, its End last.
+func WithHooks(hooks Hooks) Option {
+	return func(c *config) error {
+		c.hooks = append(c.hooks, hooks)
+		return nil
+	}
+}
+
+// WithLogger logs each attempt in one line: at level Debug if it was answered
+// as promised, else at Warn. Without this option nothing is logged.
+func WithLogger(logger *slog.Logger) Option {
+	return func(c *config) error {
+		if logger == nil {
+			return errors.New("logger: it is nil")
+		}
+		c.hooks = append(c.hooks, Hooks{Attempt: func(ctx context.Context, a Attempt) {
+			level := slog.LevelDebug
+			if a.Err != nil {
+				level = slog.LevelWarn
+			}
+			logger.LogAttrs(ctx, level, "cimg attempt", a.LogValue().Group()...)
+		}})
+		return nil
+	}
+}
+
+// LogValue makes slog log the fields one by one, those that say something.
+func (a Attempt) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.String("op", a.Op),
+		slog.String("region", a.Region),
+		slog.Int("attempt", a.Number),
+		slog.Duration("duration", a.Duration),
+	}
+	if a.HTTPStatus != 0 {
+		attrs = append(attrs, slog.Int("httpStatus", a.HTTPStatus), slog.Int64("errno", a.Errno), slog.String("requestId", a.RequestID))
+	}
+	for _, name := range shownHeaders {
+		if value := a.Header.Get(name); value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	if a.Err != nil {
+		attrs = append(attrs, slog.String("error", a.Err.Error()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// shownHeaders are the members of a reply's header that may be seen: those that
+// say who answered, and how, and hold no secret.
+var shownHeaders = []string{"Content-Type", "Date", "Retry-After", "Server", "Via", "X-Request-Id"}
+
+func shownHeader(header http.Header) http.Header {
+	shown := make(http.Header)
+	for _, name := range shownHeaders {
+		if values := header.Values(name); len(values) > 0 {
+			shown.Set(name, clean(strings.Join(values, ", ")))
+		}
+	}
+	return shown
+}
+
+func (c *call) about() Call { return Call{Op: c.op.id, Region: clean(c.subject.region)} }
+
+// observeAttempts calls the hooks after each attempt.
+func observeAttempts(next handler, hooks []Hooks) handler {
+	return func(c *call) (*reply, error) {
+		c.attempts++
+		if len(hooks) == 0 {
+			return next(c)
+		}
+		attempt := Attempt{Call: c.about(), Number: c.attempts, StartedAt: time.Now()}
+		r, err := next(c)
+		attempt.Duration = time.Since(attempt.StartedAt)
+		attempt.Err = err
+		if r != nil {
+			attempt.HTTPStatus = r.status
+			attempt.Header = shownHeader(r.header)
+			attempt.RequestID = clean(r.envelope.RequestID)
+			if r.envelope.Errno != nil {
+				attempt.Errno = *r.envelope.Errno
+			}
+		}
+		for _, h := range hooks {
+			if h.Attempt != nil {
+				h.Attempt(c.req.Context(), attempt)
+			}
+		}
+		return r, err
+	}
+}
+
+// observeCalls calls the hooks around each call.
+func observeCalls(next handler, hooks []Hooks) handler {
+	if len(hooks) == 0 {
+		return next
+	}
+	return func(c *call) (*reply, error) {
+		end := CallEnd{Call: c.about(), StartedAt: time.Now()}
+		ctx := c.req.Context()
+		contexts := make([]context.Context, len(hooks))
+		for i, h := range hooks {
+			if h.Begin != nil {
+				if derived := h.Begin(ctx, end.Call); derived != nil {
+					ctx = derived
+				}
+			}
+			contexts[i] = ctx
+		}
+		c.req = c.req.WithContext(ctx)
+		r, err := next(c)
+		end.Outcome, end.Attempts, end.Err = outcomeOf(err), c.attempts, err
+		end.Duration = time.Since(end.StartedAt)
+		for i, h := range slices.Backward(hooks) {
+			if h.End != nil {
+				h.End(contexts[i], end)
+			}
+		}
+		return r, err
+	}
+}
