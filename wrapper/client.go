@@ -21,7 +21,9 @@ type Client struct {
 // carry are errors; when there are several, the message has a line for each.
 func New(source TokenSource, options ...Option) (*Client, error) {
 	base, err := parseBaseURL(DefaultBaseURL)
-	cfg := config{base: base, maxReplyBytes: DefaultMaxReplyBytes, pageSize: DefaultPageSize}
+	cfg := config{
+		base: base, maxReplyBytes: DefaultMaxReplyBytes, pageSize: DefaultPageSize, visibilityWindow: DefaultVisibilityWindow,
+	}
 	cfg.polling.setDefaults()
 	cfg.retries.setDefaults()
 	errs := []error{err, checkSource(source)}

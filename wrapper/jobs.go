@@ -47,6 +47,25 @@ func (c *Client) jobResults(ctx context.Context, region string, jobUUIDs []strin
 	return jobs, nil
 }
 
+// knownJobs asks for jobs that the service may not know. It halves a list that is
+// refused until what the service refuses stands alone, and leaves that out.
+func (c *Client) knownJobs(ctx context.Context, region string, jobUUIDs []string) ([]Job, error) {
+	jobs, err := c.jobResults(ctx, region, jobUUIDs)
+	half := len(jobUUIDs) / 2
+	switch {
+	case !blamesIDs(err):
+		return jobs, err
+	case half == 0:
+		return nil, nil
+	}
+	first, err := c.knownJobs(ctx, region, jobUUIDs[:half])
+	if err != nil {
+		return nil, err
+	}
+	second, err := c.knownJobs(ctx, region, jobUUIDs[half:])
+	return append(first, second...), err
+}
+
 // JobHandle is a job that a call of this client started, or that was resumed.
 type JobHandle struct {
 	// Ref is what is needed to find the job again. Save it as text before

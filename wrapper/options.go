@@ -24,6 +24,8 @@ type config struct {
 	retries       Retries
 	limiter       *rate.Limiter // nil: no limit
 	hooks         []Hooks
+
+	visibilityWindow time.Duration
 }
 
 // DefaultMaxReplyBytes is how much of a reply's body is read, after

@@ -1,0 +1,674 @@
+package wrapper_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// lost makes the reply to the next change get lost, after the change was
+// carried out or instead.
+func lost(t *testing.T, cloud *emulator.Emulator, op string, carriedOut bool) {
+	t.Helper()
+	cloud.InjectFor(t, emulator.Fault{Operation: op, Reset: true, After: carriedOut})
+}
+
+// unknown requires that the outcome of a change is.
+func unknown(t *testing.T, err error) *wrapper.OutcomeUnknownError {
+	t.Helper()
+	var lost *wrapper.OutcomeUnknownError
+	require.ErrorAs(t, err, &lost)
+	return lost
+}
+
+// loseCreate creates images in gz whose reply gets lost.
+func loseCreate(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client, carriedOut bool, names ...string) *wrapper.OutcomeUnknownError {
+	t.Helper()
+	lost(t, cloud, "createCIMG", carriedOut)
+	var images []wrapper.CreateImageInput
+	for _, name := range names {
+		images = append(images, wrapper.CreateImageInput{Name: name, SnapUUID: snapshot})
+	}
+	_, err := client.CreateImages(t.Context(), "gz", images)
+	return unknown(t, err)
+}
+
+// reconcileOne reconciles a change of one item.
+func reconcileOne(t *testing.T, client *wrapper.Client, lost *wrapper.OutcomeUnknownError) wrapper.Finding {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // of virtual time
+	defer cancel()
+	findings, err := client.Reconcile(ctx, lost)
+	require.NoError(t, err)
+	require.Len(t, findings, 1)
+	return findings[0]
+}
+
+func TestReconcileACreate(t *testing.T) {
+	rows := map[string]struct {
+		settings   emulator.Options
+		before     func(t *testing.T, client *wrapper.Client)
+		carriedOut bool
+		verdict    wrapper.Verdict
+		took       time.Duration
+		candidates int
+	}{
+		"none": {verdict: wrapper.NotObserved, took: wrapper.DefaultVisibilityWindow},
+		"one":  {carriedOut: true, verdict: wrapper.Adopted},
+		"one of another name": {
+			before:  func(t *testing.T, client *wrapper.Client) { create(t, client, "web-01 ", "web-011", "WEB-01") },
+			verdict: wrapper.NotObserved, took: wrapper.DefaultVisibilityWindow,
+		},
+		"two": {
+			before:     func(t *testing.T, client *wrapper.Client) { create(t, client, "web-01") },
+			carriedOut: true, verdict: wrapper.Ambiguous, candidates: 2,
+		},
+		"one that appears late": {
+			settings:   emulator.Options{ListLag: 20 * time.Second},
+			carriedOut: true, verdict: wrapper.Adopted, took: 1*time.Second + 2*time.Second + 4*time.Second + 8*time.Second + 15*time.Second,
+		},
+		"one that appears at the end of the window": {
+			settings:   emulator.Options{ListLag: wrapper.DefaultVisibilityWindow},
+			carriedOut: true, verdict: wrapper.Adopted, took: wrapper.DefaultVisibilityWindow,
+		},
+		"one that is older": {
+			before: func(t *testing.T, client *wrapper.Client) {
+				create(t, client, "web-01")
+				time.Sleep(5*time.Minute + 1)
+			},
+			verdict: wrapper.Ambiguous, candidates: 1,
+		},
+		"one that is hardly older": { // the clocks may differ
+			before: func(t *testing.T, client *wrapper.Client) {
+				create(t, client, "web-01")
+				time.Sleep(5 * time.Minute)
+			},
+			verdict: wrapper.Adopted,
+		},
+		"one that is being deleted": {
+			before: func(t *testing.T, client *wrapper.Client) {
+				created := create(t, client, "web-01")[0]
+				_, err := client.DeleteImage(t.Context(), "gz", created.Ref.ResourceUUID)
+				require.NoError(t, err)
+			},
+			verdict: wrapper.Ambiguous, candidates: 1,
+		},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			row.settings.Plan = lasting(time.Hour)
+			inCloud(t, row.settings, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+				if row.before != nil {
+					row.before(t, client)
+				}
+				lost := loseCreate(t, cloud, client, row.carriedOut, "web-01")
+				sent := cloud.Requests("createCIMG")
+
+				start := time.Now()
+				finding := reconcileOne(t, client, lost)
+				require.Equal(t, row.verdict, finding.Verdict)
+				require.Equal(t, "web-01", finding.Name)
+				require.Equal(t, row.took, time.Since(start))
+				require.Len(t, finding.Candidates, row.candidates)
+				require.Equal(t, sent, cloud.Requests("createCIMG"), "it sent a change")
+				if row.verdict == wrapper.Adopted {
+					require.Equal(t, "web-01", finding.Image.Name)
+					job, err := finding.Job.Wait(t.Context())
+					require.NoError(t, err)
+					require.Equal(t, finding.Image.UUID, job.ResourceUUID)
+					require.Equal(t, "CreateCIMG", finding.Job.Ref.Type)
+
+					finding = reconcileOne(t, client, lost)
+					require.Equal(t, wrapper.Adopted, finding.Verdict)
+					require.Equal(t, "Ready", finding.Image.Status)
+					require.Nil(t, finding.Job, "it has ended")
+				} else {
+					require.Empty(t, finding.Image.UUID)
+					require.Nil(t, finding.Job)
+				}
+			})
+		})
+	}
+}
+
+func TestReconcileABatch(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour), MaxPageSize: 1}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		create(t, client, "b")
+		lost := loseCreate(t, cloud, client, true, "a", "b", "c")
+		lost.Names = append(lost.Names, "d", "e", "e") // as if they had been part of it
+		create(t, client, "e")
+		findings, err := client.Reconcile(t.Context(), lost)
+		require.NoError(t, err)
+		var names []string
+		var verdicts []wrapper.Verdict
+		for _, f := range findings {
+			names, verdicts = append(names, f.Name), append(verdicts, f.Verdict)
+		}
+		require.Equal(t, lost.Names, names)
+		require.Equal(t, []wrapper.Verdict{
+			wrapper.Adopted, wrapper.Ambiguous, wrapper.Adopted, wrapper.NotObserved, wrapper.Ambiguous, wrapper.Ambiguous,
+		}, verdicts)
+	})
+}
+
+func TestReconcileInAnotherProcess(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		saved, err := loseCreate(t, cloud, client, true, "web-01").MarshalText()
+		require.NoError(t, err)
+
+		later, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"),
+			wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}))
+		require.NoError(t, err)
+		var lost wrapper.OutcomeUnknownError
+		require.NoError(t, lost.UnmarshalText(saved))
+		finding := reconcileOne(t, later, &lost)
+		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		_, err = finding.Job.Wait(t.Context())
+		require.NoError(t, err)
+	})
+}
+
+func TestReconcileAnImport(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		lost(t, cloud, "importCIMG", true)
+		_, err := client.ImportImage(t.Context(), "gz", wrapper.ImportImageInput{Name: "copy", OriginRegionID: "bj", OriginImageUUID: stockImage})
+		lost := unknown(t, err)
+		lost.SentAt = lost.SentAt.Add(time.Hour) // its CreateTime may be that of its origin
+		finding := reconcileOne(t, client, lost)
+		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		require.Equal(t, "ImportCIMG", finding.Job.Ref.Type)
+	})
+}
+
+func TestReconcileARename(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		rename := func(uuid string, carriedOut bool) wrapper.Finding {
+			lost(t, cloud, "changeNameCIMG", carriedOut)
+			_, err := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: uuid, Name: "new"})
+			finding := reconcileOne(t, client, unknown(t, err))
+			require.Equal(t, "new", finding.Name)
+			require.Equal(t, uuid, finding.ImageUUID)
+			return finding
+		}
+		require.Equal(t, wrapper.NotObserved, rename(stockImage, false).Verdict)
+		require.Equal(t, wrapper.NotObserved, rename("no-such-image", false).Verdict)
+		finding := rename(stockImage, true)
+		require.Equal(t, wrapper.Adopted, finding.Verdict, "it has the name, now that the job is done")
+		require.Nil(t, finding.Job)
+		require.Equal(t, "new", finding.Image.Name)
+		uuid, err := finding.Wait(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, stockImage, uuid)
+	})
+	// To what a job renames it, the list does not tell, even if it has the name.
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		_, err := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "another's"})
+		require.NoError(t, err)
+		lost(t, cloud, "changeNameCIMG", false)
+		var name string
+		for _, image := range cloud.Images("bj") {
+			if image.UUID == stockImage {
+				name = image.Name
+			}
+		}
+		_, err = client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: name})
+		require.Equal(t, wrapper.Ambiguous, reconcileOne(t, client, unknown(t, err)).Verdict)
+	})
+	// To what a job renames it, the list does not tell.
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		_, err := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "another's"})
+		require.NoError(t, err)
+		lost(t, cloud, "changeNameCIMG", false)
+		_, err = client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "new"})
+		finding := reconcileOne(t, client, unknown(t, err))
+		require.Equal(t, wrapper.Ambiguous, finding.Verdict)
+		require.Len(t, finding.Candidates, 1)
+		_, err = finding.Wait(t.Context())
+		require.ErrorAs(t, err, new(*wrapper.InputError))
+	})
+}
+
+func TestReconcileADelete(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		remove := func(carriedOut bool) wrapper.Finding {
+			lost(t, cloud, "deleteCIMG", carriedOut)
+			_, err := client.DeleteImage(t.Context(), "bj", stockImage)
+			finding := reconcileOne(t, client, unknown(t, err))
+			require.Equal(t, stockImage, finding.ImageUUID)
+			return finding
+		}
+		require.Equal(t, wrapper.NotObserved, remove(false).Verdict)
+		finding := remove(true)
+		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		require.Equal(t, "DeleteCIMG", finding.Job.Ref.Type)
+		_, err := finding.Job.Wait(t.Context())
+		require.NoError(t, err)
+		finding = remove(false)
+		require.Equal(t, wrapper.Adopted, finding.Verdict, "it is gone")
+		require.Nil(t, finding.Job)
+	})
+}
+
+// editing changes the replies to an operation on their way back.
+func editing(next http.RoundTripper, path string, edit func(reply map[string]any)) roundTripper {
+	return func(r *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(r)
+		if err != nil || !strings.HasSuffix(r.URL.Path, path) {
+			return resp, err
+		}
+		var reply map[string]any
+		if err := json.NewDecoder(resp.Body).Decode(&reply); err != nil {
+			return nil, err
+		}
+		edit(reply)
+		body, err := json.Marshal(reply)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		return resp, err
+	}
+}
+
+// A job that the reply named, and that the service knows, is adopted even if its
+// image is not listed.
+func TestReconcileKeepsTheJobsThatCame(t *testing.T) {
+	const never = time.Hour
+	for _, test := range []struct {
+		name     string
+		lag      time.Duration
+		names    []string
+		resource bool // the jobs name their images
+		verdicts []wrapper.Verdict
+	}{
+		{"one, not listed", never, []string{"a"}, true, []wrapper.Verdict{wrapper.Adopted}},
+		{"one, not listed, image not named", never, []string{"a"}, false, []wrapper.Verdict{wrapper.Adopted}},
+		{"one, listed", 0, []string{"a"}, true, []wrapper.Verdict{wrapper.Adopted}},
+		{"two, listed", 0, []string{"a", "b"}, true, []wrapper.Verdict{wrapper.Adopted, wrapper.Adopted}},
+		{"two, not listed: whose job?", never, []string{"a", "b"}, true, []wrapper.Verdict{wrapper.Ambiguous, wrapper.Ambiguous}},
+		{"two, listed late", time.Minute, []string{"a", "b"}, true, []wrapper.Verdict{wrapper.Adopted, wrapper.Adopted}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inCloud(t, emulator.Options{ListLag: test.lag, Plan: lasting(2 * time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
+				client := clientThrough(t, editing(cloud.Transport(), "/create", func(reply map[string]any) {
+					delete(reply, "errno")
+					for _, job := range reply["data"].([]any) {
+						if !test.resource {
+							delete(job.(map[string]any), "resourceUuid")
+						}
+					}
+				}))
+				var images []wrapper.CreateImageInput
+				for _, name := range test.names {
+					images = append(images, wrapper.CreateImageInput{Name: name, SnapUUID: snapshot})
+				}
+				_, err := client.CreateImages(t.Context(), "gz", images)
+				lost := unknown(t, err)
+				require.Len(t, lost.Jobs, len(test.names))
+				findings, err := client.Reconcile(t.Context(), lost)
+				require.NoError(t, err)
+				for i, finding := range findings {
+					require.Equal(t, test.verdicts[i], finding.Verdict)
+					if finding.Verdict == wrapper.Adopted {
+						require.Equal(t, lost.Jobs[i].JobUUID, finding.Job.Ref.JobUUID)
+						require.NotEmpty(t, finding.Image.UUID)
+						require.Equal(t, finding.Image.UUID, finding.Job.Ref.ResourceUUID)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Jobs that came with the reply find their images by id, whichever of them is
+// listed or still worked on.
+func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPost {
+				return respond(`{"errno":0,"data":{"count":1,"items":[{"cimgUuid":"i-b","name":"b"}]}}`)
+			}
+			var jobs []string
+			for uuid := range strings.SplitSeq(r.URL.Query().Get("jobUuids"), ",") {
+				jobs = append(jobs, fmt.Sprintf(`{"jobUuid":"%s","type":"CreateCIMG","progress":1}`, uuid))
+			}
+			return respond(`{"errno":0,"data":[` + strings.Join(jobs, ",") + `]}`)
+		})
+		job := func(name string) wrapper.JobRef {
+			return wrapper.JobRef{Region: "gz", JobUUID: "j-" + name, ResourceUUID: "i-" + name}
+		}
+		findings, err := client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+			Op: "createCIMG", Region: "gz", Names: []string{"a", "b"}, Jobs: []wrapper.JobRef{job("a"), job("b")},
+		})
+		require.NoError(t, err)
+		require.Equal(t, wrapper.Adopted, findings[1].Verdict)
+		require.Equal(t, job("b"), findings[1].Job.Ref)
+		require.Equal(t, "b", findings[1].Image.Name)
+		require.Equal(t, wrapper.Adopted, findings[0].Verdict, "the job that is left is that of the item that is left")
+		require.Equal(t, job("a"), findings[0].Job.Ref)
+		require.Equal(t, wrapper.Image{UUID: "i-a"}, findings[0].Image)
+
+		// The job of the reply tells which image it is, whatever has the name.
+		findings, err = client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+			Op: "createCIMG", Region: "gz", Names: []string{"b"}, Jobs: []wrapper.JobRef{job("x")},
+		})
+		require.NoError(t, err)
+		require.Equal(t, wrapper.Adopted, findings[0].Verdict)
+		require.Equal(t, wrapper.Image{UUID: "i-x"}, findings[0].Image)
+		require.Equal(t, job("x"), findings[0].Job.Ref)
+
+		// The other items have the list alone.
+		findings, err = client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+			Op: "createCIMG", Region: "gz", Names: []string{"b", "c", "d"}, Jobs: []wrapper.JobRef{job("b")},
+		})
+		require.NoError(t, err)
+		for i, verdict := range []wrapper.Verdict{wrapper.Adopted, wrapper.NotObserved, wrapper.NotObserved} {
+			require.Equal(t, verdict, findings[i].Verdict)
+		}
+		findings, err = client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+			Op: "deleteCIMG", Region: "gz", ImageUUIDs: []string{"i-b", "i-x", "i-y"}, Jobs: []wrapper.JobRef{job("x")},
+		})
+		require.NoError(t, err)
+		require.Equal(t, wrapper.NotObserved, findings[0].Verdict)
+		require.Equal(t, job("x"), findings[1].Job.Ref)
+		require.Nil(t, findings[2].Job, "it is gone")
+		require.Equal(t, wrapper.Adopted, findings[2].Verdict)
+
+		// Without ids of images, one job of two items is nobody's, for all the
+		// time that it could become known.
+		start := time.Now()
+		findings, err = client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+			Op: "createCIMG", Region: "gz", Names: []string{"b", "c"}, Jobs: []wrapper.JobRef{{Region: "gz", JobUUID: "j"}},
+		})
+		require.NoError(t, err)
+		require.Equal(t, wrapper.DefaultVisibilityWindow, time.Since(start))
+		for i, candidates := range []int{1, 0} {
+			require.Equal(t, wrapper.Ambiguous, findings[i].Verdict)
+			require.Len(t, findings[i].Candidates, candidates)
+			require.Nil(t, findings[i].Job)
+		}
+	})
+}
+
+func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: failing("busy")}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
+		spoil := func(reply map[string]any) { delete(reply, "errno") }
+		client := clientThrough(t, editing(editing(cloud.Transport(), "/changeName", spoil), "/delete", spoil))
+		_, renameErr := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "new"})
+		_, deleteErr := client.DeleteImage(t.Context(), "bj", stockImage)
+		time.Sleep(time.Hour) // both jobs fail, and no list shows them any more
+		for _, err := range []error{renameErr, deleteErr} {
+			lost := unknown(t, err)
+			finding := reconcileOne(t, client, lost)
+			require.Equal(t, wrapper.Adopted, finding.Verdict)
+			require.Equal(t, lost.Jobs[0], finding.Job.Ref)
+			require.Equal(t, stockImage, finding.Image.UUID)
+			_, err := finding.Job.Wait(t.Context())
+			require.ErrorAs(t, err, new(*wrapper.JobFailedError))
+		}
+	})
+	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
+		client := clientThrough(t, editing(cloud.Transport(), "/delete", func(reply map[string]any) { delete(reply, "errno") }))
+		_, err := client.DeleteImage(t.Context(), "bj", stockImage)
+		time.Sleep(time.Hour)
+		lost := unknown(t, err)
+		finding := reconcileOne(t, client, lost)
+		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		require.Equal(t, lost.Jobs[0], finding.Job.Ref, "the image is gone, its job is not")
+	})
+}
+
+// A job that a reply named, and that the service does not know, is none.
+func TestReconcileAsksForTheJobsThatCame(t *testing.T) {
+	for _, unknownJobs := range []emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RefuseUnknownJobs} {
+		inCloud(t, emulator.Options{UnknownJobs: unknownJobs}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+			cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", Body: `{"errno":41017,"data":[{"jobUuid":"j1"}]}`})
+			_, err := client.CreateImage(t.Context(), "gz", webImage)
+			lost := unknown(t, err)
+			require.Len(t, lost.Jobs, 1)
+			elsewhere, err := client.DeleteImage(t.Context(), "bj", stockImage)
+			require.NoError(t, err)
+			lost.Jobs = append([]wrapper.JobRef{elsewhere.Ref}, lost.Jobs...)
+			require.Equal(t, wrapper.NotObserved, reconcileOne(t, client, lost).Verdict)
+
+			started := create(t, client, "web-02")[0]
+			lost.Jobs = append(lost.Jobs, started.Ref)
+			require.Equal(t, wrapper.Adopted, reconcileOne(t, client, lost).Verdict, "the last of the jobs is known")
+		})
+	}
+	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		lost := loseCreate(t, cloud, client, true, "web-01")
+		lost.Jobs = []wrapper.JobRef{{Region: "gz", JobUUID: "j1"}}
+		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Errno: 4})
+		_, err := client.Reconcile(t.Context(), lost)
+		require.ErrorIs(t, err, wrapper.ErrAuth)
+	})
+}
+
+// That the list's condition finds what we mean is not published: before
+// something is said to be missing, the whole region is read.
+func TestReconcileDoesNotTrustTheCondition(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		lost := loseCreate(t, cloud, client, true, "web-01")
+		var bodies []string
+		blind := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(r.Body)
+			require.NoError(t, err)
+			bodies = append(bodies, string(body))
+			if strings.Contains(string(body), "names") {
+				return respond(`{"errno":0,"errmsg":"ok","requestId":"r","data":{"count":0,"items":[]}}`)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			return cloud.Transport().RoundTrip(r)
+		}, wrapper.WithVisibilityWindow(10*time.Second))
+		start := time.Now()
+		require.Equal(t, wrapper.Adopted, reconcileOne(t, blind, lost).Verdict)
+		require.Equal(t, 10*time.Second, time.Since(start))
+		require.Contains(t, bodies[0], `"names":["web-01"]`)
+	})
+}
+
+func TestReconcileEndsWithAnError(t *testing.T) {
+	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		lost := loseCreate(t, cloud, client, false, "web-01")
+
+		// What may pass is looked through.
+		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 9, Status: 503})
+		require.Equal(t, wrapper.NotObserved, reconcileOne(t, client, lost).Verdict)
+
+		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Errno: 4})
+		start := time.Now()
+		findings, err := client.Reconcile(t.Context(), lost)
+		require.ErrorIs(t, err, wrapper.ErrAuth)
+		require.ErrorContains(t, err, "reconciling createCIMG")
+		require.Empty(t, findings)
+		require.Zero(t, time.Since(start))
+
+		reason := errors.New("shutting down")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(5*time.Second, func() { cancel(reason) })
+		findings, err = client.Reconcile(ctx, lost)
+		require.ErrorIs(t, err, reason)
+		require.Empty(t, findings, "nothing was said to be missing too early")
+		require.Equal(t, 5*time.Second, time.Since(start))
+	})
+	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		lost := loseCreate(t, cloud, client, false, "web-01")
+		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 3, Status: 503})
+		_, err := client.Reconcile(t.Context(), lost)
+		require.ErrorIs(t, err, wrapper.ErrServer, "the last look must succeed")
+	}, wrapper.WithVisibilityWindow(0))
+
+	client := clientOf(t, &service{URL: "http://127.0.0.1"})
+	for _, bad := range []*wrapper.OutcomeUnknownError{nil, {Op: "createCIMG", Region: "gz"}, {Op: "POST /x", Region: "gz", Names: []string{"a"}}, {Op: "createCIMG", Region: "gz", Names: []string{"a\n"}}} {
+		_, err := client.Reconcile(t.Context(), bad)
+		require.ErrorAs(t, err, new(*wrapper.InputError))
+	}
+	_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithVisibilityWindow(-1))
+	require.ErrorContains(t, err, "visibility window")
+}
+
+// An image that the pages do not show because another was deleted while they
+// were read is not taken for gone.
+func TestReconcileIsNotMisledByPages(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(0), MaxPageSize: 1}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		var uuids []string
+		for _, name := range []string{"a", "b", "c"} {
+			uuids = append(uuids, create(t, client, name)[0].Ref.ResourceUUID)
+			time.Sleep(time.Second) // listed by age
+		}
+		lost(t, cloud, "deleteCIMG", false)
+		_, err := client.DeleteImage(t.Context(), "gz", uuids[1])
+		victim := unknown(t, err)
+		pages := 0
+		watching := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			if pages++; pages == 2 {
+				_, err := client.DeleteImage(t.Context(), "gz", uuids[0])
+				require.NoError(t, err)
+				time.Sleep(time.Second)
+			}
+			return cloud.Transport().RoundTrip(r)
+		})
+		require.Equal(t, wrapper.NotObserved, reconcileOne(t, watching, victim).Verdict)
+	})
+}
+
+// A list that ends before it has shown as many images as it counts proves
+// nothing.
+func TestReconcileNeedsACompleteList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(r.Body)
+			require.NoError(t, err)
+			if strings.Contains(string(body), `"start":0`) && !strings.Contains(string(body), "names") {
+				return respond(`{"errno":0,"data":{"count":250,"items":[{"cimgUuid":"i1","name":"n"}]}}`)
+			}
+			return respond(`{"errno":0,"data":{"count":250,"items":[]}}`)
+		})
+		for _, lost := range []*wrapper.OutcomeUnknownError{
+			{Op: "createCIMG", Region: "gz", Names: []string{"a"}},
+			{Op: "deleteCIMG", Region: "gz", ImageUUIDs: []string{"i2"}},
+		} {
+			_, err := client.Reconcile(t.Context(), lost)
+			require.ErrorIs(t, err, wrapper.ErrMalformedReply)
+			require.ErrorContains(t, err, "it counts 250 images, and 1 came")
+		}
+	})
+}
+
+// A list that shows the same page for ever, or that grows while it is read, is
+// not complete either.
+func TestReconcileNeedsAListThatAdvances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
+			return respond(`{"errno":0,"data":{"count":250,"items":[{"cimgUuid":"i1","name":"n"}]}}`)
+		})
+		_, err := client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"a"}})
+		require.ErrorIs(t, err, wrapper.ErrMalformedReply)
+		require.EqualError(t, err, "cimg: reconciling createCIMG: listCIMG: malformed reply (HTTP 200, , 71 bytes): it counts 250 images, and 1 came")
+	})
+}
+
+// An image that is not listed yet is not taken for deleted.
+func TestReconcileADeleteOfANewImage(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(0), ListLag: time.Minute}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		created := create(t, client, "web-01")[0]
+		lost(t, cloud, "deleteCIMG", false)
+		_, err := client.DeleteImage(t.Context(), "gz", created.Ref.ResourceUUID)
+		require.Equal(t, wrapper.NotObserved, reconcileOne(t, client, unknown(t, err)).Verdict)
+	})
+}
+
+// A job is claimed for no item that it may not belong to.
+func TestReconcileClaimsNoJobTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPost {
+				return respond(`{"errno":0,"data":[{"cimgUuid":"i-a","name":"a"},{"cimgUuid":"i-1","name":"n"},{"cimgUuid":"i-2","name":"n"}]}`)
+			}
+			var jobs []string
+			for uuid := range strings.SplitSeq(r.URL.Query().Get("jobUuids"), ",") {
+				jobs = append(jobs, fmt.Sprintf(`{"jobUuid":"%s","type":"T"}`, uuid))
+			}
+			return respond(`{"errno":0,"data":[` + strings.Join(jobs, ",") + `]}`)
+		})
+		job := func(uuid, resource string) wrapper.JobRef {
+			return wrapper.JobRef{Region: "gz", JobUUID: uuid, ResourceUUID: resource}
+		}
+		for name, row := range map[string]struct {
+			lost     wrapper.OutcomeUnknownError
+			verdicts []wrapper.Verdict
+		}{
+			"one job twice, for two items": {
+				wrapper.OutcomeUnknownError{Op: "createCIMG", Names: []string{"a", "b"}, Jobs: []wrapper.JobRef{job("j1", "i-a"), job("j1", "i-a")}},
+				[]wrapper.Verdict{wrapper.Adopted, wrapper.Ambiguous},
+			},
+			"two jobs on one image, for two items": {
+				wrapper.OutcomeUnknownError{Op: "createCIMG", Names: []string{"a", "b"}, Jobs: []wrapper.JobRef{job("j1", "i-a"), job("j2", "i-a")}},
+				[]wrapper.Verdict{wrapper.Adopted, wrapper.Ambiguous},
+			},
+			"two jobs, for one item": {
+				wrapper.OutcomeUnknownError{Op: "createCIMG", Names: []string{"n"}, Jobs: []wrapper.JobRef{job("j1", "i-1"), job("j2", "i-2")}},
+				[]wrapper.Verdict{wrapper.Ambiguous},
+			},
+			"a job on another image than was deleted": {
+				wrapper.OutcomeUnknownError{Op: "deleteCIMG", ImageUUIDs: []string{"i-1"}, Jobs: []wrapper.JobRef{job("j1", "i-2")}},
+				[]wrapper.Verdict{wrapper.Ambiguous},
+			},
+			"a job on the image that was deleted": {
+				wrapper.OutcomeUnknownError{Op: "deleteCIMG", ImageUUIDs: []string{"i-1"}, Jobs: []wrapper.JobRef{job("j1", "")}},
+				[]wrapper.Verdict{wrapper.Adopted},
+			},
+		} {
+			row.lost.Region = "gz"
+			findings, err := client.Reconcile(t.Context(), &row.lost)
+			require.NoError(t, err)
+			for i, verdict := range row.verdicts {
+				require.Equal(t, verdict, findings[i].Verdict, "%s: %+v", name, findings[i])
+			}
+		}
+	})
+}
+
+// When it is not known when a change was sent, an image cannot be told to be
+// newer.
+func TestReconcileWithoutTheTimeOfSending(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		create(t, client, "web-01")
+		lost := &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}}
+		require.Equal(t, wrapper.Ambiguous, reconcileOne(t, client, lost).Verdict)
+	})
+}
+
+// A look that is asked to wait waits.
+func TestReconcileHonoursRetryAfter(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		lost := loseCreate(t, cloud, client, true, "web-01")
+		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Status: 429, Header: http.Header{"Retry-After": {"60"}}})
+		start := time.Now()
+		require.Equal(t, wrapper.Adopted, reconcileOne(t, client, lost).Verdict)
+		require.Equal(t, time.Minute, time.Since(start))
+	})
+}
+
+// A job id that cannot be asked for makes no handle.
+func TestReconcileWithAnUnusableJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
+			return respond(`{"errno":0,"data":{"count":1,"items":[{"cimgUuid":"i1","name":"web-01","job":{"jobUuid":"a,b","type":"CreateCIMG"}}]}}`)
+		})
+		finding := reconcileOne(t, client, &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}})
+		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		require.Nil(t, finding.Job)
+	})
+}
