@@ -14,6 +14,7 @@ type Client struct {
 	config
 	http   httpClients
 	handle handler
+	turns  *turns // of EnsureImage and EnsureImport
 }
 
 // New returns a client that authenticates with the tokens of source. It sends
@@ -38,7 +39,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 		return nil, fmt.Errorf("cimg: %w", err)
 	}
 	clients := newHTTPClients(cfg.httpClient, cfg.base)
-	return &Client{config: cfg, http: clients, handle: assembleChain(source, cfg, clients)}, nil
+	return &Client{config: cfg, http: clients, handle: assembleChain(source, cfg, clients), turns: new(turns)}, nil
 }
 
 // checkSource asks a source at hand for its token, to refuse a bad one early.
