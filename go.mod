@@ -9,8 +9,10 @@ require (
 	github.com/oapi-codegen/runtime v1.8.0 // gen: what generated clients encode parameters with
 	github.com/stretchr/testify v1.12.1 // tests: assertions
 	github.com/urfave/cli/v3 v3.14.0 // cmd/cimg: the command line
+	go.uber.org/goleak v1.3.0 // tests: goroutines that outlive their use
 	golang.org/x/net v0.62.0 // tests: HTTP/2 frames that no server of net/http sends
 	golang.org/x/time v0.16.0 // wrapper: the limit of requests a second, for who sets one
+	pgregory.net/rapid v1.3.0 // tests: random sequences of faults
 )
 
 require (

@@ -19,8 +19,7 @@
 // Behind each stand the tests that hold it.
 //
 // Sent at most once. A call that changes something reaches the server at most
-// once, whatever breaks, over HTTP/1 and HTTP/2. (TestAChangeIsSentOnce,
-// TestAChangeIsSentOnceOverHTTP2)
+// once, whatever breaks, over HTTP/1 and HTTP/2. (TestAChangeIsSentOnce)
 //
 // Four outcomes. Such a call ends in exactly one of:
 //

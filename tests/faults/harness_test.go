@@ -1,0 +1,389 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/forms"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+const (
+	token    = emulator.DefaultToken
+	snapshot = "3fd352092a3f553cb124223f6a7f09b4"
+	imageID  = "4a48f88391134a01befe88ff98b68af8"
+)
+
+func TestMain(m *testing.M) {
+	// So many random sequences, of so many calls on average; the command line
+	// wins.
+	if err := errors.Join(flag.Set("rapid.checks", "1000"), flag.Set("rapid.steps", "12")); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// calls are all that a client can ask, by its own methods and by those of the
+// generated client.
+var calls = map[string]struct {
+	op      string
+	changes bool
+	items   int
+	do      func(context.Context, *wrapper.Client) error
+}{
+	"CreateImage": {"createCIMG", true, 1, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
+		return err
+	}},
+	"CreateImages": {"createCIMG", true, 2, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.CreateImages(ctx, "gz", []wrapper.CreateImageInput{{Name: "web-01", SnapUUID: snapshot}, {Name: "web-02", SnapUUID: snapshot}})
+		return err
+	}},
+	"ImportImage": {"importCIMG", true, 1, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.ImportImage(ctx, "bj", wrapper.ImportImageInput{Name: "web-01", OriginRegionID: "gz", OriginImageUUID: imageID})
+		return err
+	}},
+	"ImportImages": {"importCIMG", true, 2, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.ImportImages(ctx, "bj", []wrapper.ImportImageInput{
+			{Name: "web-01", OriginRegionID: "gz", OriginImageUUID: imageID}, {Name: "web-02", OriginRegionID: "gz", OriginImageUUID: imageID}})
+		return err
+	}},
+	"RenameImage": {"changeNameCIMG", true, 1, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.RenameImage(ctx, "gz", wrapper.RenameImageInput{ImageUUID: imageID, Name: "web-02"})
+		return err
+	}},
+	"DeleteImages": {"deleteCIMG", true, 2, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.DeleteImages(ctx, "gz", []string{imageID, "another"})
+		return err
+	}},
+	"gen CreateCIMG": {"createCIMG", true, 1, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.Generated().CreateCIMGWithResponse(ctx, gen.CreateCIMGRequest{
+			RegionID: "gz", CIMG: []gen.CreateCIMGInput{{Name: "web-01", SnapUUID: snapshot}}})
+		return err
+	}},
+	"Images": {"listCIMG", false, 0, func(ctx context.Context, c *wrapper.Client) error {
+		for _, err := range c.Images(ctx, "gz") {
+			return err
+		}
+		return errors.New("an empty list")
+	}},
+	"JobResults": {"getJobResult", false, 0, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.JobResults(ctx, "gz", "j1", "j2")
+		return err
+	}},
+	"gen ListCIMG": {"listCIMG", false, 0, func(ctx context.Context, c *wrapper.Client) error {
+		_, err := c.Generated().ListCIMGWithResponse(ctx, gen.ListCIMGRequest{RegionID: "gz", Limit: 10})
+		return err
+	}},
+}
+
+// fault is a row of the table: how the service is broken, and how calls end.
+type fault struct {
+	row    int // of the list of faults that the table follows; 0: beyond it
+	name   string
+	place  func(*testing.T) *place
+	change end
+	read   end
+	// hangs: no call can end before its context.
+	hangs bool
+}
+
+// end is how a call must end.
+type end struct {
+	outcome wrapper.Outcome // "": such calls are not affected
+	or      wrapper.Outcome // when what the connection shows depends on the moment
+	sends   int             // requests that reach the server whole
+	is      error           // nil: not checked
+	status  int             // of the *APIError; 0: there must be none
+	check   func(*testing.T, error)
+}
+
+// patience is how long the context of a call that hangs lasts. On a machine
+// that is busy elsewhere a request may take longer than the first to arrive.
+var patience = []time.Duration{30 * time.Millisecond, 300 * time.Millisecond, 3 * time.Second}
+
+// promptly is how soon a call must return once its context has ended.
+const promptly = 100 * time.Millisecond
+
+// try makes one call at one broken place and checks everything that is promised
+// whatever happens.
+func (f fault) try(t *testing.T, name string, borrowed bool) {
+	call := calls[name]
+	want := f.read
+	if call.changes {
+		want = f.change
+	}
+	if want.outcome == "" {
+		return
+	}
+	before := goleak.IgnoreCurrent()
+	p := f.place(t)
+	if p.client != nil && !borrowed { // the place can be reached in one way alone
+		p.stop()
+		return
+	}
+	seen := &witness{}
+	client, closeConnections := p.newClient(t, seen, borrowed)
+	defer p.requireCallersClientUnchanged(t)
+
+	late := f.call(t, func(ctx context.Context) error {
+		p.requests.Store(0)
+		seen.reset()
+		return call.do(ctx, client)
+	}, func() bool {
+		return p.requests.Load() > 0
+	}, func(err error) {
+		want.verify(t, call.op, call.changes, call.items, seen, err)
+	})
+	require.LessOrEqual(t, late, promptly, "it outlasted its context")
+
+	sends := int(p.requests.Load())
+	require.Equal(t, want.sends, sends, "requests that reached the server")
+	most := 3
+	if call.changes {
+		most = 1
+	}
+	require.LessOrEqual(t, sends, most, "requests that reached the server")
+	require.Zero(t, p.elsewhere.Load(), "a redirect was followed")
+	seen.requireNoToken(t, client)
+
+	closeConnections()
+	require.Eventually(t, func() bool { return p.open.Load() == 0 }, 10*time.Second, time.Millisecond,
+		"the server has connections open after the client closed its own")
+	p.stop()
+	goleak.VerifyNone(t, before)
+}
+
+// call returns how late the call came back after the end of its context. A
+// machine that was busy elsewhere may make it late once, a call that waits for
+// something else is late each time. A call that hangs counts once it arrived.
+func (f fault) call(t *testing.T, do func(context.Context) error, arrived func() bool, verify func(error)) (late time.Duration) {
+	t.Helper()
+	if !f.hangs {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		verify(do(ctx))
+		return 0
+	}
+	for i, limit := range patience {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		err := do(ctx)
+		deadline, _ := ctx.Deadline()
+		late = time.Since(deadline)
+		cancel()
+		if !arrived() && i+1 < len(patience) {
+			continue
+		}
+		require.GreaterOrEqual(t, late, time.Duration(0), "it gave up early")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		verify(err)
+		if late <= promptly {
+			break
+		}
+	}
+	return late
+}
+
+// newClient makes a client with everything on that could show the token. Its
+// transport is its own or, if borrowed or if the place needs it, the caller's.
+func (p *place) newClient(t *testing.T, seen *witness, borrowed bool, more ...wrapper.Option) (client *wrapper.Client, closeConnections func()) {
+	t.Helper()
+	options := []wrapper.Option{
+		wrapper.WithBaseURL(p.baseURL),
+		wrapper.WithRetries(wrapper.Retries{BaseDelay: time.Millisecond, MaxRetryAfter: 10 * time.Millisecond}),
+		wrapper.WithHooks(seen.hooks()),
+		wrapper.WithLogger(slog.New(slog.NewTextHandler(&seen.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+		wrapper.WithLogger(slog.New(slog.NewJSONHandler(&seen.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+	}
+	options = append(options, more...)
+	if p.client == nil && borrowed {
+		p.client = &http.Client{Transport: &http.Transport{}}
+	}
+	if p.client != nil {
+		p.before = *p.client
+		options = append(options, wrapper.WithHTTPClient(p.client))
+	}
+	client, err := wrapper.New(wrapper.StaticToken(token), options...)
+	require.NoError(t, err)
+	if p.client != nil {
+		return client, p.client.CloseIdleConnections
+	}
+	return client, client.CloseIdleConnections
+}
+
+// requireCallersClientUnchanged compares the caller's client with what it was.
+func (p *place) requireCallersClientUnchanged(t *testing.T) {
+	t.Helper()
+	if p.client != nil {
+		require.Nil(t, p.client.CheckRedirect)
+		require.Nil(t, p.client.Jar)
+		require.Same(t, p.before.Transport, p.client.Transport)
+		require.Equal(t, p.before.Timeout, p.client.Timeout)
+	}
+}
+
+// verify checks the end of one call.
+func (want end) verify(t *testing.T, op string, changes bool, items int, seen *witness, err error) {
+	t.Helper()
+	require.Len(t, seen.ended, 1)
+	ended := seen.ended[0]
+	if want.or != "" && ended.Outcome == want.or {
+		want.outcome = want.or
+	}
+	require.Equal(t, want.outcome, ended.Outcome, "%v", err)
+	require.Equal(t, op, ended.Op)
+
+	var unknown *wrapper.OutcomeUnknownError
+	var answer *wrapper.APIError
+	require.Equal(t, want.outcome == wrapper.OutcomeNotSent, errors.Is(err, wrapper.ErrNotSent), "%v", err)
+	if want.outcome == wrapper.OutcomeAccepted {
+		require.NoError(t, err)
+		return
+	}
+	require.Error(t, err)
+	if changes {
+		require.Equal(t, want.outcome == wrapper.OutcomeUnknown, errors.As(err, &unknown), "%v", err)
+		require.Len(t, seen.attempts, 1, "attempts")
+	} else {
+		require.NotErrorAs(t, err, &unknown)
+		require.LessOrEqual(t, len(seen.attempts), 3, "attempts")
+	}
+	if unknown != nil {
+		require.Equal(t, op, unknown.Op)
+		require.NotEmpty(t, unknown.Region)
+		require.Len(t, append(unknown.Names, unknown.ImageUUIDs...), items*subjects(op))
+		require.WithinDuration(t, time.Now(), unknown.SentAt, time.Minute)
+		saved, err := unknown.MarshalText()
+		require.NoError(t, err)
+		var read wrapper.OutcomeUnknownError
+		require.NoError(t, read.UnmarshalText(saved))
+		require.Equal(t, unknown.Error(), read.Error())
+		require.Equal(t, unknown.Jobs, read.Jobs)
+		require.True(t, unknown.SentAt.Equal(read.SentAt))
+	}
+	if want.is != nil {
+		require.ErrorIs(t, err, want.is)
+	}
+	require.Equal(t, want.status != 0, errors.As(err, &answer), "%v", err)
+	if want.status != 0 {
+		require.Equal(t, want.status, answer.HTTPStatus)
+		require.Equal(t, op, answer.Op)
+	}
+	if want.check != nil {
+		want.check(t, err)
+	}
+	require.NotContains(t, err.Error(), "\n")
+	require.Less(t, len(err.Error()), 3000)
+}
+
+// subjects is how many texts an item of an operation is about.
+func subjects(op string) int {
+	if op == "changeNameCIMG" {
+		return 2 // the id and the new name
+	}
+	return 1
+}
+
+// witness keeps all that a client shows of a call.
+type witness struct {
+	mu       sync.Mutex
+	log      lockedBuffer
+	begun    []wrapper.Call
+	attempts []wrapper.Attempt
+	ended    []wrapper.CallEnd
+}
+
+func (w *witness) hooks() wrapper.Hooks {
+	return wrapper.Hooks{
+		Begin: func(ctx context.Context, call wrapper.Call) context.Context {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.begun = append(w.begun, call)
+			return ctx
+		},
+		Attempt: func(_ context.Context, attempt wrapper.Attempt) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.attempts = append(w.attempts, attempt)
+		},
+		End: func(_ context.Context, end wrapper.CallEnd) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.ended = append(w.ended, end)
+		},
+	}
+}
+
+func (w *witness) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun, w.attempts, w.ended = nil, nil, nil
+	w.log.reset()
+}
+
+// requireNoToken looks for the token wherever a caller could come upon it.
+func (w *witness) requireNoToken(t *testing.T, client *wrapper.Client) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	shown := map[string]string{
+		"log":    w.log.String(),
+		"client": forms.Of(client), "client's value": forms.Of(*client), "generated client": forms.Of(client.Generated()),
+		"calls": forms.Of(w.begun), "attempts": forms.Of(w.attempts), "ends": forms.Of(w.ended),
+	}
+	for _, end := range w.ended {
+		forms.EachError(end.Err, func(err error) { shown[fmt.Sprintf("error %T", err)] += forms.Of(err) })
+	}
+	for _, attempt := range w.attempts {
+		forms.EachError(attempt.Err, func(err error) { shown[fmt.Sprintf("error %T", err)] += forms.Of(err) })
+		for name := range attempt.Header {
+			require.Contains(t, []string{"Content-Type", "Date", "Retry-After", "Server", "Via", "X-Request-Id"}, name)
+		}
+	}
+	for what, text := range shown {
+		for _, secret := range []string{token, token[:32], token[32:], fmt.Sprintf("%x", token), "Authorization"} {
+			if strings.Contains(text, secret) { // the text is long
+				require.Failf(t, "shown", "%s shows %s", what, secret)
+			}
+		}
+	}
+	require.Equal(t, 2*len(w.attempts), strings.Count(w.log.String(), "\n"), "one line an attempt")
+}
+
+// lockedBuffer is a buffer that several loggers may write to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Reset()
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,294 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+)
+
+// place is a server that is broken, or the lack of one.
+type place struct {
+	baseURL string
+	client  *http.Client // how to reach it; nil: as the wrapper does by itself
+	before  http.Client  // what client was before the wrapper had it
+
+	requests  atomic.Int32 // that reached it, whole
+	open      atomic.Int32 // connections
+	elsewhere atomic.Int32 // requests to where redirects point
+	stop      func()
+}
+
+// answering is a server that reads each request and then lets answer spoil the
+// reply.
+func answering(answer http.HandlerFunc) func(*testing.T) *place {
+	return func(t *testing.T) *place {
+		p := &place{}
+		server := httptest.NewUnstartedServer(p.counting(answer))
+		server.Listener = &countingListener{TCPListener: server.Listener.(*net.TCPListener), open: &p.open}
+		server.Start()
+		p.baseURL, p.stop = server.URL, server.Close
+		return p
+	}
+}
+
+func (p *place) counting(answer http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // it did not arrive
+		}
+		p.requests.Add(1)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		answer(w, r)
+	})
+}
+
+// countingListener counts the connections that are open.
+type countingListener struct {
+	*net.TCPListener
+	open *atomic.Int32
+}
+
+func (l *countingListener) Accept() (net.Conn, error) {
+	conn, err := l.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	l.open.Add(1)
+	return &countedConn{TCPConn: conn, closed: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
+}
+
+type countedConn struct {
+	*net.TCPConn
+	closed func()
+}
+
+func (c *countedConn) Close() error {
+	c.closed()
+	return c.TCPConn.Close()
+}
+
+// reply answers with a body.
+func reply(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	}
+}
+
+func replyJSON(body string) http.HandlerFunc { return reply(http.StatusOK, "application/json", body) }
+
+// takeOver gives the connection to f, which closes it.
+func takeOver(f func(conn net.Conn)) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		f(conn)
+	}
+}
+
+// raw answers with bytes that may be no HTTP.
+func raw(answer string) http.HandlerFunc {
+	return takeOver(func(conn net.Conn) {
+		defer conn.Close()
+		io.WriteString(conn, answer)
+	})
+}
+
+// hangUp closes the connection: with FIN, or with RST.
+func hangUp(reset bool) http.HandlerFunc {
+	return takeOver(func(conn net.Conn) {
+		if reset {
+			conn.(*countedConn).SetLinger(0)
+		}
+		conn.Close()
+	})
+}
+
+// redirecting points to a second server.
+func redirecting(status int) func(*testing.T) *place {
+	return func(t *testing.T) *place {
+		var p *place
+		target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { p.elsewhere.Add(1) }))
+		p = answering(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, target.URL, status)
+		})(t)
+		stop := p.stop
+		p.stop = func() { stop(); target.Close() }
+		return p
+	}
+}
+
+// redirectingHome points to itself, where a second request would be counted.
+func redirectingHome(status int) func(*testing.T) *place {
+	return answering(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, r.URL.String(), status)
+	})
+}
+
+// silent never answers. It notices when the client hangs up.
+func silent(t *testing.T) *place {
+	return answering(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })(t)
+}
+
+// trickling sends a reply so slowly that it never ends.
+func trickling(t *testing.T) *place {
+	return answering(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for r.Context().Err() == nil {
+			io.WriteString(w, " ")
+			http.NewResponseController(w).Flush()
+			time.Sleep(time.Millisecond) // the pace of the fault; nothing waits for it
+		}
+	})(t)
+}
+
+// nobody is an address where nothing listens.
+func nobody(t *testing.T) *place {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	listener.Close()
+	return &place{baseURL: "http://" + listener.Addr().String(), stop: func() {}}
+}
+
+// nameless is a host whose name does not resolve: the DNS server, on the
+// loopback, knows no names.
+func nameless(t *testing.T) *place {
+	dns, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	go func() {
+		query := make([]byte, 512)
+		for {
+			n, from, err := dns.ReadFrom(query)
+			if err != nil {
+				return
+			}
+			query[2], query[3] = 0x81, 0x83 // a reply: no such name
+			dns.WriteTo(query[:n], from)
+		}
+	}()
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "udp", dns.LocalAddr().String())
+	}}
+	transport := &http.Transport{DialContext: (&net.Dialer{Resolver: resolver}).DialContext}
+	return &place{
+		baseURL: "https://images.invalid",
+		client:  &http.Client{Transport: transport},
+		stop:    func() { dns.Close() },
+	}
+}
+
+// undialable is a server that cannot be dialled in time.
+func undialable(t *testing.T) *place {
+	p := nobody(t)
+	p.client = &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{
+		Timeout: 10 * time.Millisecond,
+		ControlContext: func(ctx context.Context, _, _ string, _ syscall.RawConn) error {
+			<-ctx.Done() // as if no packet came back
+			return ctx.Err()
+		},
+	}).DialContext}}
+	return p
+}
+
+// resetting resets each connection before anything was read. As many requests
+// may have been sent as there were connections.
+func resetting(t *testing.T) *place {
+	p := &place{}
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	listener := &countingListener{TCPListener: inner.(*net.TCPListener), open: &p.open}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			p.requests.Add(1)
+			conn.(*countedConn).SetLinger(0)
+			conn.Close()
+		}
+	}()
+	p.baseURL, p.stop = "http://"+listener.Addr().String(), func() { listener.Close() }
+	return p
+}
+
+// overHTTP2 is a server that reads each request whole and then answers with the
+// frames that spoil writes, and a client that reaches it over HTTP/2.
+func overHTTP2(spoil func(framer *http2.Framer, stream uint32)) func(*testing.T) *place {
+	return func(t *testing.T) *place {
+		p := &place{}
+		inner, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		listener := &countingListener{TCPListener: inner.(*net.TCPListener), open: &p.open}
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				go p.serveHTTP2(conn, spoil)
+			}
+		}()
+		transport := &http.Transport{Protocols: new(http.Protocols)}
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		p.client = &http.Client{Transport: transport}
+		p.baseURL, p.stop = "http://"+listener.Addr().String(), func() { listener.Close() }
+		return p
+	}
+}
+
+func (p *place) serveHTTP2(conn net.Conn, spoil func(*http2.Framer, uint32)) {
+	defer conn.Close()
+	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	framer := http2.NewFramer(conn, conn)
+	if framer.WriteSettings() != nil {
+		return
+	}
+	for {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			return
+		}
+		switch frame := frame.(type) {
+		case *http2.SettingsFrame:
+			if !frame.IsAck() && framer.WriteSettingsAck() != nil {
+				return
+			}
+		case *http2.HeadersFrame, *http2.DataFrame:
+			if frame.Header().Flags.Has(http2.FlagDataEndStream) { // the same bit ends both
+				p.requests.Add(1)
+				spoil(framer, frame.Header().StreamID)
+			}
+		}
+	}
+}
+
+// overTLS is a server like answering, reached over HTTP/2 with TLS.
+func overTLS(answer http.HandlerFunc) func(*testing.T) *place {
+	return func(t *testing.T) *place {
+		p := &place{}
+		server := httptest.NewUnstartedServer(p.counting(answer))
+		server.Listener = &countingListener{TCPListener: server.Listener.(*net.TCPListener), open: &p.open}
+		server.EnableHTTP2 = true
+		server.StartTLS()
+		p.baseURL, p.client, p.stop = server.URL, server.Client(), server.Close
+		return p
+	}
+}

@@ -1,0 +1,286 @@
+package faults
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+const html = "<html><body>gateway</body></html>"
+
+// Ends that many rows share.
+var (
+	accepted = end{outcome: wrapper.OutcomeAccepted, sends: 1}
+	notSent  = end{outcome: wrapper.OutcomeNotSent, sends: 0}
+	unknown  = end{outcome: wrapper.OutcomeUnknown, sends: 1}
+	retried  = end{outcome: wrapper.OutcomeUnknown, sends: 3}
+	once     = end{outcome: wrapper.OutcomeUnknown, sends: 1} // a read that is not repeated
+)
+
+func (want end) with(is error) end       { want.is = is; return want }
+func (want end) answered(status int) end { want.status = status; return want }
+func (want end) sent(n int) end          { want.sends = n; return want }
+func (want end) orNotSent() end          { want.or = wrapper.OutcomeNotSent; return want }
+func (want end) and(check func(*testing.T, error)) end {
+	want.check = check
+	return want
+}
+
+func rejected(status int, is error) end {
+	return end{outcome: wrapper.OutcomeRejected, sends: 1, status: status, is: is}
+}
+
+// asking requires the delay that an answer asked for.
+func asking(delay time.Duration) func(*testing.T, error) {
+	return func(t *testing.T, err error) {
+		var answer *wrapper.APIError
+		require.ErrorAs(t, err, &answer)
+		require.Equal(t, delay, answer.RetryAfter)
+	}
+}
+
+// told requires what an unknown outcome kept of a reply.
+func told(requestID string, jobs int) func(*testing.T, error) {
+	return func(t *testing.T, err error) {
+		var unknown *wrapper.OutcomeUnknownError
+		require.ErrorAs(t, err, &unknown)
+		require.Equal(t, requestID, unknown.RequestID)
+		require.Len(t, unknown.Jobs, jobs)
+	}
+}
+
+func errno(status int, number int64) http.HandlerFunc {
+	return reply(status, "application/json", fmt.Sprintf(`{"errno":%d,"errmsg":"no","requestId":"r1"}`, number))
+}
+
+func later(status int, retryAfter string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", retryAfter)
+		w.WriteHeader(status)
+	}
+}
+
+// obliging answers as a service does that has nothing to object to.
+func obliging(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		CIMG []any `json:"cimg"`
+	}
+	if r.Method == http.MethodPost {
+		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+			panic(err)
+		}
+	}
+	if strings.HasSuffix(r.URL.Path, "/list") {
+		replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":1,"items":[{"cimgUuid":"i1","name":"n"}]}}`)(w, r)
+		return
+	}
+	jobs := []string{}
+	for i := range request.CIMG {
+		jobs = append(jobs, fmt.Sprintf(`{"jobUuid":"j%d","type":"T"}`, i))
+	}
+	replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[`+strings.Join(jobs, ",")+`]}`)(w, r)
+}
+
+// huge is a reply of 200 MB, if anybody reads it to its end.
+const huge = 200 << 20
+
+func hugeReply(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	block := bytes.Repeat([]byte(" "), 64<<10)
+	for range huge / len(block) {
+		if _, err := w.Write(block); err != nil {
+			return
+		}
+	}
+}
+
+var bomb = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write(bytes.Repeat([]byte(" "), 1<<20))
+	z.Close()
+	return bytes.Repeat(b.Bytes(), huge>>20) // one stream after the other is a stream, too
+})
+
+func gzipBomb(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	w.Write(bomb())
+}
+
+func cutShort(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "1000")
+	io.WriteString(w, `{"errno":0,`)
+}
+
+func cutShortInChunks(w http.ResponseWriter, _ *http.Request) {
+	io.WriteString(w, `{"errno":0,`)
+	http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+var reset = func(code http2.ErrCode) func(*http2.Framer, uint32) {
+	return func(f *http2.Framer, stream uint32) { f.WriteRSTStream(stream, code) }
+}
+
+// table holds the faults in the order of the list it follows, then others.
+func table() []fault {
+	malformed := unknown.with(wrapper.ErrMalformedReply)
+	malformedRead := once.with(wrapper.ErrMalformedReply)
+	tooLarge := unknown.with(wrapper.ErrResponseTooLarge)
+	rows := []fault{
+		{name: "no fault", place: answering(obliging), change: accepted, read: accepted},
+		{row: 1, name: "name does not resolve", place: nameless, change: notSent, read: retried.sent(0)},
+		{row: 1, name: "connection refused", place: nobody, change: notSent, read: retried.sent(0).with(syscall.ECONNREFUSED)},
+		{row: 1, name: "dial timeout", place: undialable, change: notSent, read: retried.sent(0)},
+		{row: 2, name: "closed without reply", place: answering(hangUp(false)), change: unknown, read: retried},
+		{row: 2, name: "reset after processing", place: answering(hangUp(true)), change: unknown, read: retried},
+		{row: 3, name: "reset before anything was read", place: resetting, change: unknown.orNotSent(), read: retried},
+		{row: 4, name: "no reply", place: silent, change: unknown, read: once, hangs: true},
+		{row: 5, name: "RST_STREAM(PROTOCOL_ERROR)", place: overHTTP2(reset(http2.ErrCodeProtocol)), change: unknown, read: retried},
+		{row: 5, name: "RST_STREAM(REFUSED_STREAM)", place: overHTTP2(reset(http2.ErrCodeRefusedStream)), change: unknown, read: retried},
+		{row: 5, name: "GOAWAY(last=0)", place: overHTTP2(func(f *http2.Framer, _ uint32) { f.WriteGoAway(0, http2.ErrCodeNo, nil) }), change: unknown, read: retried},
+		{row: 11, name: "201", place: answering(reply(201, "application/json", `{"errno":0,"data":[]}`)), change: malformed, read: malformedRead},
+		{row: 11, name: "204", place: answering(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), change: malformed, read: malformedRead},
+		{row: 13, name: "truncated body", place: answering(cutShort), change: unknown.with(io.ErrUnexpectedEOF), read: retried.with(io.ErrUnexpectedEOF)},
+		{row: 13, name: "truncated chunks", place: answering(cutShortInChunks), change: unknown.with(io.ErrUnexpectedEOF), read: retried.with(io.ErrUnexpectedEOF)},
+		{row: 14, name: "200 HTML", place: answering(reply(200, "text/html", html)), change: malformed, read: malformedRead},
+		{row: 17, name: "200 MB", place: answering(hugeReply), change: tooLarge, read: once.with(wrapper.ErrResponseTooLarge)},
+		{row: 17, name: "gzip bomb", place: answering(gzipBomb), change: tooLarge, read: once.with(wrapper.ErrResponseTooLarge)},
+		{row: 18, name: "errno 4", place: answering(errno(200, 4)), change: rejected(200, wrapper.ErrAuth), read: rejected(200, wrapper.ErrAuth)},
+		{row: 22, name: "errno 424242", place: answering(errno(200, 424242)), change: unknown.answered(200), read: once.answered(200)},
+
+		{name: "garbage instead of HTTP", place: answering(raw("220 smtp ready\r\n")), change: unknown, read: retried},
+		{name: "an endless reply", place: trickling, change: unknown, read: once, hangs: true},
+		{name: "a header of 20 MB", place: answering(raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 20<<20))), change: unknown, read: retried},
+		{name: "broken gzip", place: answering(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			io.WriteString(w, "no gzip at all")
+		}), change: unknown, read: retried},
+		{name: "101", place: answering(raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")), change: malformed, read: malformedRead},
+		{name: "300", place: answering(reply(300, "text/html", html)), change: unknown.answered(300), read: once.answered(300)},
+		{name: "304", place: answering(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }), change: unknown.answered(304), read: once.answered(304)},
+		{name: "404 HTML", place: answering(reply(404, "text/html", html)), change: unknown.answered(404), read: once.answered(404)},
+		{name: "errno 0 with HTTP 500", place: answering(errno(500, 0)), change: unknown.answered(500).with(wrapper.ErrServer), read: retried.answered(500).with(wrapper.ErrServer)},
+		{name: "errno 13 with HTTP 502", place: answering(errno(502, 13)), change: unknown.answered(502).with(wrapper.ErrServer), read: retried.answered(502).with(wrapper.ErrServer)},
+		{name: "errno 40000", place: answering(errno(200, 40000)), change: unknown.answered(200).with(wrapper.ErrServer), read: retried.answered(200).with(wrapper.ErrServer)},
+		{name: "a rejection with a job", place: answering(replyJSON(`{"errno":13,"requestId":"r1","data":[{"jobUuid":"j1"}]}`)),
+			change: unknown.answered(200).and(told("r1", 1)), read: rejected(200, wrapper.ErrBadParameter)},
+		{name: "the token in every place", place: answering(func(w http.ResponseWriter, r *http.Request) {
+			echo := r.Header.Get("Authorization")
+			for _, name := range []string{"Server", "Via", "X-Request-Id", "Set-Cookie", "Retry-After"} {
+				w.Header().Set(name, echo)
+			}
+			fmt.Fprintf(w, `{"errno":4,"errmsg":"%[1]s","requestId":"%[1]s"}`, strings.TrimPrefix(echo, "Bearer "))
+		}), change: rejected(200, wrapper.ErrAuth), read: rejected(200, wrapper.ErrAuth)},
+	}
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		row := 6
+		if status > 303 {
+			row = 7
+		}
+		rows = append(rows,
+			fault{row: row, name: fmt.Sprint(status, " elsewhere"), place: redirecting(status), change: unknown.answered(status), read: once.answered(status)},
+			fault{row: row, name: fmt.Sprint(status, " to itself"), place: redirectingHome(status), change: unknown.answered(status), read: once.answered(status)})
+	}
+	for _, status := range []int{500, 502, 503, 504} {
+		for body, answer := range map[string]http.HandlerFunc{"JSON": errno(status, 2), "HTML": reply(status, "text/html", html)} {
+			rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " ", body), place: answering(answer),
+				change: unknown.answered(status).with(wrapper.ErrServer), read: retried.answered(status).with(wrapper.ErrServer)})
+		}
+		rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " HTTP/2"), place: overTLS(reply(status, "text/html", html)),
+			change: unknown.answered(status).with(wrapper.ErrServer), read: retried.answered(status).with(wrapper.ErrServer)})
+	}
+	for retryAfter, row := range map[string]struct {
+		row   int
+		delay time.Duration
+		sends int // by a read, which waits for at most 10 ms
+	}{
+		"":                              {9, 0, 3},
+		"1":                             {9, time.Second, 1},
+		"3600":                          {10, time.Hour, 1},
+		"-3600":                         {10, 0, 3},
+		"99999999999999999999":          {10, 9223372036 * time.Second, 1},
+		"Thu, 01 Jan 1970 00:00:00 GMT": {10, 0, 3},
+	} {
+		limited := rejected(429, wrapper.ErrRateLimited).and(asking(row.delay))
+		rows = append(rows, fault{row: row.row, name: "429 Retry-After " + retryAfter, place: answering(later(429, retryAfter)),
+			change: limited, read: limited.sent(row.sends)})
+	}
+	for status, is := range map[int]error{401: wrapper.ErrAuth, 403: wrapper.ErrPermission} {
+		rows = append(rows, fault{row: 12, name: fmt.Sprint(status, " HTML"), place: answering(reply(status, "text/html", html)),
+			change: rejected(status, is), read: rejected(status, is)})
+	}
+	for _, body := range []string{"", "null", "{}", "[]"} {
+		rows = append(rows, fault{row: 15, name: "body " + body, place: answering(replyJSON(body)), change: malformed, read: malformedRead})
+	}
+	for _, number := range []string{`"0"`, "1e400", "1180591620717411303424", "null", "0.5", "true", "[0]", "-0.0e-1"} {
+		rows = append(rows, fault{row: 16, name: "errno " + number, place: answering(replyJSON(`{"errno":` + number + `,"errmsg":"ok","data":[]}`)),
+			change: malformed, read: malformedRead})
+	}
+	for _, number := range []int64{2, 3} {
+		rows = append(rows, fault{row: 19, name: fmt.Sprint("errno ", number), place: answering(errno(200, number)),
+			change: unknown.answered(200).with(wrapper.ErrServer), read: retried.answered(200).with(wrapper.ErrServer)})
+	}
+	for number, is := range map[int64]error{1: wrapper.ErrBadParameter, 13: wrapper.ErrBadParameter} {
+		rows = append(rows, fault{row: 20, name: fmt.Sprint("errno ", number), place: answering(errno(200, number)), change: rejected(200, is), read: rejected(200, is)})
+	}
+	for number, is := range map[int64]error{1000011: wrapper.ErrArrears, 1100020: wrapper.ErrBalance, 10000001: wrapper.ErrPermission} {
+		only := rejected(200, is).and(func(t *testing.T, err error) {
+			for _, other := range []error{wrapper.ErrArrears, wrapper.ErrBalance, wrapper.ErrPermission} {
+				require.Equal(t, errors.Is(is, other), errors.Is(err, other))
+			}
+		})
+		rows = append(rows, fault{row: 21, name: fmt.Sprint("errno ", number), place: answering(errno(200, number)), change: only, read: only})
+	}
+	for body, jobs := range map[string]int{
+		`{"errno":0,"errmsg":"ok","requestId":"r1"}`:                                                                0,
+		`{"errno":0,"errmsg":"ok","requestId":"r1","data":null}`:                                                    0,
+		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[]}`:                                                      0,
+		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":""}]}`:                                        0,
+		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"type":"CreateCIMG"},{"jobUuid":"j1"}]}`:                1,
+		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1"},{"jobUuid":"j1"},{"jobUuid":"j2"}]}`:    3,
+		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1"},{"jobUuid":"j2"},{"jobUuid":"j3"}]}`:    3,
+		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","progress":"5"},{"jobUuid":["j2"]}, 3]}`: 1,
+	} {
+		rows = append(rows, fault{row: 23, name: body, place: answering(replyJSON(body)), change: malformed.and(told("r1", jobs))})
+	}
+	for name, body := range map[string]string{
+		"duplicate errno":   `{"errno":4,"errno":0,"data":[]}`,
+		"errno in capitals": `{"ERRNO":0,"data":[]}`,
+		"trailing bytes":    `{"errno":0,"data":[]}{}`,
+		"invalid UTF-8":     "{\"errno\":0,\"errmsg\":\"\xff\",\"data\":[]}",
+		"byte order mark":   "\ufeff{\"errno\":0,\"data\":[]}",
+	} {
+		rows = append(rows, fault{name: name, place: answering(replyJSON(body)), change: malformed, read: malformedRead})
+	}
+	return rows
+}
+
+// Each fault meets each call, over a transport of the wrapper's own and over
+// one of the caller's.
+func TestFaults(t *testing.T) {
+	for _, f := range table() {
+		t.Run(fmt.Sprintf("%02d %s", f.row, f.name), func(t *testing.T) {
+			for name := range calls {
+				for _, borrowed := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%s borrowed=%t", name, borrowed), func(t *testing.T) { f.try(t, name, borrowed) })
+				}
+			}
+		})
+	}
+}
