@@ -20,3 +20,7 @@ generate: ## rewrite gen/ from openapi.yaml
 .PHONY: check
 check: ## run what CI runs: drift, tidiness, format, linters, race detector
 	.ci/check
+
+.PHONY: fuzz
+fuzz: ## look for inputs that break the wrapper; TIME=5m for each target
+	.ci/fuzz $(TIME)

@@ -1,0 +1,237 @@
+package wrapper
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/gen"
+)
+
+// Beside the seeds here, testdata/fuzz holds inputs that fuzzing found to reach
+// more code. `make fuzz` looks for others.
+
+// A body is an envelope only if encoding/json, lenient as it is, reads the same
+// errno from it; and whatever came, no data is made up.
+func FuzzEnvelope(f *testing.F) {
+	for _, seed := range []string{
+		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","type":"CreateCIMG","progress":0,"done":false,"success":false}]}`,
+		`{"errno":41017,"errmsg":"查询SNAP信息失败","requestId":"r1"}`,
+		`{"errno":0,"data":{"count":1,"items":[{"cimgUuid":"i1","name":"n","job":{"jobUuid":"j1"}}]}}`,
+		``, `null`, `{}`, `[]`, `{"errno":null}`, `{"errno":"0"}`, `{"errno":1e400}`, `{"errno":1180591620717411303424}`,
+		`{"errno":0,"errno":4}`, `{"errno":0}{}`, `{"ERRNO":0}`, "\ufeff{\"errno\":0}", "{\"errno\":0,\"errmsg\":\"\xff\"}",
+		`{"errno":0,"data":[{"jobUuid":["j1"]},7,{"jobUuid":"j2"}]}`, `{"errno":0,"data":null}`, `{"errno":-0}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e, err := parseEnvelope(body)
+		if err == nil {
+			var lenient struct {
+				Errno *int64 `json:"errno"`
+			}
+			require.NoError(t, json.Unmarshal(body, &lenient))
+			require.Equal(t, *lenient.Errno, *e.Errno)
+		}
+		for _, job := range namedJobs(e.Data) {
+			require.True(t, isJobUUID(job.JobUUID))
+			require.NoError(t, JobRef{Region: "gz", JobUUID: job.JobUUID}.check())
+		}
+		if jobs, err := decodeJobs(e.Data); err == nil {
+			for _, items := range []int{0, 1, 2} {
+				if checkStarted(jobs, items) == nil {
+					require.Len(t, jobs, items)
+				}
+			}
+		}
+		if page, err := decodeImages(e.Data); err == nil {
+			for _, image := range page.images {
+				require.NotEmpty(t, image.UUID)
+			}
+		}
+		c := &call{op: opCreate, req: &http.Request{Method: http.MethodPost}}
+		answer := func(*call) (*reply, error) {
+			return &reply{status: http.StatusOK, header: http.Header{}, body: body}, nil
+		}
+		if _, err := decodeData(decodeEnvelope(answer))(c); err != nil {
+			requireOneLine(t, err)
+		}
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{
+		"", "0", "120", "-1", "1.5", " 7 ", "soon", "99999999999999999999999999", "9223372036", "9223372037", "18446744073709551615",
+		"Sat, 21 Nov 2026 20:00:30 GMT", "Saturday, 21-Nov-26 20:00:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT",
+	} {
+		f.Add(seed, "Sat, 21 Nov 2026 20:00:00 GMT")
+	}
+	f.Fuzz(func(t *testing.T, value, date string) {
+		now := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
+		delay := retryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, now)
+		require.GreaterOrEqual(t, delay, time.Duration(0))
+		require.Equal(t, delay, retryAfter(http.Header{"Retry-After": {" " + value + " "}, "Date": {date}}, now))
+		if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 && seconds < 1e9 && value[0] != '+' && value[0] != '-' {
+			require.Equal(t, time.Duration(seconds)*time.Second, delay)
+		}
+	})
+}
+
+// What reads as a reference is written in a form that reads as the same.
+func FuzzJobRef(f *testing.F) {
+	for _, seed := range []string{
+		"cimg-job:v1?job=j1&region=gz",
+		"cimg-job:v1?job=j1&region=gz&resource=i1&started=2026-11-21T20%3A04%3A05.678Z&type=CreateCIMG",
+		"cimg-job:v1?job=a%26b%3D%E4%BB%BB&region=gz&type=x%0Ay",
+		"cimg-job:v1?", "cimg-job:v2?job=j1&region=gz", "cimg-job:v1?job=j1&region=gz&started=9999-12-31T23:59:59-23:59",
+		"cimg-job:v1?job=j1&region=gz&job=j2", "cimg-job:v1?job=%zz", "",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var ref JobRef
+		if err := ref.UnmarshalText([]byte(text)); err != nil {
+			require.ErrorAs(t, err, new(*InputError))
+			requireOneLine(t, err)
+			require.Zero(t, ref)
+			return
+		}
+		written, err := ref.MarshalText()
+		require.NoError(t, err)
+		requireOneLine(t, errors.New(string(written)))
+		var again JobRef
+		require.NoError(t, again.UnmarshalText(written))
+		require.True(t, ref.StartedAt.Equal(again.StartedAt))
+		ref.StartedAt, again.StartedAt = time.Time{}, time.Time{}
+		require.Equal(t, ref, again)
+	})
+}
+
+// As FuzzJobRef, for unknown outcomes.
+func FuzzUnknownOutcome(f *testing.F) {
+	for _, seed := range []string{
+		"cimg-unknown:v1?name=web-01&op=createCIMG&region=gz",
+		"cimg-unknown:v1?image=i1&op=deleteCIMG&region=gz&sent=2026-11-21T20%3A04%3A05.678Z&cause=reset%0A&request=r1",
+		"cimg-unknown:v1?image=i1&image=i2&name=a&name=b&op=changeNameCIMG&region=gz&job=cimg-job%3Av1%3Fjob%3Dj1%26region%3Dgz",
+		"cimg-unknown:v1?", "cimg-unknown:v2?name=web-01&op=createCIMG&region=gz", "",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var unknown OutcomeUnknownError
+		if err := unknown.UnmarshalText([]byte(text)); err != nil {
+			require.ErrorAs(t, err, new(*InputError))
+			requireOneLine(t, err)
+			require.Zero(t, unknown)
+			return
+		}
+		requireOneLine(t, &unknown)
+		written, err := unknown.MarshalText()
+		require.NoError(t, err)
+		requireOneLine(t, errors.New(string(written)[:min(len(written), 1000)]))
+		var again OutcomeUnknownError
+		require.NoError(t, again.UnmarshalText(written))
+		require.Equal(t, unknown.Names, again.Names)
+		require.Equal(t, unknown.ImageUUIDs, again.ImageUUIDs)
+		require.Equal(t, unknown.Error(), again.Error())
+		require.Equal(t, unknown.RequestID, again.RequestID)
+		require.True(t, unknown.SentAt.Equal(again.SentAt))
+		require.Len(t, again.Jobs, len(unknown.Jobs))
+		for i, job := range unknown.Jobs {
+			require.Equal(t, job.String(), again.Jobs[i].String())
+		}
+	})
+}
+
+// The texts of errors stay one line, of bounded length, whatever the service or
+// a transport says.
+func FuzzErrorTexts(f *testing.F) {
+	f.Add("no", "r1", "connection reset", int64(4), 200)
+	f.Add("two\nlines\r\n\x00\x1b[31m\u202e", "\xff", "cimg: cimg: x\ny", int64(0), 502)
+	f.Add(strings.Repeat("长", 500), strings.Repeat("a", 5000), strings.Repeat("\n", 5000), int64(-1), 0)
+	f.Fuzz(func(t *testing.T, errmsg, requestID, cause string, errno int64, status int) {
+		answer := &APIError{Op: "createCIMG", Errno: errno, Errmsg: errmsg, RequestID: requestID, HTTPStatus: status}
+		ref := JobRef{Region: errmsg, JobUUID: requestID, Type: cause}
+		for _, err := range []error{
+			answer,
+			&OutcomeUnknownError{Op: errmsg, Region: requestID, Names: []string{errmsg, cause, requestID, cause}, RequestID: requestID, Cause: errors.New(cause)},
+			&OutcomeUnknownError{Op: "createCIMG", Cause: answer},
+			&JobFailedError{Ref: ref, Job: Job{Type: cause, Result: errmsg}},
+			&WaitError{Refs: []JobRef{ref}, Cause: errors.New(cause), LastPoll: answer},
+			&WaitError{Refs: []JobRef{ref, ref}, Cause: answer, LastPoll: errors.New(cause)},
+			&AmbiguousImageError{Region: errmsg, Name: cause},
+			&callError{op: opCreate, what: ErrNotSent, cause: errors.New(cause)},
+			&interruptedError{cause: errors.New(errmsg), last: answer},
+			&jobErrors{jobs: 2, errs: []error{errors.New(cause), answer}},
+			&InputError{Field: "jobUUID", Reason: clean(errmsg)},
+			malformed(&call{op: opCreate}, &reply{header: http.Header{"Content-Type": {errmsg}}, envelope: envelope{RequestID: requestID}}, errors.New(cause)),
+		} {
+			requireOneLine(t, err)
+		}
+	})
+}
+
+func requireOneLine(t *testing.T, err error) {
+	t.Helper()
+	text := err.Error()
+	require.LessOrEqual(t, len(text), 12_000, "%T", err)
+	if i := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+		t.Fatalf("%T: %q does not print at %d", err, text, i)
+	}
+}
+
+// A token that is accepted can be carried by a header; one that is refused is
+// not shown.
+func FuzzToken(f *testing.F) {
+	for _, seed := range []string{"", "a", "a b", "a\nb", "a\r", "\x00", "令牌", "\x7f", "9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		err := checkToken(token)
+		if err == nil {
+			header := "Bearer " + token
+			require.Equal(t, header, strings.TrimSpace(header))
+			require.Equal(t, -1, strings.IndexFunc(header, func(r rune) bool { return r < ' ' || r > '~' }))
+			return
+		}
+		requireOneLine(t, err)
+		if len(token) >= leastSecret {
+			require.NotContains(t, err.Error(), token)
+		}
+	})
+}
+
+// An id that is accepted survives the query that joins ids by commas, and the
+// path of a URL.
+func FuzzID(f *testing.F) {
+	for _, seed := range []string{"", ".", "..", "a/b", "a,b", "a b", "a\r\nb", "\xff", "4a48f88391134a01befe88ff98b68af8", "北京", "a%2Cb", "?", "#", "&"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		var check inputCheck
+		check.id("id", id)
+		if check.err != nil {
+			requireOneLine(t, check.err)
+			return
+		}
+		require.NotEmpty(t, id)
+		require.NotContains(t, id, ",")
+		require.NotContains(t, id, "/")
+		require.True(t, isJobUUID(id))
+		ref := JobRef{Region: id, JobUUID: id}
+		var again JobRef
+		require.NoError(t, again.UnmarshalText([]byte(ref.String())))
+		require.Equal(t, ref, again)
+		req, err := gen.NewGetJobResultRequest("https://host/", &gen.GetJobResultParams{RegionID: id, JobUUIDs: []string{id, "x"}})
+		require.NoError(t, err)
+		require.Equal(t, url.Values{"regionId": {id}, "jobUuids": {id + ",x"}}, req.URL.Query())
+	})
+}
