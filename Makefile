@@ -24,3 +24,7 @@ check: ## run what CI runs: drift, tidiness, format, linters, race detector
 .PHONY: fuzz
 fuzz: ## look for inputs that break the wrapper; TIME=5m for each target
 	.ci/fuzz $(TIME)
+
+.PHONY: mutation
+mutation: ## change the wrapper, operator by operator: does a test notice? Takes half an hour
+	cd .ci/mutation && go run . $(ARGS)
