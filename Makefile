@@ -28,3 +28,7 @@ fuzz: ## look for inputs that break the wrapper; TIME=5m for each target
 .PHONY: mutation
 mutation: ## change the wrapper, operator by operator: does a test notice? Takes half an hour
 	cd .ci/mutation && go run . $(ARGS)
+
+.PHONY: vuln
+vuln: ## look up known vulnerabilities; needs the database at vuln.go.dev
+	.ci/vuln/check $(ARGS)
