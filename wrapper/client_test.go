@@ -202,6 +202,18 @@ func TestRequestsAreWhatTheTableSays(t *testing.T) {
 	require.Empty(t, bodies, "not requested")
 }
 
+// That each request has a body, for net/http's sake, does not show on the wire.
+func TestReadsAreOrdinaryRequests(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Zero(t, r.ContentLength)
+		assert.Empty(t, r.TransferEncoding)
+		assert.NotContains(t, r.Header, "Content-Length")
+		replyJSON(oneJob)(w, r)
+	})
+	require.NoError(t, readOnce(t.Context(), clientOf(t, s)))
+	require.NoError(t, readOnce(t.Context(), clientOf(t, s, wrapper.WithHTTPClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}))))
+}
+
 func TestObjectBody(t *testing.T) {
 	s := serve(t, replyJSON(oneJob))
 	client := clientOf(t, s, wrapper.WithObjectBody())
@@ -312,23 +324,40 @@ func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	require.Len(t, s.received(), 16)
 }
 
-// The package's documentation names the tests that hold its promises.
+// The package's documentation names the tests that hold its promises, at least
+// one for each.
 func TestThePromisesNameTheirTests(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
-	files, err := filepath.Glob("*_test.go")
-	require.NoError(t, err)
 	tests := make(map[string]bool)
-	for _, file := range files {
-		source, err := os.ReadFile(file)
+	for _, pattern := range []string{"*_test.go", "../tests/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
-		for _, match := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(source, -1) {
-			tests[string(match[1])] = true
+		require.NotEmpty(t, files)
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllSubmatch(source, -1) {
+				tests[string(match[1])] = true
+			}
 		}
 	}
-	named := regexp.MustCompile(`\bTest\w+`).FindAllString(string(doc), -1)
-	require.NotEmpty(t, named)
-	for _, name := range named {
-		require.True(t, tests[name], name)
+	_, promises, found := strings.Cut(string(doc), "// # Promises\n")
+	require.True(t, found)
+	promises, _, found = strings.Cut(promises, "// # ")
+	require.True(t, found)
+	paragraphs := regexp.MustCompile(`(?m)^// ([A-Z][^.\n]{3,50})\. `).FindAllStringSubmatchIndex(promises, -1)
+	require.GreaterOrEqual(t, len(paragraphs), 11)
+	for i, at := range paragraphs {
+		end := len(promises)
+		if i+1 < len(paragraphs) {
+			end = paragraphs[i+1][0]
+		}
+		title := promises[at[2]:at[3]]
+		named := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(promises[at[0]:end], -1)
+		require.NotEmpty(t, named, title)
+		for _, name := range named {
+			require.True(t, tests[name], "%s: %s", title, name)
+		}
 	}
 }

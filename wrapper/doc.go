@@ -16,20 +16,57 @@
 //
 // # Promises
 //
-// Behind each stand the tests that hold it.
+// Behind each stand the tests that hold it. TestFaults and
+// TestRandomSequencesOfFaults, in tests/faults, hold the first six against
+// every fault that could be thought of.
 //
 // Sent at most once. A call that changes something reaches the server at most
-// once, whatever breaks, over HTTP/1 and HTTP/2. (TestAChangeIsSentOnce)
+// once, whatever breaks, over HTTP/1 and HTTP/2, with the client's own transport
+// or the caller's. (TestAChangeIsSentOnce, TestNothingInvitesARepeat,
+// TestFaults)
 //
 // Four outcomes. Such a call ends in exactly one of:
 //
 //   - accepted: no error, and a handle for every item;
 //   - rejected: an [*APIError], and nothing was changed;
-//   - not sent: [ErrNotSent], no connection was established; safe to call again;
+//   - not sent: [ErrNotSent], it did not leave, for want of a connection or a
+//     token, for instance; safe to call again;
 //   - unknown: an [*OutcomeUnknownError]; it may or may not have been carried
-//     out, so look (for instance with [Client.Images]) before calling again.
+//     out. [Client.Reconcile] looks, also in another process, and never sends
+//     the change again; [Client.EnsureImage] does both. It wraps what hid the
+//     outcome, which may be an [*APIError]: so look for it first.
 //
-// (TestOutcomes, TestOutcomeNotSent)
+// (TestOutcomes, TestOutcomeNotSent, TestReconcileACreate,
+// TestReconcileInAnotherProcess, TestReconcileIsNotMisledByPages,
+// TestEnsureCreatesOnce, TestEnsureRemembersAnUnknownOutcome)
+//
+// Reads are repeated, briefly. A list or a look at jobs that fails for a passing
+// reason is attempted up to three times, with random pauses in between, or with
+// the pause that the service asks for if it is short; within the context's time,
+// and out of a budget that all reads of the client share. See [Retries].
+// (TestReadsAreRepeated, TestReadsAreNotRepeatedInVain, TestPausesHaveFullJitter,
+// TestRetryAfterIsHonoured, TestNoPauseBeyondTheDeadline, TestRetryBudget)
+//
+// Errors are values. errors.Is finds the sentinels ([ErrAuth], [ErrNotFound],
+// ...), errors.As the types. The message of a call's error is one line of
+// bounded length, without the token and without the body of a reply.
+// (TestAPIErrorSentinels, TestErrorsAreOneLine, TestNoBodyInErrors,
+// FuzzErrorTexts)
+//
+// The token is a secret. It is requested from its source before each attempt,
+// sent only to the host of the base URL, only over https or to a loopback
+// address, never along a redirect, and shown in no error, no log, no hook and no
+// formatted value, even when a reply repeats it. (Tokens of less than 16 bytes
+// are not searched for in replies and transport errors.) After the service
+// rejected a token, the source is asked again. (TestTheTokenIsNotShown,
+// TestTheTokenStaysWithItsHost, TestARejectedTokenIsAskedForAgain, TestBaseURL)
+//
+// Bounded. Bodies of replies are read up to a limit, after decompression, and
+// closed; every call returns promptly when its context ends, one whose context
+// has ended already sends nothing, and no goroutine or connection outlives its
+// use. (TestReplyTooLarge, TestHugeRepliesTakeLittleMemory,
+// TestACallEndsWithItsContext, TestSwitchingProtocols,
+// TestADoneContextSendsNothing, TestFaults)
 //
 // Strict in. Input is checked before anything is sent; what cannot be right is
 // an [*InputError] that names the field. (TestBadInputIsRefusedUnsent)
@@ -38,38 +75,27 @@
 // optional ones out. One without a proper errno, with duplicate fields or with
 // extra bytes behind its end is malformed, never success, and a list without
 // items is malformed, never empty. (TestMalformedEnvelopes,
-// TestTolerantReplies, TestImagesErrorEndsTheLoop)
-//
-// Errors are values. errors.Is finds the sentinels ([ErrAuth], [ErrNotFound],
-// ...), errors.As the types. The message of a call's error is one line of
-// bounded length, without the token and without the body of a reply.
-// (TestAPIErrorSentinels, TestErrorsAreOneLine, TestNoBodyInErrors)
-//
-// The token is a secret. It is requested from its source before each request,
-// sent only to the host of the base URL, only over https or to a loopback
-// address, never along a redirect, and shown in no error and no formatted
-// value, even when a reply repeats it. (Tokens of less than 16 bytes are not
-// searched for in replies and transport errors.) (TestTheTokenIsNotShown, TestTheTokenStaysWithItsHost,
-// TestBaseURL)
-//
-// Bounded. Bodies of replies are read up to a limit, after decompression, and
-// closed; every call returns promptly when its context ends, and one whose
-// context has ended already sends nothing. (TestReplyTooLarge,
-// TestACallEndsWithItsContext, TestADoneContextSendsNothing)
+// TestTolerantReplies, TestImagesErrorEndsTheLoop, FuzzEnvelope)
 //
 // The caller's things stay the caller's. No http.Client, transport, slice or
 // global that was handed in is changed; a [Client] is safe for concurrent use.
 // (TestTheCallersHTTPClientIsNotChanged, TestTheCallersConnectionsAreLeftOpen,
-// TestClientIsSafeForConcurrentUse)
+// TestClientIsSafeForConcurrentUse, TestManyGoroutinesShareAClient)
 //
 // A wait ends when the service says so. A job is done when a reply says that
 // it is; a failed one is a [*JobFailedError]. A wait that ended before its jobs
 // did is a [*WaitError], which carries what is needed to resume them.
 // (TestWait, TestWaitFailedJob, TestWaitErrorTellsWhatIsLeft)
 //
+// Silent unless asked. Nothing is logged without [WithLogger], which writes one
+// line an attempt; [Hooks] see attempts and outcomes. Of a reply's header they
+// show a few listed members alone. (TestEachAttemptIsOneLineOfLog,
+// TestHooksSeeEachAttempt, TestHooksSeeOutcomes)
+//
 // # What is not published
 //
 // The provider has not said how many ids one poll may carry, what an unknown
-// id does, how fast one may ask, or how large a page of a list may be. These
-// are settings with careful defaults: see [Polling] and [WithPageSize].
+// id does, how fast one may ask, how large a page of a list may be, or how soon
+// a new image is listed. These are settings with careful defaults: see
+// [Polling], [WithRateLimit], [WithPageSize] and [WithVisibilityWindow].
 package wrapper

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cimg-go/cimg/emulator"
@@ -15,7 +17,7 @@ import (
 
 // newExample makes a client of an emulator in this process, whose jobs succeed
 // at once unless their image is called "cursed".
-func newExample() (*wrapper.Client, *emulator.Emulator) {
+func newExample(options ...wrapper.Option) (*wrapper.Client, *emulator.Emulator) {
 	cloud, err := emulator.New(emulator.Options{Plan: func(job emulator.JobStart) emulator.Plan {
 		if job.Name == "cursed" {
 			return emulator.Plan{Failure: "the snapshot could not be read"}
@@ -25,14 +27,23 @@ func newExample() (*wrapper.Client, *emulator.Emulator) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken),
+	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), append(options,
 		wrapper.WithBaseURL("http://127.0.0.1"),
 		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}),
-		wrapper.WithPolling(wrapper.Polling{MinInterval: time.Millisecond}))
+		// In this process nothing lags, and nobody has to be spared.
+		wrapper.WithPolling(wrapper.Polling{MinInterval: time.Millisecond, MissingGrace: time.Millisecond}),
+		wrapper.WithRetries(wrapper.Retries{BaseDelay: time.Millisecond}),
+		wrapper.WithVisibilityWindow(time.Millisecond))...)
 	if err != nil {
 		log.Fatal(err)
 	}
 	return client, cloud
+}
+
+func inject(cloud *emulator.Emulator, fault emulator.Fault) {
+	if err := cloud.Inject(fault); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func Example() {
@@ -130,31 +141,183 @@ func ExampleAPIError() {
 	// Output: true 41017 true
 }
 
-// The reply was lost: the image may exist. Look before calling again.
+// The reply was lost: the image may exist. Save what is known, then look.
 func ExampleOutcomeUnknownError() {
 	ctx := context.Background()
 	client, cloud := newExample()
-	if err := cloud.Inject(emulator.Fault{Operation: "createCIMG", After: true, Reset: true}); err != nil {
-		log.Fatal(err)
-	}
+	inject(cloud, emulator.Fault{Operation: "createCIMG", After: true, Reset: true})
 
 	_, err := client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
 	var unknown *wrapper.OutcomeUnknownError
-	if errors.As(err, &unknown) {
-		for image, err := range client.Images(ctx, unknown.Region, unknown.Names...) {
-			fmt.Println("found", image.Name, err)
-		}
-	}
-	// Output: found web-01 <nil>
-}
-
-// Nothing was sent: call again.
-func ExampleClient_CreateImage_notSent() {
-	client, cloud := newExample()
-	if err := cloud.Inject(emulator.Fault{Operation: "createCIMG", Refuse: true}); err != nil {
+	if !errors.As(err, &unknown) {
 		log.Fatal(err)
 	}
-	for {
+	saved, err := unknown.MarshalText()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// Here, or in another process after a crash:
+	var read wrapper.OutcomeUnknownError
+	if err := read.UnmarshalText(saved); err != nil {
+		log.Fatal(err)
+	}
+	findings, err := client.Reconcile(ctx, &read)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range findings {
+		_, err := f.Wait(ctx)
+		fmt.Println(f.Name, f.Verdict, err)
+	}
+	// Output: web-01 adopted <nil>
+}
+
+// Nothing was found by the end of the visibility window: whether to call again
+// is now the caller's decision.
+func ExampleClient_Reconcile() {
+	ctx := context.Background()
+	client, cloud := newExample()
+	inject(cloud, emulator.Fault{Operation: "createCIMG", Reset: true})
+
+	_, err := client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
+	var unknown *wrapper.OutcomeUnknownError
+	if !errors.As(err, &unknown) {
+		log.Fatal(err)
+	}
+	findings, err := client.Reconcile(ctx, unknown)
+	if err != nil {
+		log.Fatal(err)
+	}
+	switch f := findings[0]; f.Verdict {
+	case wrapper.Adopted:
+		uuid, err := f.Wait(ctx)
+		fmt.Println("there it is:", uuid, err)
+	case wrapper.NotObserved:
+		fmt.Println("no trace of it: create it again?")
+	case wrapper.Ambiguous:
+		fmt.Println("a person must look:", f.Candidates)
+	}
+	// Output: no trace of it: create it again?
+}
+
+// Calling it again creates nothing.
+func ExampleClient_EnsureImage() {
+	ctx := context.Background()
+	client, _ := newExample()
+	for range 2 {
+		image, err := client.EnsureImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, err = image.Wait(ctx)
+		fmt.Println(image.Created, err)
+	}
+	// Output:
+	// true <nil>
+	// false <nil>
+}
+
+// Two images have the name: the caller must choose.
+func ExampleAmbiguousImageError() {
+	ctx := context.Background()
+	client, _ := newExample()
+	image := wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot}
+	for range 2 { // names need not be unique
+		if _, err := client.CreateImage(ctx, "gz", image); err != nil {
+			log.Fatal(err)
+		}
+	}
+	_, err := client.EnsureImage(ctx, "gz", image)
+	var ambiguous *wrapper.AmbiguousImageError
+	fmt.Println(errors.As(err, &ambiguous), len(ambiguous.Images))
+	// Output: true 2
+}
+
+// The job failed: its result says why.
+func ExampleJobFailedError() {
+	ctx := context.Background()
+	client, _ := newExample()
+	created, err := client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "cursed", SnapUUID: snapshot})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = created.Wait(ctx)
+	var failed *wrapper.JobFailedError
+	fmt.Println(errors.As(err, &failed), failed.Job.Result)
+	// Output: true the snapshot could not be read
+}
+
+// The time was up before the job was done: go on later, maybe elsewhere.
+func ExampleWaitError() {
+	ctx := context.Background()
+	client, _ := newExample()
+	created, err := client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
+	if err != nil {
+		log.Fatal(err)
+	}
+	impatient, cancel := context.WithTimeout(ctx, 0)
+	defer cancel()
+	_, err = created.Wait(impatient)
+	var wait *wrapper.WaitError
+	if !errors.As(err, &wait) {
+		log.Fatal(err)
+	}
+	resumed, err := client.Resume(wait.Refs[0])
+	if err != nil {
+		log.Fatal(err)
+	}
+	job, err := resumed.Wait(ctx)
+	fmt.Println(job.Success, err)
+	// Output: true <nil>
+}
+
+// The field says what to mend; nothing was sent.
+func ExampleInputError() {
+	client, _ := newExample()
+	_, err := client.CreateImages(context.Background(), "gz", []wrapper.CreateImageInput{
+		{Name: "web-01", SnapUUID: snapshot},
+		{Name: "web-01", SnapUUID: snapshot},
+	})
+	var input *wrapper.InputError
+	fmt.Println(errors.As(err, &input), input.Field, "-", input.Reason)
+	// Output: true images[1].Name - "web-01" is already at index 0
+}
+
+// One line for each attempt; nothing is logged without a logger.
+func ExampleWithLogger() {
+	var out strings.Builder
+	client, _ := newExample(wrapper.WithLogger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	if _, err := client.CreateImage(context.Background(), "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.Contains(out.String(), `msg="cimg attempt" op=createCIMG region=gz attempt=1`))
+	// Output: true
+}
+
+// Metrics and traces; tests/otel in the repository does it with OpenTelemetry.
+func ExampleWithHooks() {
+	client, cloud := newExample(wrapper.WithHooks(wrapper.Hooks{
+		Attempt: func(_ context.Context, a wrapper.Attempt) { fmt.Println(a.Op, a.Region, a.Number, a.HTTPStatus) },
+		End:     func(_ context.Context, end wrapper.CallEnd) { fmt.Println(end.Outcome, end.Attempts) },
+	}))
+	inject(cloud, emulator.Fault{Operation: "getJobResult", Status: 502})
+
+	if _, err := client.JobResults(context.Background(), "gz", "72e3500c85675df7b59a025e5e784426"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// getJobResult gz 1 502
+	// getJobResult gz 2 200
+	// accepted 2
+}
+
+// Nothing was sent: call again, a few times.
+func ExampleClient_CreateImage_notSent() {
+	client, cloud := newExample()
+	inject(cloud, emulator.Fault{Operation: "createCIMG", Refuse: true})
+	for attempt := range 3 {
+		time.Sleep(time.Duration(attempt) * time.Millisecond) // a program takes seconds
 		_, err := client.CreateImage(context.Background(), "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
 		if !errors.Is(err, wrapper.ErrNotSent) {
 			fmt.Println("sent:", err)
