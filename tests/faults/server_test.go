@@ -205,9 +205,8 @@ func undialable(t *testing.T) *place {
 	return p
 }
 
-// resetting resets each connection before anything was read. As many requests
-// may have been sent as there were connections.
-func resetting(t *testing.T) *place {
+// listening is a server that leaves each connection to serve.
+func listening(t *testing.T, serve func(p *place, conn *countedConn)) *place {
 	p := &place{}
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -218,36 +217,31 @@ func resetting(t *testing.T) *place {
 			if err != nil {
 				return
 			}
-			p.requests.Add(1)
-			conn.(*countedConn).SetLinger(0)
-			conn.Close()
+			go serve(p, conn.(*countedConn))
 		}
 	}()
 	p.baseURL, p.stop = "http://"+listener.Addr().String(), func() { listener.Close() }
 	return p
 }
 
+// resetting resets each connection before anything was read. As many requests
+// may have been sent as there were connections.
+func resetting(t *testing.T) *place {
+	return listening(t, func(p *place, conn *countedConn) {
+		p.requests.Add(1)
+		conn.SetLinger(0)
+		conn.Close()
+	})
+}
+
 // overHTTP2 is a server that reads each request whole and then answers with the
 // frames that spoil writes, and a client that reaches it over HTTP/2.
 func overHTTP2(spoil func(framer *http2.Framer, stream uint32)) func(*testing.T) *place {
 	return func(t *testing.T) *place {
-		p := &place{}
-		inner, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		listener := &countingListener{TCPListener: inner.(*net.TCPListener), open: &p.open}
-		go func() {
-			for {
-				conn, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				go p.serveHTTP2(conn, spoil)
-			}
-		}()
+		p := listening(t, func(p *place, conn *countedConn) { p.serveHTTP2(conn, spoil) })
 		transport := &http.Transport{Protocols: new(http.Protocols)}
 		transport.Protocols.SetUnencryptedHTTP2(true)
 		p.client = &http.Client{Transport: transport}
-		p.baseURL, p.stop = "http://"+listener.Addr().String(), func() { listener.Close() }
 		return p
 	}
 }

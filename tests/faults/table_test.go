@@ -133,7 +133,8 @@ func cutShortInChunks(w http.ResponseWriter, _ *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-var reset = func(code http2.ErrCode) func(*http2.Framer, uint32) {
+// reset answers each request with a RST_STREAM.
+func reset(code http2.ErrCode) func(*http2.Framer, uint32) {
 	return func(f *http2.Framer, stream uint32) { f.WriteRSTStream(stream, code) }
 }
 
