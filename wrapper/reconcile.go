@@ -68,9 +68,11 @@ const clockSkew = 5 * time.Minute
 // whatever is listed.
 //
 // Ambiguous is: more than one image of the name, or a name asked for twice; one
-// that is being deleted; one whose CreateTime is more than 5 minutes before unknown.SentAt, unless it is
-// being imported; an image that a job of another call may be renaming; and,
-// after the window, an item to which one of several named jobs may belong.
+// that is being deleted; one whose CreateTime is more than 5 minutes before
+// unknown.SentAt, unless it is being imported; an image that a job of another
+// call may be renaming; and, after the window, an item to which one of several
+// named jobs may belong. A delete that is done takes the window, too: an image
+// that is not listed may also be one that is not listed yet.
 //
 // An error means that nothing was found out: the list could not be read, or ctx
 // ended first. Trouble that may pass is borne until the window ends. An unknown
