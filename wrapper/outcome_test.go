@@ -343,6 +343,15 @@ func TestADoneContextSendsNothing(t *testing.T) {
 		require.ErrorIs(t, err, reason)
 	}
 	require.Empty(t, s.received())
+
+	// A transport that does not look at the context is not even asked.
+	eager := clientThrough(t, func(*http.Request) (*http.Response, error) {
+		t.Error("sent")
+		return respond(oneJob)
+	})
+	for op, call := range changes {
+		require.ErrorIs(t, call(ctx, eager), wrapper.ErrNotSent, op)
+	}
 }
 
 // A connection that the server would turn into another protocol is given up: no
