@@ -131,18 +131,6 @@ func WithPolling(p Polling) Option {
 	}
 }
 
-// WithRetries changes how the client repeats reads.
-func WithRetries(r Retries) Option {
-	return func(c *config) error {
-		r.setDefaults()
-		if min(r.MaxAttempts, r.Budget) < 0 || min(r.BaseDelay, r.MaxRetryAfter) < 0 {
-			return errors.New("retries: a member is negative")
-		}
-		c.retries = r
-		return nil
-	}
-}
-
 func (p *Polling) setDefaults() {
 	if p.MinInterval == 0 {
 		p.MinInterval = time.Second

@@ -66,7 +66,7 @@ func (c *Client) poll(ctx context.Context, region string, batch []*followedJob, 
 // its ids, or for their number. What an unknown id does is not published.
 func blamesIDs(err error) bool {
 	var refused *APIError
-	if !isRefusal(err) || errors.Is(err, ErrAuth) || !errors.As(err, &refused) {
+	if !errors.As(err, &refused) || isPassing(err) || errors.Is(err, ErrAuth) {
 		return false
 	}
 	switch refused.HTTPStatus {

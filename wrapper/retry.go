@@ -35,6 +35,18 @@ type Retries struct {
 	Budget int
 }
 
+// WithRetries changes how the client repeats reads.
+func WithRetries(r Retries) Option {
+	return func(c *config) error {
+		r.setDefaults()
+		if min(r.MaxAttempts, r.Budget) < 0 || min(r.BaseDelay, r.MaxRetryAfter) < 0 {
+			return errors.New("retries: a member is negative")
+		}
+		c.retries = r
+		return nil
+	}
+}
+
 func (r *Retries) setDefaults() {
 	if r.MaxAttempts == 0 {
 		r.MaxAttempts = 3
@@ -60,13 +72,11 @@ func retryReads(next handler, settings Retries) handler {
 			return next(c)
 		}
 		ctx := c.req.Context()
-		attempts := uint(0)
 		read := func() (*reply, error) {
-			attempts++
 			r, err := next(c)
 			switch {
 			case err == nil:
-				budget.succeeded(attempts > 1)
+				budget.succeeded(c.attempts > 1)
 				return r, nil
 			case ctx.Err() != nil || !isPassing(err):
 				return nil, backoff.Permanent(err)
