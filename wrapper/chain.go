@@ -23,6 +23,7 @@ type call struct {
 	body     []byte  // of req, which has none of its own
 	subject  subject // what it is about, for errors and hooks
 	attempts int     // begun so far
+	once     bool    // it is not to be repeated, although it may
 	token    string  // set by authorize, on the copy it passes down
 }
 

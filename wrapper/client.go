@@ -5,16 +5,20 @@ import (
 	"fmt"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/poller"
 )
 
 // Client calls the custom-image API. Construct it with [New]. It is safe for
-// concurrent use and starts no goroutine of its own; the idle connections of
-// its transports close after 30 s, or with [Client.CloseIdleConnections].
+// concurrent use. It has a goroutine of its own only while somebody waits for a
+// job and a poll is under way; the idle connections of its transports close
+// after 30 s, or with [Client.CloseIdleConnections].
 type Client struct {
 	config
 	http   httpClients
 	handle handler
 	turns  *turns // of EnsureImage and EnsureImport
+	poller *poller.Poller
+	waits  *waitSettings // of a wait that makes no choices
 }
 
 // New returns a client that authenticates with the tokens of source. It sends
@@ -35,11 +39,15 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 		}
 		errs = append(errs, option(&cfg))
 	}
+	waits, err := newWaitSettings(cfg.polling, cfg.waitOptions)
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("cimg: %w", err)
 	}
 	clients := newHTTPClients(cfg.httpClient, cfg.base)
-	return &Client{config: cfg, http: clients, handle: assembleChain(source, cfg, clients), turns: new(turns)}, nil
+	c := &Client{config: cfg, http: clients, handle: assembleChain(source, cfg, clients), turns: new(turns), waits: waits}
+	c.poller = newPoller(c)
+	return c, nil
 }
 
 // checkSource asks a source at hand for its token, to refuse a bad one early.

@@ -87,23 +87,54 @@ func TestNewJoinsWhatIsWrong(t *testing.T) {
 		wrapper.WithHTTPClient(nil),
 		wrapper.WithMaxReplyBytes(0),
 		wrapper.WithPageSize(0),
-		wrapper.WithPolling(wrapper.Polling{MinInterval: time.Hour, MaxInterval: time.Second}),
+		wrapper.WithPolling(wrapper.Polling{Gap: -time.Second}),
+		wrapper.WithWaiting(wrapper.MaxFailures(-1), wrapper.PollPolicy(nil)),
 	)
-	for _, part := range []string{"no token", "option 0 is nil", "use https", "http client", "max reply bytes", "page size", "MinInterval"} {
+	for _, part := range []string{"no token", "option 0 is nil", "use https", "http client", "max reply bytes", "page size", "polling", "MaxFailures", "PollPolicy"} {
 		require.ErrorContains(t, err, part)
 	}
 }
 
 func TestPollingOption(t *testing.T) {
 	for _, bad := range []wrapper.Polling{
-		{MinInterval: -1}, {MaxInterval: -1}, {MissingGrace: -1}, {MaxJobs: -1}, {MaxFailures: -1},
-		{MaxInterval: time.Millisecond},
+		{Gap: -1}, {MaxRetryAfter: -1}, {Timeout: -1}, {MaxJobs: -1}, {MaxURLBytes: -1},
 	} {
 		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithPolling(bad))
 		require.ErrorContains(t, err, "polling", bad)
 	}
-	_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithPolling(wrapper.Polling{MinInterval: time.Hour}))
-	require.NoError(t, err, "MaxInterval follows a long MinInterval")
+}
+
+func TestWaitOptions(t *testing.T) {
+	c, err := wrapper.New(wrapper.StaticToken(token))
+	require.NoError(t, err)
+	job, err := c.Resume(wrapper.JobRef{Region: "gz", JobUUID: "j1"})
+	require.NoError(t, err)
+	for name, bad := range map[string]wrapper.WaitOption{
+		"WaitOption":   nil,
+		"PollPolicy":   wrapper.PollPolicy(nil),
+		"MaxFailures":  wrapper.MaxFailures(-1),
+		"MissingGrace": wrapper.MissingGrace(-1),
+		"StallTimeout": wrapper.StallTimeout(-1),
+		"LastPoll":     wrapper.LastPoll(-1),
+	} {
+		requireRefused := func(err error) {
+			var input *wrapper.InputError
+			require.ErrorAs(t, err, &input)
+			require.Equal(t, name, input.Field)
+		}
+		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithWaiting(bad))
+		requireRefused(err)
+		_, err = job.Wait(t.Context(), bad)
+		requireRefused(err)
+		_, err = c.WaitAll(t.Context(), nil, bad)
+		requireRefused(err)
+		for _, err := range job.Watch(t.Context(), bad) {
+			requireRefused(err)
+		}
+		for _, outcome := range c.WatchAll(t.Context(), nil, bad) {
+			requireRefused(outcome.Err)
+		}
+	}
 }
 
 func TestTheCallersHTTPClientIsNotChanged(t *testing.T) {

@@ -10,6 +10,8 @@
 //	})
 //	for job, err := range copied.Watch(ctx) { ... }
 //
+// How often a job is asked for follows its progress: see [PollPolicy].
+//
 // A call that changes something (create, import, rename, delete) starts jobs
 // and returns a handle for each. A [JobRef] is what a handle remembers; it can
 // be saved as text and resumed by another process with [Client.Resume].
@@ -83,9 +85,18 @@
 // TestClientIsSafeForConcurrentUse, TestManyGoroutinesShareAClient)
 //
 // A wait ends when the service says so. A job is done when a reply says that
-// it is; a failed one is a [*JobFailedError]. A wait that ended before its jobs
-// did is a [*WaitError], which carries what is needed to resume them.
-// (TestWait, TestWaitFailedJob, TestWaitErrorTellsWhatIsLeft)
+// it is, and every wait for it learns so once, from the first reply that says
+// it; a failed one is a [*JobFailedError]. A wait that ended before its jobs did
+// is a [*WaitError], which carries what is needed to resume them. (TestWait,
+// TestWaitFailedJob, TestWaitErrorTellsWhatIsLeft)
+//
+// Waits share their polls, and nothing else. All waits of a client ask together:
+// many jobs in a request, one request a second in a region, and more only above
+// some 2,000 jobs. One wait's end, settings or bad id changes nothing for
+// another, and when nobody waits, nothing runs. (TestWaitsShareTheirPolls,
+// TestPollsKeepToTheirLimits, TestManyJobs, TestACancelledWaitDisturbsNoOther,
+// TestWaitsHaveTheirOwnSettings, TestARefusedIDHoldsNobodyUp,
+// TestTheLastWaitEndsThePolls)
 //
 // Silent unless asked. Nothing is logged without [WithLogger], which writes one
 // line an attempt; [Hooks] see attempts and outcomes. Of a reply's header they

@@ -42,8 +42,13 @@ var (
 	// [WithMaxReplyBytes].
 	ErrResponseTooLarge = errors.New("reply too large")
 	// ErrJobUnknown: the service did not know the job for longer than
-	// [Polling].MissingGrace.
+	// [MissingGrace].
 	ErrJobUnknown = errors.New("job unknown to the service")
+	// ErrStalled: the job stayed as it was for longer than [StallTimeout].
+	ErrStalled = errors.New("job stalled")
+	// ErrOtherFailed: the wait was to end at the first job that fails, and
+	// another one did. See [FailFast].
+	ErrOtherFailed = errors.New("another job failed")
 )
 
 // The errnos of the contract's table, see "Errors" in openapi.yaml.
@@ -170,7 +175,7 @@ func (e *JobFailedError) Error() string {
 // running: save Refs, and go on with [Client.Resume]. Do not start them again.
 type WaitError struct {
 	Refs     []JobRef // the jobs that had not ended
-	Cause    error    // the context's cause, ErrJobUnknown, or the poll that could not be repeated
+	Cause    error    // the context's cause, ErrJobUnknown, ErrStalled, ErrOtherFailed, or the poll that was one too many
 	LastPoll error    // why the last poll failed, if it did and was not the cause
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/polling"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -31,7 +32,7 @@ func newExample(options ...wrapper.Option) (*wrapper.Client, *emulator.Emulator)
 		wrapper.WithBaseURL("http://127.0.0.1"),
 		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}),
 		// In this process nothing lags, and nobody has to be spared.
-		wrapper.WithPolling(wrapper.Polling{MinInterval: time.Millisecond, MissingGrace: time.Millisecond}),
+		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}), wrapper.WithWaiting(wrapper.MissingGrace(time.Millisecond)),
 		wrapper.WithRetries(wrapper.Retries{BaseDelay: time.Millisecond}),
 		wrapper.WithVisibilityWindow(time.Millisecond))...)
 	if err != nil {
@@ -96,6 +97,52 @@ func ExampleClient_WaitAll() {
 	// false
 	// true
 	// true the snapshot could not be read
+}
+
+// Each end as soon as it is known, whichever comes first.
+func ExampleClient_WatchAll() {
+	ctx := context.Background()
+	client, _ := newExample()
+	created, err := client.CreateImages(ctx, "gz", []wrapper.CreateImageInput{
+		{Name: "web-01", SnapUUID: snapshot},
+		{Name: "cursed", SnapUUID: snapshot},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, outcome := range client.WatchAll(ctx, created) {
+		switch {
+		case outcome.Err != nil:
+			fmt.Println(i, "did not succeed:", outcome.Job.Result)
+		case outcome.Job.Done:
+			fmt.Println(i, "is done")
+		default:
+			fmt.Println(i, outcome.Job.Progress)
+		}
+	}
+	// Unordered output:
+	// 0 is done
+	// 1 did not succeed: the snapshot could not be read
+}
+
+// patient is a policy of one's own: seldom at first, because these jobs never
+// take less than a minute.
+type patient struct{ polling.Adaptive }
+
+func (p patient) Pause(elapsed time.Duration, seen polling.History) time.Duration {
+	return max(p.Adaptive.Pause(elapsed, seen), time.Minute-elapsed)
+}
+
+func ExamplePollPolicy() {
+	fmt.Println(patient{}.Pause(0, polling.History{}))
+	fmt.Println(patient{}.Pause(2*time.Minute, polling.History{Polls: 1, Unchanged: 1}))
+
+	_, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithWaiting(wrapper.PollPolicy(patient{})))
+	fmt.Println(err)
+	// Output:
+	// 1m0s
+	// 30s
+	// <nil>
 }
 
 func ExampleClient_Images() {

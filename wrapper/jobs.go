@@ -2,11 +2,8 @@ package wrapper
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"time"
-
-	"github.com/cimg-go/cimg/gen"
 )
 
 // JobResults reads how jobs of a region are going, all in one request. The
@@ -26,11 +23,11 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 // jobResults asks for ids that may have come from the service, whatever they
 // look like.
 func (c *Client) jobResults(ctx context.Context, region string, jobUUIDs []string) ([]Job, error) {
-	req, err := gen.NewGetJobResultRequest(c.server(), &gen.GetJobResultParams{RegionID: region, JobUUIDs: jobUUIDs})
+	req, err := c.jobResultRequest(ctx, region, jobUUIDs)
 	if err != nil {
-		return nil, fmt.Errorf("cimg: building the request: %w", err)
+		return nil, err
 	}
-	r, err := c.send(req.WithContext(ctx))
+	r, err := c.send(req)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +45,8 @@ func (c *Client) jobResults(ctx context.Context, region string, jobUUIDs []strin
 }
 
 // knownJobs asks for jobs that the service may not know. It halves a list that is
-// refused until what the service refuses stands alone, and leaves that out.
+// refused until what the service refuses stands alone, and leaves that out. Like
+// polls, the halves keep their distance.
 func (c *Client) knownJobs(ctx context.Context, region string, jobUUIDs []string) ([]Job, error) {
 	jobs, err := c.jobResults(ctx, region, jobUUIDs)
 	half := len(jobUUIDs) / 2
@@ -57,6 +55,8 @@ func (c *Client) knownJobs(ctx context.Context, region string, jobUUIDs []string
 		return jobs, err
 	case half == 0:
 		return nil, nil
+	case !sleep(ctx, c.polling.Gap):
+		return nil, context.Cause(ctx)
 	}
 	first, err := c.knownJobs(ctx, region, jobUUIDs[:half])
 	if err != nil {

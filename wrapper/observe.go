@@ -38,7 +38,7 @@ func outcomeOf(err error) Outcome {
 
 // Hooks are functions that the client calls as it works, for metrics and
 // traces. Each may be nil. They run in the goroutine of the call, which waits
-// for them, and must be safe for concurrent use. Nothing they are given shows
+// for them, or for a poll in one of the client's own, and must be safe for concurrent use. Nothing they are given shows
 // the token. Calls that [InputError] refuses are not seen.
 type Hooks struct {
 	// Begin is called when a call begins. The call goes on with the context

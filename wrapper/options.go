@@ -21,6 +21,7 @@ type config struct {
 	objectBody    bool
 	pageSize      int
 	polling       Polling
+	waitOptions   []WaitOption
 	retries       Retries
 	limiter       *rate.Limiter // nil: no limit
 	hooks         []Hooks
@@ -93,58 +94,5 @@ func WithObjectBody() Option {
 	return func(c *config) error {
 		c.objectBody = true
 		return nil
-	}
-}
-
-// Polling is how a client asks for the state of jobs. The provider has not
-// published its limits, so each is a setting; a zero member takes its default.
-type Polling struct {
-	// MinInterval and MaxInterval bound the time between two polls of a job.
-	// Defaults: 1 s and 60 s. In between, the time is a quarter of the job's
-	// age.
-	MinInterval, MaxInterval time.Duration
-	// MaxJobs is the most ids one request carries. Default: 100.
-	MaxJobs int
-	// MissingGrace is how long a job may be absent from replies before it is
-	// given up as [ErrJobUnknown]: the service may lag behind a create.
-	// Default: 30 s.
-	MissingGrace time.Duration
-	// MaxFailures is how many polls in a row may fail for a passing reason
-	// (connection, server trouble, rate limit) before a wait ends. Default: 5.
-	MaxFailures int
-}
-
-// WithPolling changes how the client asks for the state of jobs.
-func WithPolling(p Polling) Option {
-	return func(c *config) error {
-		p.setDefaults()
-		switch {
-		case min(p.MinInterval, p.MaxInterval, p.MissingGrace) < 0:
-			return errors.New("polling: a duration is negative")
-		case p.MinInterval > p.MaxInterval:
-			return fmt.Errorf("polling: MinInterval %v is longer than MaxInterval %v", p.MinInterval, p.MaxInterval)
-		case min(p.MaxJobs, p.MaxFailures) < 0:
-			return errors.New("polling: a count is negative")
-		}
-		c.polling = p
-		return nil
-	}
-}
-
-func (p *Polling) setDefaults() {
-	if p.MinInterval == 0 {
-		p.MinInterval = time.Second
-	}
-	if p.MaxInterval == 0 {
-		p.MaxInterval = max(60*time.Second, p.MinInterval)
-	}
-	if p.MaxJobs == 0 {
-		p.MaxJobs = 100
-	}
-	if p.MissingGrace == 0 {
-		p.MissingGrace = 30 * time.Second
-	}
-	if p.MaxFailures == 0 {
-		p.MaxFailures = 5
 	}
 }

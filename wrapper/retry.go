@@ -16,7 +16,8 @@ import (
 
 // Retries is how a client repeats a read (a list, the state of jobs) that
 // failed for a passing reason: its connection broke, HTTP 5xx or 429, errno 2, 3
-// or 40000. Changes are never repeated. A zero member takes its default.
+// or 40000. Changes are never repeated; the polls of a wait are repeated at
+// their own pace, see [MaxFailures]. A zero member takes its default.
 type Retries struct {
 	// MaxAttempts is how often a read is sent at most. Default: 3; 1 repeats
 	// nothing.
@@ -68,7 +69,7 @@ func (r *Retries) setDefaults() {
 func retryReads(next handler, settings Retries) handler {
 	budget := newRetryBudget(settings.Budget)
 	return func(c *call) (*reply, error) {
-		if c.op.changes {
+		if c.op.changes || c.once {
 			return next(c)
 		}
 		ctx := c.req.Context()

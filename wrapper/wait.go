@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/cimg-go/cimg/internal/poller"
 )
 
 // Wait waits until the job has ended and returns its last state. The image's
@@ -13,11 +15,14 @@ import (
 //
 // A job that failed is a [*JobFailedError]. When ctx ends first, or polling
 // cannot go on, the error is a [*WaitError]; the job may still be running.
-func (h *JobHandle) Wait(ctx context.Context) (Job, error) {
+func (h *JobHandle) Wait(ctx context.Context, options ...WaitOption) (Job, error) {
 	if err := h.check(); err != nil {
 		return Job{}, err
 	}
-	outcomes, _ := h.client.WaitAll(ctx, []*JobHandle{h})
+	outcomes, err := h.client.WaitAll(ctx, []*JobHandle{h}, options...)
+	if len(outcomes) == 0 {
+		return Job{}, err
+	}
 	return outcomes[0].Job, outcomes[0].Err
 }
 
@@ -25,14 +30,14 @@ func (h *JobHandle) Wait(ctx context.Context) (Job, error) {
 // successful job with a nil error, a failed one with a [*JobFailedError], and
 // a [*WaitError] when ctx ends first or polling cannot go on. Leaving the loop
 // early ends the watching, not the job.
-func (h *JobHandle) Watch(ctx context.Context) iter.Seq2[Job, error] {
+func (h *JobHandle) Watch(ctx context.Context, options ...WaitOption) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
 		if err := h.check(); err != nil {
 			yield(Job{}, err)
 			return
 		}
-		for change := range h.client.follow(ctx, []JobRef{h.Ref}) {
-			if !yield(change.job, change.err) {
+		for _, outcome := range h.client.WatchAll(ctx, []*JobHandle{h}, options...) {
+			if !yield(outcome.Job, outcome.Err) {
 				return
 			}
 		}
@@ -47,11 +52,11 @@ func (h *JobHandle) check() error {
 	return h.Ref.check()
 }
 
-// JobOutcome is how the wait for one job ended.
+// JobOutcome is how a job stands, and how the wait for it ended.
 type JobOutcome struct {
 	Ref JobRef
 	Job Job   // as last reported; zero if it never was
-	Err error // nil: the job succeeded; see [JobHandle.Wait]
+	Err error // why the wait ended without success, see [JobHandle.Wait]
 }
 
 // WaitAll waits until every job has ended, whatever becomes of the others. It
@@ -59,25 +64,162 @@ type JobOutcome struct {
 // errors.Is and errors.As look into each, and the first [*WaitError] that
 // errors.As finds carries every job that had not ended.
 //
-// All jobs are polled by this client, whichever client started them.
-func (c *Client) WaitAll(ctx context.Context, jobs []*JobHandle) ([]JobOutcome, error) {
-	refs := make([]JobRef, len(jobs))
-	outcomes := make([]JobOutcome, len(jobs))
-	for i, job := range jobs {
-		if job == nil {
-			return nil, &InputError{Field: fmt.Sprintf("jobs[%d]", i), Reason: "it is nil"}
-		}
-		if err := job.Ref.check(); err != nil {
-			return nil, &InputError{Field: fmt.Sprintf("jobs[%d]", i), Reason: oneLine(err)}
-		}
-		refs[i] = job.Ref
-		outcomes[i].Ref = job.Ref
+// All jobs are polled by this client, whichever client started them, together
+// with those of its other waits.
+func (c *Client) WaitAll(ctx context.Context, jobs []*JobHandle, options ...WaitOption) ([]JobOutcome, error) {
+	refs, settings, err := c.checkWait(jobs, options)
+	if err != nil {
+		return nil, err
 	}
-	for change := range c.follow(ctx, refs) {
-		outcomes[change.index].Job = change.job
-		outcomes[change.index].Err = change.err
+	outcomes := make([]JobOutcome, len(jobs))
+	for i, ref := range refs {
+		outcomes[i].Ref = ref
+	}
+	for change := range c.follow(ctx, refs, settings, false) {
+		outcomes[change.index] = change.outcome
 	}
 	return outcomes, joinOutcomes(outcomes)
+}
+
+// WatchAll yields how jobs stand, with their indexes in jobs: of each the newest
+// state when it changed, and its end exactly once, before changes of others. An
+// outcome whose Job is not done and whose Err is nil is on its way; of those, a
+// reader that is slow sees fewer. The loop ends when all jobs have.
+//
+// A bad argument is yielded as the only outcome.
+func (c *Client) WatchAll(ctx context.Context, jobs []*JobHandle, options ...WaitOption) iter.Seq2[int, JobOutcome] {
+	return func(yield func(int, JobOutcome) bool) {
+		refs, settings, err := c.checkWait(jobs, options)
+		if err != nil {
+			yield(0, JobOutcome{Err: err})
+			return
+		}
+		for change := range c.follow(ctx, refs, settings, true) {
+			if !yield(change.index, change.outcome) {
+				return
+			}
+		}
+	}
+}
+
+// checkWait refuses arguments that cannot be right.
+func (c *Client) checkWait(jobs []*JobHandle, options []WaitOption) ([]JobRef, *waitSettings, error) {
+	settings, err := c.waits.with(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	refs := make([]JobRef, len(jobs))
+	for i, job := range jobs {
+		if job == nil {
+			return nil, nil, &InputError{Field: fmt.Sprintf("jobs[%d]", i), Reason: "it is nil"}
+		}
+		if err := job.Ref.check(); err != nil {
+			return nil, nil, &InputError{Field: fmt.Sprintf("jobs[%d]", i), Reason: oneLine(err)}
+		}
+		refs[i] = job.Ref
+	}
+	return refs, settings, nil
+}
+
+// jobChange is what was learned about one of the followed jobs.
+type jobChange struct {
+	index   int // in the list that is followed
+	outcome JobOutcome
+}
+
+// follow yields what is learned of jobs until all have ended, or ctx has: their
+// ends, and if asked for their changes. A job that is listed twice is followed
+// once and yielded twice.
+func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettings, changes bool) iter.Seq[jobChange] {
+	return func(yield func(jobChange) bool) {
+		jobs, places := distinct(refs)
+		report := func(update poller.Update, cause error) bool {
+			for index := range places(update.Index) {
+				if !yield(jobChange{index, outcomeOfJob(refs[index], update, cause)}) {
+					return false
+				}
+			}
+			return true
+		}
+		if ctx.Err() != nil {
+			for i := range jobs {
+				if !report(poller.Update{Index: i}, context.Cause(ctx)) {
+					return
+				}
+			}
+			return
+		}
+		wait := c.poller.Follow(ctx, jobs, &settings.polls, changes)
+		defer wait.Leave()
+		var cause error
+		for cause == nil {
+			update, more := wait.Next(ctx)
+			switch {
+			case !more && ctx.Err() == nil:
+				return
+			case !more:
+				cause = context.Cause(ctx)
+			case !report(update, nil):
+				return
+			case settings.failFast && update.Ended && !update.Job.Success:
+				cause = ErrOtherFailed
+			}
+		}
+		for _, update := range wait.Leave() {
+			if !report(update, cause) {
+				return
+			}
+		}
+	}
+}
+
+// distinct returns each job once, and says at which indexes it is listed.
+func distinct(refs []JobRef) (jobs []poller.Job, places func(int) iter.Seq[int]) {
+	type key struct{ region, jobUUID string }
+	known := make(map[key]int, len(refs)) // the index in jobs
+	again := make(map[int][]int)          // indexes in refs, of those that come again
+	firsts := make([]int, 0, len(refs))
+	for i, ref := range refs {
+		k := key{ref.Region, ref.JobUUID}
+		if at, found := known[k]; found {
+			again[at] = append(again[at], i)
+			continue
+		}
+		known[k] = len(jobs)
+		jobs = append(jobs, poller.Job{Region: ref.Region, ID: ref.JobUUID, StartedAt: ref.StartedAt})
+		firsts = append(firsts, i)
+	}
+	return jobs, func(at int) iter.Seq[int] {
+		return slices.Values(append([]int{firsts[at]}, again[at]...))
+	}
+}
+
+// outcomeOfJob tells how a job stands. The cause, if any, is why it is not waited
+// for any longer although it has not ended.
+func outcomeOfJob(ref JobRef, update poller.Update, cause error) JobOutcome {
+	outcome := JobOutcome{Ref: ref, Job: update.Job}
+	if outcome.Job.JobUUID != "" && outcome.Job.ResourceUUID == "" { // some replies leave it out
+		outcome.Job.ResourceUUID = ref.ResourceUUID
+	}
+	if update.Ended {
+		cause = update.Cause
+	}
+	lastPoll := update.LastPoll
+	switch {
+	case cause == nil && !update.Ended, cause == nil && update.Job.Success:
+		return outcome
+	case cause == nil:
+		outcome.Err = &JobFailedError{Ref: ref, Job: outcome.Job}
+		return outcome
+	case errors.Is(cause, poller.ErrMissing):
+		cause = ErrJobUnknown
+	case errors.Is(cause, poller.ErrStalled):
+		cause = ErrStalled
+	case cause == lastPoll: //nolint:errorlint // the very same, not one like it
+		lastPoll = nil
+	}
+	outcome.Err = &WaitError{Refs: []JobRef{ref}, Cause: cause, LastPoll: lastPoll}
+	return outcome
 }
 
 // jobErrors joins the errors of many jobs into one line: errors.Join would
@@ -126,10 +268,3 @@ func (e *jobErrors) Error() string {
 }
 
 func (e *jobErrors) Unwrap() []error { return e.errs }
-
-// jobChange is what a poll learned about one of the followed jobs.
-type jobChange struct {
-	index int // in the list that is followed
-	job   Job
-	err   error // why it ended without success
-}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/polling"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -123,7 +124,7 @@ func TestWaitEndsInTheMiddleOfAPoll(t *testing.T) {
 		require.ErrorAs(t, err, &wait)
 		require.ErrorIs(t, wait.Cause, context.DeadlineExceeded)
 		require.NoError(t, wait.LastPoll)
-	}, wrapper.WithPolling(wrapper.Polling{MaxFailures: 1}))
+	}, wrapper.WithWaiting(wrapper.MaxFailures(1)))
 }
 
 func TestWaitWithADoneContextAsksNothing(t *testing.T) {
@@ -246,10 +247,10 @@ func TestWaitGivesUp(t *testing.T) {
 		is    error
 		polls int
 	}{
-		"token rejected":  {emulator.Fault{Errno: 4}, wrapper.ErrAuth, 1},
-		"no permission":   {emulator.Fault{Errno: 10000001}, wrapper.ErrPermission, 1},
-		"server trouble":  {emulator.Fault{Status: 500, Count: 12}, wrapper.ErrServer, 12},
-		"ids are refused": {emulator.Fault{Errno: 1}, wrapper.ErrBadParameter, 1},
+		"token rejected": {emulator.Fault{Errno: 4}, wrapper.ErrAuth, 1},
+		"no permission":  {emulator.Fault{Errno: 10000001}, wrapper.ErrPermission, 1},
+		"server trouble": {emulator.Fault{Status: 500, Count: 4}, wrapper.ErrServer, 4},
+		"id is refused":  {emulator.Fault{Errno: 1, Count: 4}, wrapper.ErrBadParameter, 4},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -263,7 +264,7 @@ func TestWaitGivesUp(t *testing.T) {
 				require.ErrorIs(t, err, row.is)
 				require.Equal(t, []wrapper.JobRef{created.Ref}, wait.Refs)
 				require.Equal(t, row.polls, cloud.Requests("getJobResult"))
-			}, wrapper.WithPolling(wrapper.Polling{MaxFailures: 3}))
+			}, wrapper.WithWaiting(wrapper.MaxFailures(3), wrapper.MissingGrace(3*time.Second), wrapper.PollPolicy(polling.Constant(time.Second))))
 		})
 	}
 }
@@ -291,10 +292,12 @@ func TestWaitHalvesARefusedBatch(t *testing.T) {
 			inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 				row.fault.Operation, row.fault.Count = "getJobResult", row.polls
 				cloud.InjectFor(t, row.fault)
+				start := time.Now()
 				_, err := client.WaitAll(t.Context(), create(t, client, "a", "b", "c", "d", "e", "f", "g", "h"))
 				require.ErrorContains(t, err, "cimg: 8 jobs did not succeed")
 				require.Equal(t, row.polls, cloud.Requests("getJobResult"))
-			})
+				require.GreaterOrEqual(t, time.Since(start), time.Duration(row.polls)*time.Second, "one request a second")
+			}, wrapper.WithWaiting(wrapper.MissingGrace(0)))
 		})
 	}
 }
@@ -312,7 +315,7 @@ func TestWaitForAMissingJobBesideAnother(t *testing.T) {
 		require.NoError(t, outcomes[1].Err)
 		require.Equal(t, 30*time.Second, time.Since(start))
 		require.Equal(t, 4, cloud.Requests("getJobResult"), "after 0, 10, 20 and 30 s")
-	}, wrapper.WithPolling(wrapper.Polling{MinInterval: 10 * time.Second, MaxInterval: 10 * time.Second, MissingGrace: 30 * time.Second}))
+	}, wrapper.WithPolling(wrapper.Polling{Gap: 10 * time.Second}), wrapper.WithWaiting(wrapper.PollPolicy(polling.Constant(10*time.Second))))
 }
 
 // A poll that is asked to wait waits, up to the longest interval.
@@ -337,7 +340,7 @@ func TestWaitHonoursRetryAfter(t *testing.T) {
 func TestWaitIsNotNotSent(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		created := create(t, client, "web-01")[0]
-		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Refuse: true, Count: 3 * 6})
+		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Refuse: true, Count: 9})
 		_, err := created.Wait(t.Context())
 		require.ErrorAs(t, err, new(*wrapper.WaitError))
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
@@ -356,7 +359,7 @@ func TestWaitCountsFailuresByJob(t *testing.T) {
 				return nil, errors.New("connection reset")
 			}
 			return respond(`{"errno":0,"data":[{"jobUuid":"good","type":"T","progress":1}]}`)
-		}, wrapper.WithPolling(wrapper.Polling{MaxJobs: 1, MaxFailures: 2}))
+		}, wrapper.WithPolling(wrapper.Polling{MaxJobs: 1}), wrapper.WithWaiting(wrapper.MaxFailures(2)))
 		var jobs []*wrapper.JobHandle
 		for _, uuid := range []string{"good", "poison"} {
 			job, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: uuid})
@@ -369,7 +372,7 @@ func TestWaitCountsFailuresByJob(t *testing.T) {
 		require.ErrorIs(t, outcomes[0].Err, context.DeadlineExceeded)
 		require.ErrorContains(t, outcomes[1].Err, "connection reset")
 		require.NotErrorIs(t, outcomes[1].Err, context.DeadlineExceeded)
-		require.Equal(t, 3*3, polls, "each poll has three attempts")
+		require.Equal(t, 3, polls, "a poll is not repeated but by the next one")
 	})
 }
 
@@ -426,13 +429,18 @@ func TestTheFirstPoll(t *testing.T) {
 		unsaid.StartedAt = time.Time{}
 		resumed, err = client.Resume(unsaid)
 		require.NoError(t, err)
+		require.Equal(t, time.Second, took(t, resumed), "the region was asked just now")
+		time.Sleep(time.Second)
 		require.Zero(t, took(t, resumed))
 	})
 }
 
 // How often a job is asked for follows its age, within bounds.
 func TestTimeBetweenPolls(t *testing.T) {
-	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+	silent := func(emulator.JobStart) emulator.Plan {
+		return emulator.Plan{Duration: time.Hour, Curve: emulator.Silent}
+	}
+	inCloud(t, emulator.Options{Plan: silent}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		created := create(t, client, "web-01")[0]
 		polls := func(ref wrapper.JobRef, during time.Duration) int {
 			before := cloud.Requests("getJobResult")
@@ -452,7 +460,7 @@ func TestTimeBetweenPolls(t *testing.T) {
 		unsaid := created.Ref // nothing tells its age: the wait's own will do
 		unsaid.StartedAt = time.Time{}
 		require.Equal(t, 4, polls(unsaid, 3500*time.Millisecond))
-	})
+	}, wrapper.WithWaiting(wrapper.LastPoll(0)))
 }
 
 // replies answers polls one after the other, each with jobs or with an error.
@@ -469,7 +477,7 @@ func replies(t *testing.T, answers ...any) *wrapper.Client {
 		body, err := json.Marshal(map[string]any{"errno": 0, "errmsg": "ok", "requestId": "r", "data": answer})
 		require.NoError(t, err)
 		return respond(string(body))
-	}, wrapper.WithPolling(wrapper.Polling{MinInterval: 20 * time.Second, MaxFailures: 1}))
+	}, wrapper.WithPolling(wrapper.Polling{Gap: 20 * time.Second}), wrapper.WithWaiting(wrapper.MaxFailures(1)))
 }
 
 func TestWaitForgivesWhatIsOver(t *testing.T) {
@@ -529,17 +537,20 @@ func TestWaitErrorTellsWhatIsLeft(t *testing.T) {
 	})
 }
 
-// What the service said counts, even if the context ended meanwhile.
-func TestWaitKeepsAnEndThatCameLate(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	c := clientThrough(t, func(*http.Request) (*http.Response, error) {
-		cancel()
-		return respond(`{"errno":0,"data":[{"jobUuid":"j/1","done":true,"success":false,"result":"disk full"}]}`)
+// What the service said counts, even if the context ended before it was read.
+func TestWatchKeepsAnEndThatWasSaid(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: failing("disk full")}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var last error
+		for _, err := range create(t, client, "web-01")[0].Watch(ctx) {
+			if last = err; err == nil { // a slow reader: the job fails, and then the context ends
+				time.Sleep(time.Hour)
+				cancel()
+			}
+		}
+		require.ErrorAs(t, last, new(*wrapper.JobFailedError))
 	})
-	job, err := c.Resume(wrapper.JobRef{Region: "gz", JobUUID: "j/1"}) // the service's own ids may look like anything
-	require.NoError(t, err)
-	_, err = job.Wait(ctx)
-	require.ErrorAs(t, err, new(*wrapper.JobFailedError))
 }
 
 // Some replies leave the resource out; the handle remembers it.
@@ -551,7 +562,7 @@ func TestWaitKeepsTheResource(t *testing.T) {
 		}
 		json.NewEncoder(w).Encode(map[string]any{"errno": 0, "data": []wrapper.Job{{JobUUID: "j1", Done: true, Success: true}}})
 	})
-	client := clientOf(t, s, wrapper.WithPolling(wrapper.Polling{MinInterval: time.Millisecond}))
+	client := clientOf(t, s, wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}))
 	created, err := client.CreateImage(t.Context(), "gz", webImage)
 	require.NoError(t, err)
 	job, err := created.Wait(t.Context())

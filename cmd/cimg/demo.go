@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/polling"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -50,7 +51,8 @@ func demo(ctx context.Context, out io.Writer) error {
 	client, err := wrapper.New(
 		wrapper.StaticToken(emulator.DefaultToken),
 		wrapper.WithBaseURL(server.url),
-		wrapper.WithPolling(wrapper.Polling{MinInterval: 200 * time.Millisecond, MaxInterval: 200 * time.Millisecond}),
+		wrapper.WithPolling(wrapper.Polling{Gap: 200 * time.Millisecond}),
+		wrapper.WithWaiting(wrapper.PollPolicy(polling.Constant(200*time.Millisecond))),
 	)
 	if err != nil {
 		return err

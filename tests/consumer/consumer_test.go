@@ -20,7 +20,7 @@ func service(t *testing.T, replies map[string]string) *wrapper.Client {
 	}))
 	t.Cleanup(server.Close)
 	client, err := wrapper.New(wrapper.StaticToken("token"), wrapper.WithBaseURL(server.URL),
-		wrapper.WithPolling(wrapper.Polling{MinInterval: time.Millisecond}))
+		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}))
 	if err != nil {
 		t.Fatal(err)
 	}
