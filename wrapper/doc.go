@@ -88,7 +88,7 @@
 // it is, and every wait for it learns so once, from the first reply that says
 // it; a failed one is a [*JobFailedError]. A wait that ended before its jobs did
 // is a [*WaitError], which carries what is needed to resume them. (TestWait,
-// TestWaitFailedJob, TestWaitErrorTellsWhatIsLeft)
+// TestWaitFailedJob, TestWaitErrorTellsWhatIsLeft, TestRandomWaits)
 //
 // Waits share their polls, and nothing else. All waits of a client ask together:
 // many jobs in a request, one request a second in a region, and more only above
