@@ -21,6 +21,10 @@ generate: ## rewrite gen/ from openapi.yaml
 check: ## run what CI runs: drift, tidiness, format, linters, race detector
 	.ci/check
 
+.PHONY: bench
+bench: ## measure waiting beside the policies that people use: requests, lateness, memory
+	cd tests/bench && go test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## look for inputs that break the wrapper; TIME=5m for each target
 	.ci/fuzz $(TIME)

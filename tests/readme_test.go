@@ -29,14 +29,60 @@ func readme(t *testing.T) string {
 	return string(text)
 }
 
-// The README's programs compile, as they stand there.
+// complete makes a program of a part of one, which runs against an emulator and
+// prints what became of it.
+func complete(part string) string {
+	before := `created, err := client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
+	if err != nil { panic(err) }`
+	after := "fmt.Println(job.Success, err)"
+	if strings.Contains(part, "created, createErr :=") {
+		before, after = "", "fmt.Println(len(outcomes), createErr, waitErr)"
+	}
+	return fmt.Sprintf(`package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/polling"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+var _ polling.Policy
+
+func main() {
+	ctx, snapshot := context.Background(), %q
+	service, err := emulator.New(emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
+		return emulator.Plan{Duration: time.Millisecond}
+	}})
+	if err != nil { panic(err) }
+	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"),
+		wrapper.WithHTTPClient(&http.Client{Transport: service.Transport()}),
+		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}))
+	if err != nil { panic(err) }
+	{
+		%s
+		%s
+		%s
+	}
+}
+`, snapshot, before, strings.ReplaceAll(part, "5*time.Second", "5*time.Millisecond"), after)
+}
+
+// The README's programs compile, as they stand there; parts of one also run.
 func TestReadmePrograms(t *testing.T) {
 	programs := blocks(readme(t), "go")
 	require.NotEmpty(t, programs)
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
 	for i, program := range programs {
-		require.True(t, strings.HasPrefix(program, "package main\n"), "block %d is not a complete program", i)
+		part := !strings.HasPrefix(program, "package main\n")
+		if part {
+			program = complete(program)
+		}
 		// An overlay shows the compiler a folder that is not there, so that
 		// nothing is written into the checkout.
 		dir := t.TempDir()
@@ -53,6 +99,11 @@ func TestReadmePrograms(t *testing.T) {
 		build.Dir = root
 		out, err := build.CombinedOutput()
 		require.NoError(t, err, "block %d:\n%s", i, out)
+		if part {
+			out, err = exec.CommandContext(t.Context(), filepath.Join(dir, "program")).CombinedOutput()
+			require.NoError(t, err, "block %d:\n%s", i, out)
+			require.Regexp(t, `^(true <nil>|500 <nil> <nil>)\n$`, string(out))
+		}
 	}
 }
 

@@ -1,0 +1,240 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/polling"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+const (
+	manyJobs = 100_000
+	manyTime = 12 * time.Minute
+	// leastInterval is what a policy's interval counts as, if it is shorter.
+	leastInterval = 20 * time.Second
+)
+
+// BenchmarkManyPace keeps 100,000 jobs going: is each asked for in time, and
+// what does that cost?
+func BenchmarkManyPace(b *testing.B) {
+	for _, m := range []model{noisyLinear, silent} {
+		b.Run(m.name, func(b *testing.B) {
+			var run *manyRun
+			for b.Loop() {
+				run = newManyRun(m)
+				inBubble(b, run.run)
+			}
+			seconds := manyTime.Seconds()
+			requests := float64(len(run.service.requests)) / seconds
+			polls := float64(run.service.polls) / manyJobs / manyTime.Minutes()
+			cpu, own := run.cpu/manyJobs, run.harnessCPU()/manyJobs
+			b.ReportMetric(requests, "requests/s")
+			b.ReportMetric(polls, "polls/job/min")
+			b.ReportMetric(run.longest, "intervals-max")
+			b.ReportMetric(run.firstRound.Seconds(), "s-first-round")
+			b.ReportMetric(float64(cpu.Nanoseconds()), "cpu-ns/job")
+			b.ReportMetric(float64(own.Nanoseconds()), "harness-cpu-ns/job")
+			pace.set(m.name, decimal(requests), fmt.Sprintf("%.2f", polls), fmt.Sprintf("%.2f intervals", run.longest),
+				fmt.Sprintf("%.0f s", run.firstRound.Seconds()), "≤ 2 intervals", yesNo(run.longest <= 2),
+				microseconds(cpu), microseconds(own))
+		})
+	}
+}
+
+func microseconds(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }
+
+// manyRun watches how often each of many jobs is asked for.
+type manyRun struct {
+	model   model
+	random  *rand.Rand
+	service service
+
+	// Guarded by the service's lock.
+	byStart    map[int64]*watched // by the nanosecond in which they were started
+	byRemote   map[*remoteJob]*watched
+	unasked    int // of the first jobs
+	firstRound time.Duration
+	longest    float64
+
+	cpu time.Duration
+}
+
+// watched is what is known of a job's polls.
+type watched struct {
+	first    bool // one of the first jobs
+	done     bool
+	asked    time.Time     // zero: never
+	interval time.Duration // that was to follow then
+}
+
+func newManyRun(m model) *manyRun {
+	return &manyRun{
+		model: m, random: rand.New(rand.NewPCG(seeds[0], manyJobs)), unasked: manyJobs,
+		byStart: make(map[int64]*watched), byRemote: make(map[*remoteJob]*watched),
+	}
+}
+
+func (m *manyRun) run(t *testing.T) {
+	client := m.service.client(t, wrapper.WithWaiting(
+		wrapper.PollPolicy(recorded{polling.Adaptive{}, m}),
+		wrapper.LastPoll(0), // which would ask for all of them once more, at the end
+	))
+	ctx, cancel := context.WithTimeout(t.Context(), manyTime)
+	defer cancel()
+	begin := time.Now()
+	var waits sync.WaitGroup
+	m.service.onPoll = func(r *remoteJob, now time.Time, done bool) {
+		w := m.byRemote[r]
+		m.poll(w, now, begin)
+		if !done || w.done {
+			return
+		}
+		w.done = true
+		started := &remoteJob{job: &job{duration: logUniform(m.random), curve: m.model.curve(m.random)}, started: now}
+		ref := m.start(started, false)
+		waits.Go(func() { _, _ = resume(t, client, ref).Wait(ctx) })
+	}
+	handles := make([]*wrapper.JobHandle, manyJobs)
+	for i := range handles {
+		j, at := midway(m.model, m.random)
+		handles[i] = resume(t, client, m.start(&remoteJob{job: j, started: at}, true))
+	}
+	cpu := cpuTime()
+	_, err := client.WaitAll(ctx, handles)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	waits.Wait()
+	m.cpu = cpuTime() - cpu
+	for _, w := range m.byRemote { // those that were to be asked for again
+		if !w.done && !w.asked.IsZero() {
+			m.longest = max(m.longest, float64(time.Since(w.asked))/float64(w.interval))
+		}
+	}
+}
+
+// start adds a job. A policy is not told which job it is asked about, so each
+// is started in a nanosecond of its own.
+func (m *manyRun) start(r *remoteJob, first bool) wrapper.JobRef {
+	for m.byStart[r.started.UnixNano()] != nil {
+		r.started = r.started.Add(-1)
+	}
+	w := &watched{first: first}
+	m.byStart[r.started.UnixNano()], m.byRemote[r] = w, w
+	return m.service.startLocked(r)
+}
+
+func (m *manyRun) poll(w *watched, now, begin time.Time) {
+	if !w.asked.IsZero() {
+		m.longest = max(m.longest, float64(now.Sub(w.asked))/float64(w.interval))
+	} else if w.first {
+		if m.unasked--; m.unasked == 0 {
+			m.firstRound = now.Sub(begin)
+		}
+	}
+	w.asked, w.interval = now, leastInterval
+}
+
+// recorded is a policy whose intervals are noted.
+type recorded struct {
+	polling.Policy
+	run *manyRun
+}
+
+// Pause implements [polling.Policy].
+func (p recorded) Pause(elapsed time.Duration, seen polling.History) time.Duration {
+	pause := p.Policy.Pause(elapsed, seen)
+	if seen.Polls > 0 {
+		p.run.service.mu.Lock()
+		defer p.run.service.mu.Unlock()
+		w := p.run.byStart[time.Now().Add(-elapsed).UnixNano()]
+		w.interval = max(pause, leastInterval)
+	}
+	return pause
+}
+
+// harnessCPU is about how much of the CPU time went into answering.
+func (m *manyRun) harnessCPU() time.Duration {
+	const requests, size = 1000, 100
+	quiet := &service{jobs: m.service.jobs}
+	var ids []string
+	for i := range size {
+		ids = append(ids, fmt.Sprintf("%032x", i*(len(quiet.jobs)/size)))
+	}
+	request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1/dicloud/i/result?regionId=gz&jobUuids="+strings.Join(ids, ","), nil)
+	if err != nil {
+		return 0
+	}
+	before := cpuTime()
+	for range requests {
+		response, err := quiet.RoundTrip(request)
+		if err != nil {
+			return 0
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+	}
+	return (cpuTime() - before) * time.Duration(m.service.polls) / (requests * size)
+}
+
+// BenchmarkManyMemory waits for 100,000 jobs, none of which ends meanwhile.
+func BenchmarkManyMemory(b *testing.B) {
+	for _, m := range []model{noisyLinear, silent} {
+		b.Run(m.name, func(b *testing.B) {
+			var perJob float64
+			for b.Loop() {
+				inBubble(b, func(t *testing.T) { perJob = heapPerJob(t, m) })
+			}
+			b.ReportMetric(perJob, "heap-B/job")
+			memory.set(m.name, strconv.Itoa(manyJobs), fmt.Sprintf("%.0f B", perJob), "≤ 1024 B", yesNo(perJob <= 1024))
+		})
+	}
+}
+
+// heapPerJob measures what a wait for many jobs holds when each was asked for
+// several times: all but the jobs of the service and the caller's handles.
+func heapPerJob(t *testing.T, m model) float64 {
+	const oldest, waited = 30 * time.Minute, 10 * time.Minute
+	var cloud service
+	client := cloud.client(t)
+	random := rand.New(rand.NewPCG(seeds[0], manyJobs))
+	handles := make([]*wrapper.JobHandle, manyJobs)
+	for i := range handles {
+		age := time.Duration(random.Int64N(int64(oldest)))
+		handles[i] = resume(t, client, cloud.start(&job{duration: longest, curve: m.curve(random)}, time.Now().Add(-age)))
+	}
+	cloud.requests = make([]time.Time, 0, 1<<20) // must not grow
+	before := heap()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = client.WaitAll(ctx, handles)
+	}()
+	time.Sleep(waited + time.Millisecond)
+	synctest.Wait()
+	perJob := float64(heap()-before) / manyJobs
+	require.Less(t, len(cloud.requests), cap(cloud.requests))
+	cancel()
+	<-done
+	runtime.KeepAlive(handles)
+	return perJob
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what the first one put aside in pools
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}

@@ -1,0 +1,110 @@
+package bench
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/cimg-go/cimg/polling"
+)
+
+// pacer returns the time from a poll of a job to the next, given when the last
+// one was since the job's start. It is called first for the time from the start
+// to the first poll, and remembers what it needs: there is one for each job.
+type pacer func(j *job, elapsed time.Duration) time.Duration
+
+// policy makes the pacers of one way to wait.
+type policy struct {
+	name  string
+	start func(r *rand.Rand) pacer
+}
+
+var adaptive = policy{"adaptive", func(r *rand.Rand) pacer { return paced(polling.Adaptive{}, r) }}
+
+// compared are policies that people use today, from their documented formulas.
+var compared = []policy{
+	{"constant 1 s", func(*rand.Rand) pacer { return constant(time.Second) }},
+	{"doubling to 10 s", func(*rand.Rand) pacer { return doubling(500*time.Millisecond, 10*time.Second) }},
+	{"doubling to 60 s", func(*rand.Rand) pacer { return doubling(500*time.Millisecond, time.Minute) }},
+	{"AWS waiter", func(r *rand.Rand) pacer { return awsWaiter(2*time.Second, 2*time.Minute, r) }},
+	{"gax", func(r *rand.Rand) pacer { return gax(time.Second, time.Minute, r) }},
+}
+
+var policies = append([]policy{adaptive}, compared...)
+
+// paced follows a policy of this module as the poller of package wrapper does
+// for a job that is alone and whose start is known.
+func paced(p polling.Policy, r *rand.Rand) pacer {
+	const gap = time.Second // the shortest pause
+	var seen polling.History
+	return func(j *job, elapsed time.Duration) time.Duration {
+		if seen.Changes == nil {
+			seen.Changes = append(make([]polling.Change, 0, polling.MaxChanges), polling.Change{})
+			return p.Pause(0, polling.History{})
+		}
+		record(&seen, polling.Change{Elapsed: elapsed, Progress: j.progress(elapsed)})
+		pause := max(p.Pause(elapsed, seen), gap)
+		return pause - time.Duration(0.1*r.Float64()*float64(pause-gap)) // clients must not fall in step
+	}
+}
+
+// record adds a poll to a history. The first change stays: rates are counted
+// from it.
+func record(seen *polling.History, shown polling.Change) {
+	seen.Polls++
+	last := len(seen.Changes) - 1
+	if seen.Changes[last].Progress == shown.Progress {
+		seen.Unchanged++
+		return
+	}
+	seen.Unchanged = 0
+	if len(seen.Changes) == polling.MaxChanges {
+		copy(seen.Changes[1:], seen.Changes[2:])
+		seen.Changes = seen.Changes[:last]
+	}
+	seen.Changes = append(seen.Changes, shown)
+}
+
+func constant(pause time.Duration) pacer {
+	return func(*job, time.Duration) time.Duration { return pause }
+}
+
+func doubling(first, most time.Duration) pacer {
+	next := first
+	return func(*job, time.Duration) time.Duration {
+		pause := next
+		next = min(2*next, most)
+		return pause
+	}
+}
+
+// awsWaiter is the waiter of the AWS SDK for Go v2: it asks at once, then waits
+// at random between the least pause and one that doubles with every attempt.
+func awsWaiter(least, most time.Duration, r *rand.Rand) pacer {
+	attempts := 0
+	return func(*job, time.Duration) time.Duration {
+		attempts++
+		if attempts == 1 {
+			return 0
+		}
+		delay := min(least<<min(attempts-2, 16), most)
+		if delay == least {
+			return least
+		}
+		return least + time.Duration(r.Int64N(int64(delay-least)))
+	}
+}
+
+// gax is how Google's clients wait for a long-running operation: they ask at
+// once, then wait at random up to a bound that doubles with every attempt.
+func gax(initial, most time.Duration, r *rand.Rand) pacer {
+	var bound time.Duration
+	return func(*job, time.Duration) time.Duration {
+		if bound == 0 {
+			bound = initial
+			return 0
+		}
+		pause := 1 + time.Duration(r.Int64N(int64(bound)))
+		bound = min(2*bound, most)
+		return pause
+	}
+}

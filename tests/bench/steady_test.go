@@ -1,0 +1,126 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// BenchmarkSteady waits for 200 jobs at any time: another starts whenever one
+// is seen to have ended, and a goroutine waits for each.
+func BenchmarkSteady(b *testing.B) {
+	for _, m := range []model{noisyLinear, silent} {
+		b.Run(m.name, func(b *testing.B) {
+			var s steady
+			for b.Loop() {
+				s = steady{model: m, random: rand.New(rand.NewPCG(seeds[0], 200))}
+				inBubble(b, s.run)
+			}
+			f := s.late.figures()
+			requests, most := float64(s.requests)/float64(s.ended), s.service.busiest()
+			b.ReportMetric(requests, "requests/job")
+			b.ReportMetric(f.lateP50, "%late-p50")
+			b.ReportMetric(f.lateP95, "%late-p95")
+			b.ReportMetric(f.latest, "%late-max")
+			b.ReportMetric(float64(most), "requests/s-max")
+			goal, met := "-", "-"
+			if m.name == noisyLinear.name {
+				goal, met = "≤ 3; late p95 ≤ 10 %; ≤ 1 a second", yesNo(requests <= 3 && f.lateP95 <= 10 && most <= 1)
+			}
+			steadily.set(m.name, strconv.Itoa(len(s.late.late)), fmt.Sprintf("%.2f", requests),
+				percent(f.lateP50), percent(f.lateP95), percent(f.latest), strconv.Itoa(most), goal, met)
+		})
+	}
+}
+
+const (
+	steadyJobs = 200
+	// Requests and ends are counted from warmUp to window. How late a job is seen
+	// counts if it was started in that time, and the run goes on until all of
+	// those have ended, the long ones too.
+	warmUp = 10 * time.Minute
+	window = 3*time.Hour + warmUp
+)
+
+// steady is a run with as many jobs at any time.
+type steady struct {
+	model   model
+	service service
+
+	mu       sync.Mutex
+	random   *rand.Rand
+	requests int // counted, as are
+	ended    int
+	pending  int // jobs that count and have not ended
+	late     sample
+}
+
+func (s *steady) run(t *testing.T) {
+	client := s.service.client(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begin := time.Now()
+	var running sync.WaitGroup
+	for range steadyJobs {
+		running.Go(func() {
+			s.mu.Lock()
+			j, started := midway(s.model, s.random)
+			s.mu.Unlock()
+			for s.follow(ctx, t, client, j, started, begin) {
+				s.mu.Lock()
+				j, started = &job{duration: logUniform(s.random), curve: s.model.curve(s.random)}, time.Now()
+				s.mu.Unlock()
+			}
+			cancel()
+		})
+	}
+	running.Wait()
+	for _, at := range s.service.requests {
+		if counts(at.Sub(begin)) {
+			s.requests++
+		}
+	}
+}
+
+func counts(at time.Duration) bool { return at >= warmUp && at < window }
+
+// follow waits for a job. It returns false once the run is over.
+func (s *steady) follow(ctx context.Context, t *testing.T, client *wrapper.Client, j *job, started, begin time.Time) bool {
+	counted := counts(started.Sub(begin))
+	s.mu.Lock()
+	if counted {
+		s.pending++
+	}
+	s.mu.Unlock()
+	_, err := resume(t, client, s.service.start(j, started)).Wait(ctx)
+	if ctx.Err() != nil {
+		return false
+	}
+	require.NoError(t, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if counts(time.Since(begin)) {
+		s.ended++
+	}
+	if counted {
+		s.pending--
+		s.late.addLate(j.duration, time.Since(started)-j.duration)
+	}
+	return time.Since(begin) < window || s.pending > 0
+}
+
+// midway returns a job as one meets it in a steady state: the longer jobs are,
+// the more of them are met, and they are at any point of their duration.
+func midway(m model, r *rand.Rand) (j *job, started time.Time) {
+	duration := shortest + time.Duration(r.Int64N(int64(longest-shortest)))
+	j = &job{duration: duration, curve: m.curve(r)}
+	return j, time.Now().Add(-time.Duration(r.Int64N(int64(duration))))
+}
