@@ -65,7 +65,7 @@ func (r *region) fill(now time.Time) (batch []*job) {
 	}
 	var early []*job
 	for _, j := range r.waiting.jobs {
-		if !j.lone && j.halfWay(now) {
+		if !j.lone && j.failures == 0 && j.halfWay(now) {
 			early = append(early, j)
 		}
 	}

@@ -185,10 +185,11 @@ func (j *job) plan(now time.Time) {
 	pause -= time.Duration(0.1 * rand.Float64() * float64(pause-least))
 	due := now.Add(pause)
 	for _, i := range j.interests {
-		if !j.missingSince.IsZero() {
+		switch {
+		case j.failures > 0: // only a poll that succeeds can tell
+		case !j.missingSince.IsZero():
 			due = earliest(due, i.graceEnds())
-		}
-		if i.wait.settings.StallTimeout > 0 && j.failures == 0 {
+		case i.wait.settings.StallTimeout > 0:
 			due = earliest(due, i.stallEnds())
 		}
 		due = i.withLastPoll(due, now)

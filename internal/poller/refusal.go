@@ -1,6 +1,9 @@
 package poller
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // refusal is a group that the service refused, and what became of its halves.
 type refusal struct {
@@ -20,6 +23,9 @@ func (r *region) refuse(g group, ids int, err error, now time.Time) {
 	}
 	half := (len(g.jobs) + 1) / 2
 	parent := &refusal{size: half}
+	if slices.ContainsFunc(g.jobs, func(j *job) bool { return !j.reported }) {
+		parent.accepted = -2 // no proof: an id that was not known yet may have been the reason
+	}
 	for _, jobs := range [][]*job{g.jobs[:half], g.jobs[half:]} {
 		if len(jobs) == 0 { // somebody left
 			continue

@@ -45,17 +45,23 @@ func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *clo
 
 	test(t, c)
 
+	// A poll that nobody waits for any more may still be about to end.
+	require.Eventually(t, c.seen.allEnded, 10*time.Second, time.Millisecond)
+	closeConnections()
+	require.Eventually(t, func() bool { return c.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+	c.stop()
+	require.Empty(t, emu.UnmetFaults(), "faults that were not met")
+	goleak.VerifyNone(t, before)
+	// It takes the poller's lock: what its polls wrote can be read from here on.
+	_, err = c.client.WaitAll(t.Context(), nil)
+	require.NoError(t, err)
+
 	c.seen.requireNoToken(t, c.client)
 	for _, end := range c.seen.ended {
 		if end.Op == "createCIMG" {
 			require.Equal(t, 1, end.Attempts)
 		}
 	}
-	closeConnections()
-	require.Eventually(t, func() bool { return c.open.Load() == 0 }, 10*time.Second, time.Millisecond)
-	c.stop()
-	require.Empty(t, emu.UnmetFaults(), "faults that were not met")
-	goleak.VerifyNone(t, before)
 }
 
 func lasting(d time.Duration) func(emulator.JobStart) emulator.Plan {

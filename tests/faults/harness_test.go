@@ -335,6 +335,13 @@ func (w *witness) reset() {
 	w.log.reset()
 }
 
+// allEnded tells whether every call that began has ended.
+func (w *witness) allEnded() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.begun) == len(w.ended)
+}
+
 // requireNoToken looks for the token wherever a caller could come upon it.
 func (w *witness) requireNoToken(t *testing.T, client *wrapper.Client) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -15,31 +16,6 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// truth is what becomes of a job, and when the service said so.
-type truth struct {
-	ref       wrapper.JobRef
-	started   time.Time
-	duration  time.Duration
-	succeeds  bool
-	poison    bool      // a request with its id is refused, whole
-	knownFrom time.Time // before, the service does not know it
-	said      []time.Time
-}
-
-func (j *truth) result() string { return "result of " + j.ref.JobUUID }
-
-// state is how the job stands. A job may seem to fall back.
-func (j *truth) state(now time.Time, random *rand.Rand) wrapper.Job {
-	state := wrapper.Job{JobUUID: j.ref.JobUUID, Type: "CreateCIMG", Progress: float64(random.IntN(120))}
-	if now.Sub(j.started) >= j.duration {
-		state.Done, state.Success = true, j.succeeds
-		if !j.succeeds {
-			state.Result = j.result()
-		}
-	}
-	return state
-}
-
 // service answers polls. What it does is drawn for each run.
 type service struct {
 	polling        wrapper.Polling
@@ -48,11 +24,14 @@ type service struct {
 	repeats        float64 // how likely a job comes twice, also in contradiction
 	refusesUnknown bool    // or leaves them out
 	limit          int     // ids that it accepts; 0: any number
+	plain          bool    // it refuses nothing
+	denies         float64 // how likely it refuses a request for good, as if the token were wrong
 
 	mu          sync.Mutex
 	random      *rand.Rand
 	jobs        map[string]*truth
-	waits       int // that have begun and not ended
+	waiters     map[*waiter]bool // those that wait
+	leavers     []*waiter        // those that do not any more
 	requests    int
 	underWay    int
 	last        map[string]time.Time // when a region was asked
@@ -60,9 +39,27 @@ type service struct {
 	broken      []string             // promises
 }
 
+// String tells what was drawn for the service.
+func (s *service) String() string {
+	return fmt.Sprintf("%d jobs, %+v, trouble %v, omits %v, repeats %v, denies %v, limit %d, refuses unknown ids: %v",
+		len(s.jobs), s.polling, s.trouble, s.omits, s.repeats, s.denies, s.limit, s.refusesUnknown)
+}
+
 // blame notes that a promise was broken.
 func (s *service) blame(format string, args ...any) {
 	s.broken = append(s.broken, fmt.Sprintf(format, args...))
+}
+
+// hang ends the process: nothing else ends a bubble in which somebody hangs.
+func (s *service) hang() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var hanging []string
+	for w := range s.waiters {
+		hanging = append(hanging, w.name+" ("+w.kind+")")
+	}
+	slices.Sort(hanging)
+	panic(fmt.Sprintf("hours after their contexts, these still wait: %v", hanging))
 }
 
 func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -77,22 +74,35 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	region := r.URL.Query().Get("regionId")
 	ids := strings.Split(r.URL.Query().Get("jobUuids"), ",")
 	s.check(r, region, ids)
+	began := time.Now()
 
 	if s.random.Float64() < s.trouble {
-		if reply, err := s.fail(r, region); reply != nil || err != nil {
-			return reply, err
+		if answer, err := s.fail(r, region); answer != nil || err != nil {
+			for _, id := range ids {
+				s.jobs[id].failures++
+			}
+			return answer, err
 		}
 	}
-	if s.refuses(ids) {
+	switch {
+	case s.random.Float64() < s.denies:
+		for _, id := range ids {
+			s.jobs[id].denied = time.Now()
+		}
+		return reply(http.StatusUnauthorized, ""), nil
+	case s.refuses(ids):
+		if len(ids) == 1 { // alone, it is as good as missing
+			s.lack(s.jobs[ids[0]], began)
+		}
 		return s.refuse()
 	}
-	return s.answer(ids)
+	return s.answer(ids, began)
 }
 
 // check holds what is promised of each request.
 func (s *service) check(r *http.Request, region string, ids []string) {
 	now := time.Now()
-	if s.waits == 0 {
+	if len(s.waiters) == 0 {
 		s.blame("a request although nobody waits")
 	}
 	if since := now.Sub(s.last[region]); since < s.polling.Gap {
@@ -109,15 +119,32 @@ func (s *service) check(r *http.Request, region string, ids []string) {
 		s.blame("an id twice in one request: %v", ids)
 	}
 	for _, id := range ids {
-		if s.jobs[id].ref.Region != region {
+		j := s.jobs[id]
+		j.asked = now
+		if j.ref.Region != region {
 			s.blame("%s is not in %s", id, region)
+		}
+		if !s.awaits(j) {
+			s.blame("%s was asked for, but nobody waits for it", id)
 		}
 	}
 }
 
+// awaits tells whether somebody waits for a job whose end was not said to them.
+// Who leaves at this moment may have done so after the request began.
+func (s *service) awaits(j *truth) bool {
+	s.leavers = slices.DeleteFunc(s.leavers, func(w *waiter) bool { return w.left.Before(time.Now()) })
+	for _, w := range slices.AppendSeq(slices.Clone(s.leavers), maps.Keys(s.waiters)) {
+		if _, told := j.saidFrom(w.began.Add(1)); !told && w.follows(j) {
+			return true
+		}
+	}
+	return false
+}
+
 // fail fails for a passing reason, or is merely slow.
 func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
-	switch s.random.IntN(6) {
+	switch s.random.IntN(9) {
 	case 0:
 		return nil, errors.New("connection reset by peer")
 	case 1:
@@ -125,11 +152,13 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 	case 2:
 		return reply(http.StatusOK, `{"errno":2,"errmsg":"busy","requestId":"r"}`), nil
 	case 3:
-		return reply(http.StatusOK, `{"errno":0,"data":[{"jobUuid":`), nil
+		malformed := []string{`{"errno":0,"data":[{"jobUuid":`, "", "[]", `{"errno":0,"errmsg":"ok","requestId":"r","data":"none"}`}
+		return reply(http.StatusOK, malformed[s.random.IntN(len(malformed))]), nil
 	case 4:
 		asked := time.Duration(1+s.random.IntN(100)) * time.Second
-		s.pausedUntil[region] = time.Now().Add(min(asked, s.polling.MaxRetryAfter))
-		refused := reply(http.StatusTooManyRequests, "")
+		s.pause(region, asked)
+		status := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}[s.random.IntN(2)]
+		refused := reply(status, "")
 		refused.Header.Set("Retry-After", fmt.Sprint(asked.Seconds()))
 		return refused, nil
 	}
@@ -144,6 +173,31 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 	}
 }
 
+// lack notes that a reply lacks a job.
+func (s *service) lack(j *truth, began time.Time) {
+	if !s.isStray(j, began) {
+		j.lack()
+	}
+}
+
+// isStray tells whether all for whom a request asked for a job have left. Who
+// came later has a poll of their own: they may hear of the reply or not.
+func (s *service) isStray(j *truth, began time.Time) bool {
+	for w := range s.waiters {
+		if !w.began.After(began) && w.follows(j) {
+			return false
+		}
+	}
+	return true
+}
+
+// pause asks for a region to be left alone. A later answer that asks for less
+// does not take an earlier one back.
+func (s *service) pause(region string, asked time.Duration) {
+	until := time.Now().Add(min(asked, s.polling.MaxRetryAfter))
+	s.pausedUntil[region] = later(s.pausedUntil[region], until)
+}
+
 func (s *service) refuses(ids []string) bool {
 	now := time.Now()
 	return s.limit > 0 && len(ids) > s.limit || slices.ContainsFunc(ids, func(id string) bool {
@@ -152,9 +206,11 @@ func (s *service) refuses(ids []string) bool {
 }
 
 func (s *service) refuse() (*http.Response, error) {
-	switch s.random.IntN(4) {
+	switch s.random.IntN(5) {
 	case 0:
 		return reply(http.StatusBadRequest, "<html>"), nil
+	case 3:
+		return reply(http.StatusRequestEntityTooLarge, ""), nil
 	case 1:
 		return reply(http.StatusRequestURITooLong, ""), nil
 	case 2:
@@ -164,26 +220,24 @@ func (s *service) refuse() (*http.Response, error) {
 }
 
 // answer tells of the jobs, in any order, some of them twice, and of others.
-func (s *service) answer(ids []string) (*http.Response, error) {
+func (s *service) answer(ids []string, began time.Time) (*http.Response, error) {
 	now := time.Now()
-	jobs := []wrapper.Job{{JobUUID: "nobody asked", Type: "T", Done: true}}
+	states := []wrapper.Job{{JobUUID: "nobody asked", Type: "T", Done: true}}
 	for _, id := range ids {
 		j := s.jobs[id]
 		if now.Before(j.knownFrom) || s.random.Float64() < s.omits {
+			s.lack(j, began)
 			continue
 		}
-		state := j.state(now, s.random)
-		jobs = append(jobs, state)
+		told := []wrapper.Job{j.state(now, s.random)}
 		if s.random.Float64() < s.repeats {
-			state.Done, state.Success = false, false
-			jobs = append(jobs, state)
+			told = append(told, contradict(told[0], s.random))
 		}
-		if now.Sub(j.started) >= j.duration {
-			j.said = append(j.said, now)
-		}
+		j.tell(now, s.isStray(j, began), told...)
+		states = append(states, told...)
 	}
-	s.random.Shuffle(len(jobs), func(a, b int) { jobs[a], jobs[b] = jobs[b], jobs[a] })
-	body, err := json.Marshal(map[string]any{"errno": 0, "errmsg": "ok", "requestId": "r", "data": jobs})
+	s.random.Shuffle(len(states), func(a, b int) { states[a], states[b] = states[b], states[a] })
+	body, err := json.Marshal(map[string]any{"errno": 0, "errmsg": "ok", "requestId": "r", "data": states})
 	return reply(http.StatusOK, string(body)), err
 }
 

@@ -3,13 +3,12 @@ package waiting
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/cimg-go/cimg/polling"
@@ -32,12 +31,33 @@ type waiter struct {
 	stall    time.Duration
 	failures int
 	failFast bool
-	policy   polling.Policy
+	lastPoll time.Duration // negative: the default
+	policy   policy
+	alone    bool // nobody else waits
 
+	cause       error     // of the context's end
 	began, ends time.Time // the context
+	left        time.Time
+	failedAt    time.Time // when a job was seen not to succeed
 }
 
-func newWaiter(r *rapid.T, s *service, client *wrapper.Client, refs []wrapper.JobRef, name string) *waiter {
+// policy is a policy and the longest pause that it makes.
+type policy struct {
+	polling.Policy
+	longest time.Duration
+}
+
+var policies = []policy{
+	{polling.Adaptive{}, 10 * time.Minute},
+	{polling.Exponential{Max: time.Minute}, time.Minute},
+	{polling.Constant(time.Second), time.Second},
+	{polling.Constant(time.Minute), time.Minute},
+	{polling.Constant(time.Hour), time.Hour},
+	{polling.Constant(0), 0},
+	{polling.Constant(-1), 0},
+}
+
+func newWaiter(r *rapid.T, s *service, client *wrapper.Client, ids []string, name string) *waiter {
 	seconds := func(label string, choices ...float64) time.Duration {
 		return time.Duration(rapid.SampledFrom(choices).Draw(r, label) * float64(time.Second))
 	}
@@ -46,8 +66,8 @@ func newWaiter(r *rapid.T, s *service, client *wrapper.Client, refs []wrapper.Jo
 		client:   client,
 		name:     name,
 		kind:     rapid.SampledFrom([]string{"Wait", "WaitAll", "Watch", "WatchAll"}).Draw(r, "kind"),
-		begins:   seconds("begins", 0, 0, 0.5, 17, 300),
-		lasts:    seconds("lasts", 0, 1.5, 30.2, 400, 7200),
+		begins:   seconds("begins", 0, 0, 0.5, 1, 7, 17, 300),
+		lasts:    seconds("lasts", 0, 1.5, 7.3, 30.2, 400, 4*3600),
 		cancels:  rapid.Bool().Draw(r, "cancels"),
 		slow:     seconds("slow", 0, 0, 3, 100),
 		leaves:   rapid.SampledFrom([]int{0, 0, 0, 1, 3}).Draw(r, "leaves"),
@@ -55,34 +75,38 @@ func newWaiter(r *rapid.T, s *service, client *wrapper.Client, refs []wrapper.Jo
 		stall:    seconds("stall", 0, 0, 60),
 		failures: rapid.IntRange(0, 9).Draw(r, "failures"),
 		failFast: rapid.IntRange(0, 4).Draw(r, "fail fast") == 4,
-		policy: rapid.SampledFrom([]polling.Policy{
-			polling.Adaptive{}, polling.Constant(time.Second), polling.Constant(0), polling.Constant(-1), polling.Exponential{}, polling.Constant(time.Hour),
-		}).Draw(r, "policy"),
+		lastPoll: time.Duration(rapid.SampledFrom([]int{-1, 0, 2, 100}).Draw(r, "last poll")) * s.polling.Gap,
+		policy:   rapid.SampledFrom(policies).Draw(r, "policy"),
+		cause:    errors.New("the end of " + name),
 	}
 	many := 1
 	if strings.HasSuffix(w.kind, "All") {
-		many = rapid.IntRange(0, 25).Draw(r, "how many") // some of them twice
+		many = rapid.IntRange(0, 45).Draw(r, "how many") // some of them twice
 	} else {
 		w.failFast = false
 	}
 	for range many {
-		// The order of refs is that of a map: choose by name.
-		id := fmt.Sprintf("job-%02d", rapid.IntRange(0, len(refs)-1).Draw(r, "job"))
+		id := rapid.SampledFrom(ids).Draw(r, "job")
 		job, err := client.Resume(s.jobs[id].ref)
-		if err != nil {
-			r.Fatal(err)
-		}
+		require.NoError(r, err)
 		w.jobs = append(w.jobs, job)
 	}
 	return w
 }
 
+func (w *waiter) follows(j *truth) bool {
+	return slices.ContainsFunc(w.jobs, func(h *wrapper.JobHandle) bool { return h.Ref == j.ref })
+}
+
 func (w *waiter) options() []wrapper.WaitOption {
 	options := []wrapper.WaitOption{
-		wrapper.MissingGrace(w.grace), wrapper.StallTimeout(w.stall), wrapper.MaxFailures(w.failures), wrapper.PollPolicy(w.policy),
+		wrapper.MissingGrace(w.grace), wrapper.StallTimeout(w.stall), wrapper.MaxFailures(w.failures), wrapper.PollPolicy(w.policy.Policy),
 	}
 	if w.failFast {
 		options = append(options, wrapper.FailFast())
+	}
+	if w.lastPoll >= 0 {
+		options = append(options, wrapper.LastPoll(w.lastPoll))
 	}
 	return options
 }
@@ -91,16 +115,17 @@ func (w *waiter) run() {
 	time.Sleep(w.begins)
 	w.began = time.Now()
 	w.ends = w.began.Add(w.lasts)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
 	if w.cancels {
-		time.AfterFunc(w.lasts, cancel)
+		defer time.AfterFunc(w.lasts, func() { cancel(w.cause) }).Stop()
 	} else {
-		cancel()
-		ctx, cancel = context.WithDeadline(context.Background(), w.ends)
+		limited, free := context.WithDeadlineCause(ctx, w.ends, w.cause)
+		defer free()
+		ctx = limited
 	}
-	defer cancel()
-	w.enter(1)
-	defer w.enter(-1)
+	w.enter()
+	defer w.exit()
 	switch w.kind {
 	case "Wait":
 		job, err := w.jobs[0].Wait(ctx, w.options()...)
@@ -120,12 +145,21 @@ func (w *waiter) run() {
 	}
 }
 
-func (w *waiter) enter(n int) {
+func (w *waiter) enter() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.waits += n
+	w.waiters[w] = true
 }
 
+func (w *waiter) exit() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.waiters, w)
+	w.left = time.Now()
+	w.leavers = append(w.leavers, w)
+}
+
+// blame notes that a promise to this caller was broken.
 func (w *waiter) blame(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,7 +181,7 @@ func (w *waiter) waitAll(ctx context.Context) {
 		}
 		w.end(outcome, false)
 		failed = failed || outcome.Err != nil
-		if said, found := w.firstSaidAfter(outcome.Ref); outcome.Job.Done && found {
+		if said, found := w.said(outcome.Ref, w.began.Add(1)); outcome.Job.Done && found {
 			last = later(last, said)
 		} else {
 			allEnded = false
@@ -159,11 +193,45 @@ func (w *waiter) waitAll(ctx context.Context) {
 	if allEnded && now.After(last) {
 		w.blame("it ended %v after the last job did", now.Sub(last))
 	}
+	w.joined(outcomes, err)
+}
+
+// joined holds the error of all to name each job that had not ended once.
+func (w *waiter) joined(outcomes []wrapper.JobOutcome, err error) {
+	var unfinished []wrapper.JobRef
+	others, causes := 0, 0
+	for _, outcome := range outcomes {
+		var wait *wrapper.WaitError
+		switch {
+		case errors.As(outcome.Err, &wait):
+			if !slices.Contains(unfinished, outcome.Ref) {
+				unfinished = append(unfinished, outcome.Ref)
+			}
+			if errors.Is(wait.Cause, wrapper.ErrOtherFailed) {
+				others++
+			} else {
+				causes++
+			}
+		case outcome.Err != nil:
+			causes++
+		}
+	}
+	if others > 0 && causes == 0 {
+		w.blame("ended because of others, but none failed")
+	}
+	var all *wrapper.WaitError
+	switch found := errors.As(err, &all); {
+	case found != (len(unfinished) > 0):
+		w.blame("%v, with %d unfinished jobs", err, len(unfinished))
+	case found && !slices.Equal(all.Refs, unfinished):
+		w.blame("the joined error names %v, not %v", all.Refs, unfinished)
+	}
 }
 
 // watch holds Watch and WatchAll to yield each end once, and nothing after it.
 func (w *waiter) watch(updates iter.Seq2[int, wrapper.JobOutcome]) {
 	ended := make([]bool, len(w.jobs))
+	seen := make([]wrapper.Job, len(w.jobs))
 	reads := 0
 	for i, outcome := range updates {
 		if ended[i] {
@@ -174,9 +242,11 @@ func (w *waiter) watch(updates iter.Seq2[int, wrapper.JobOutcome]) {
 			w.blame("update %d is that of %s", i, outcome.Ref)
 		case outcome.Err != nil || outcome.Job.Done:
 			ended[i] = true
+			w.failFastAt(outcome)
 			w.end(outcome, w.slow == 0)
-		case outcome.Job.JobUUID != outcome.Ref.JobUUID:
-			w.blame("%s is said to be %s", outcome.Ref.JobUUID, outcome.Job.JobUUID)
+		default:
+			w.change(outcome, seen[i])
+			seen[i] = outcome.Job
 		}
 		if reads++; reads == w.leaves {
 			return
@@ -188,99 +258,37 @@ func (w *waiter) watch(updates iter.Seq2[int, wrapper.JobOutcome]) {
 	}
 }
 
-// end checks how the wait for a job ended. A prompt one ended now.
-func (w *waiter) end(outcome wrapper.JobOutcome, prompt bool) {
+// failFastAt holds a wait that fails fast to end with the first failure.
+func (w *waiter) failFastAt(outcome wrapper.JobOutcome) {
 	now := time.Now()
-	j := w.service.jobs[outcome.Ref.JobUUID]
-	var failed *wrapper.JobFailedError
-	var wait *wrapper.WaitError
 	switch {
-	case errors.As(outcome.Err, &wait):
-		w.giveUp(j, wait, now)
-		return
-	case outcome.Err == nil && !(outcome.Job.Success && j.succeeds):
-		w.blame("%s succeeded without success", outcome.Ref.JobUUID)
-	case outcome.Err != nil && (!errors.As(outcome.Err, &failed) || j.succeeds || failed.Job.Result != j.result()):
-		w.blame("%s: %v", outcome.Ref.JobUUID, outcome.Err)
-	case !outcome.Job.Done:
-		w.blame("%s ended, but is not done", outcome.Ref.JobUUID)
+	case !w.failFast || w.slow > 0:
+	case w.failedAt.IsZero() && outcome.Err != nil:
+		w.failedAt = now
+		if errors.Is(outcome.Err, wrapper.ErrOtherFailed) {
+			w.blame("%s ended because of others, but none failed", outcome.Ref.JobUUID)
+		}
+	case !w.failedAt.IsZero() && now.After(w.failedAt):
+		w.blame("%s ended %v after the first failure", outcome.Ref.JobUUID, now.Sub(w.failedAt))
 	}
-	said, found := w.firstSaid(outcome.Ref)
+}
+
+// change checks a state that is on its way: a reply told it, and a reader that
+// is not slow has it at that moment.
+func (w *waiter) change(outcome wrapper.JobOutcome, before wrapper.Job) {
+	w.mu.Lock()
+	at, found := w.service.jobs[outcome.Ref.JobUUID].told[outcome.Job]
+	w.mu.Unlock()
+	now, isFirst := time.Now(), before.JobUUID == ""
 	switch {
 	case !found:
-		w.blame("%s ended before the service said so", outcome.Ref.JobUUID)
-	case prompt && !said.Equal(now):
-		// What was said at the moment at which the wait began may have been said
-		// to another, just before.
-		if said, found = w.firstSaidAfter(outcome.Ref); !found || !said.Equal(now) {
-			w.blame("%s ended %v after the service said so", outcome.Ref.JobUUID, now.Sub(said))
-		}
+		w.blame("%s: nobody told %+v", outcome.Ref.JobUUID, outcome.Job)
+	case w.slow > 0:
+	case outcome.Job == before:
+		w.blame("%s did not change, and was yielded", outcome.Ref.JobUUID)
+	case !at.Equal(now) && !(isFirst && now.Equal(w.began)): // others had been told
+		w.blame("%s was yielded %v after it was told", outcome.Ref.JobUUID, now.Sub(at))
 	}
-}
-
-// giveUp checks why a wait ended before its job did.
-func (w *waiter) giveUp(j *truth, wait *wrapper.WaitError, now time.Time) {
-	id := j.ref.JobUUID
-	if !slices.Equal(wait.Refs, []wrapper.JobRef{j.ref}) {
-		w.blame("the error of %s names %v", id, wait.Refs)
-	}
-	graceIsOver := !now.Before(w.began.Add(w.grace))
-	said, found := w.firstSaid(j.ref)
-	switch wait.Cause {
-	case context.Canceled, context.DeadlineExceeded: //nolint:errorlint // these very errors, not a poll that timed out
-		if found && said.Before(w.ends) && said.After(w.began) {
-			w.blame("the end of %s was said %v before the context's, and lost", id, w.ends.Sub(said))
-		}
-		if now.Before(w.ends) || w.slow == 0 && !now.Equal(w.ends) {
-			w.blame("%s: %v, %v after the context's end", id, wait, now.Sub(w.ends))
-		}
-		return
-	case wrapper.ErrOtherFailed:
-		if !w.failFast {
-			w.blame("%s: %v", id, wait)
-		}
-		return
-	case wrapper.ErrStalled:
-		if w.stall == 0 || now.Before(w.began.Add(w.stall)) {
-			w.blame("%s stalled after %v", id, now.Sub(w.began))
-		}
-		return
-	case wrapper.ErrJobUnknown:
-		if !graceIsOver || w.omits == 0 && !w.began.Before(j.knownFrom) {
-			w.blame("%s unknown after %v", id, now.Sub(w.began))
-		}
-		return
-	}
-	var refused *wrapper.APIError
-	switch refusal := errors.As(wait.Cause, &refused) &&
-		(errors.Is(refused, wrapper.ErrBadParameter) || refused.HTTPStatus/100 == 4 && refused.HTTPStatus != http.StatusTooManyRequests); {
-	case refusal && (!graceIsOver || !j.poison && !(w.refusesUnknown && w.began.Before(j.knownFrom))):
-		w.blame("%s refused after %v: %v", id, now.Sub(w.began), wait)
-	case !refusal && w.trouble == 0:
-		w.blame("%s: %v", id, wait)
-	}
-}
-
-// firstSaid returns when the service first said the end of a job during this
-// wait.
-func (w *waiter) firstSaid(ref wrapper.JobRef) (at time.Time, found bool) {
-	return w.saidFrom(ref, w.began)
-}
-
-// firstSaidAfter leaves out the moment at which the wait began.
-func (w *waiter) firstSaidAfter(ref wrapper.JobRef) (at time.Time, found bool) {
-	return w.saidFrom(ref, w.began.Add(1))
-}
-
-func (w *waiter) saidFrom(ref wrapper.JobRef, from time.Time) (at time.Time, found bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	said := w.service.jobs[ref.JobUUID].said
-	i := slices.IndexFunc(said, func(at time.Time) bool { return !at.Before(from) })
-	if i < 0 {
-		return at, false
-	}
-	return said[i], true
 }
 
 func later(a, b time.Time) time.Time {

@@ -1,0 +1,117 @@
+package waiting
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// truth is what becomes of a job, and what the service said of it. The service's
+// mutex guards what was said.
+type truth struct {
+	ref       wrapper.JobRef
+	started   time.Time
+	duration  time.Duration
+	succeeds  bool
+	progress  string    // how it goes
+	poison    bool      // a request with its id is refused, whole
+	knownFrom time.Time // before, the service does not know it
+
+	ends     []telling                 // the ends that replies told
+	told     map[wrapper.Job]time.Time // the states that replies told, and when last
+	last     wrapper.Job               // the state that the last reply told
+	changed  time.Time                 // when replies began to tell it
+	lacking  time.Time                 // since when replies lack it; zero: they do not
+	failures int                       // polls in a row that failed
+	denied   time.Time                 // when it was refused for good
+	asked    time.Time                 // when it was asked for last
+}
+
+// telling is a state that a reply told.
+type telling struct {
+	at    time.Time
+	state wrapper.Job
+	stray bool // nobody need hear of it
+}
+
+// progresses are how jobs report their progress.
+var progresses = []string{"steady", "stuck at 100 %", "at random"}
+
+// never is when the service gets to know some jobs.
+const never = 1000 * time.Hour
+
+func (j *truth) isNeverKnown() bool { return j.knownFrom.Sub(j.started) >= never }
+
+func (j *truth) endsAt() time.Time { return j.started.Add(j.duration) }
+
+// state is how the job stands. It may seem to fall back, or to be complete.
+func (j *truth) state(now time.Time, random *rand.Rand) wrapper.Job {
+	state := wrapper.Job{JobUUID: j.ref.JobUUID, Type: "CreateCIMG", ResourceUUID: "image of " + j.ref.JobUUID}
+	switch j.progress {
+	case "steady":
+		state.Progress = min(100, float64(100*now.Sub(j.started)/(j.duration+1)))
+	case "stuck at 100 %":
+		state.Progress = 100
+	default:
+		state.Progress = float64(random.IntN(120))
+	}
+	if !now.Before(j.endsAt()) {
+		state.Done, state.Success = true, j.succeeds
+		if !j.succeeds {
+			state.Result = "result of " + j.ref.JobUUID
+		}
+	}
+	return state
+}
+
+// contradict returns another state of the same job, for the same reply.
+func contradict(state wrapper.Job, random *rand.Rand) wrapper.Job {
+	switch {
+	case !state.Done:
+		state.Progress++
+	case random.IntN(2) == 0:
+		state.Done, state.Success = false, false
+	default:
+		state.Success, state.Result = !state.Success, "the contrary"
+	}
+	return state
+}
+
+// tell notes what a reply tells of the job.
+func (j *truth) tell(now time.Time, stray bool, states ...wrapper.Job) {
+	if !stray {
+		j.failures, j.lacking = 0, time.Time{}
+	}
+	for _, state := range states {
+		if state.Done {
+			j.ends = append(j.ends, telling{now, state, stray})
+		}
+		j.told[state] = now
+		if stray {
+			continue
+		}
+		if state != j.last || j.changed.IsZero() {
+			j.last, j.changed = state, now
+		}
+	}
+}
+
+// lack notes that a reply lacks the job.
+func (j *truth) lack() {
+	j.failures = 0
+	if j.lacking.IsZero() {
+		j.lacking = time.Now()
+	}
+}
+
+// saidFrom returns when the service first said the job's end, not before from,
+// so that all who wait for it must have heard.
+func (j *truth) saidFrom(from time.Time) (at time.Time, found bool) {
+	i := slices.IndexFunc(j.ends, func(end telling) bool { return !end.stray && !end.at.Before(from) })
+	if i < 0 {
+		return at, false
+	}
+	return j.ends[i].at, true
+}
