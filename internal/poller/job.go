@@ -65,7 +65,7 @@ func (j *job) startedAt(at, now time.Time) {
 }
 
 func (j *job) history() polling.History {
-	return polling.History{Changes: j.changes[:j.kept], Unchanged: int(j.unchanged), Polls: int(j.polls)}
+	return polling.History{Changes: j.changes[:j.kept:j.kept], Unchanged: int(j.unchanged), Polls: int(j.polls)}
 }
 
 // see takes note of a state that a poll showed.
@@ -176,13 +176,18 @@ func (i *interest) stallEnds() time.Time {
 	return latest(i.job.changedAt, i.wait.joined).Add(i.wait.settings.StallTimeout)
 }
 
-// plan says when the job is due next. The pause is at least a gap long, but for
-// what the waits for it need to know sooner.
-func (j *job) plan(now time.Time) {
+// plan says when the job is due next, after a poll that began at a time. The
+// pause is at least a gap long, but for what the waits for it need to know
+// sooner.
+func (j *job) plan(now, began time.Time) {
 	least := j.region.config.Gap
 	pause := max(j.pause(now), least)
-	// The jobs of many clients must not be asked for in step for ever.
-	pause -= time.Duration(0.1 * rand.Float64() * float64(pause-least))
+	if j.failures == 0 {
+		// The jobs of many clients must not be asked for in step for ever. A
+		// pause after a failure stays whole: the budget of failures is worth
+		// the time that their pauses take.
+		pause -= time.Duration(0.1 * rand.Float64() * float64(pause-least))
+	}
 	due := now.Add(pause)
 	for _, i := range j.interests {
 		switch {
@@ -192,7 +197,7 @@ func (j *job) plan(now time.Time) {
 		case i.wait.settings.StallTimeout > 0:
 			due = earliest(due, i.stallEnds())
 		}
-		due = i.withLastPoll(due, now)
+		due = i.withLastPoll(due, began)
 	}
 	j.due = due
 }
@@ -207,9 +212,10 @@ func (j *job) planFirst(i *interest, now time.Time) {
 	j.due = i.withLastPoll(due, now)
 }
 
-// withLastPoll brings a due time forward to the wait's last poll.
-func (i *interest) withLastPoll(due, now time.Time) time.Time {
-	if last := i.wait.lastPoll; last.After(now) {
+// withLastPoll brings a due time forward to the wait's last poll, unless that
+// was made: by a poll that began in its time.
+func (i *interest) withLastPoll(due, began time.Time) time.Time {
+	if last := i.wait.lastPoll; last.After(began) {
 		return earliest(due, last)
 	}
 	return due

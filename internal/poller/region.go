@@ -3,6 +3,7 @@ package poller
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -68,7 +69,7 @@ func (r *region) join(named Job, i *interest, now time.Time) {
 		heap.Remove(&r.waiting, int(j.index))
 		due := j.due
 		if j.wasAsked {
-			j.plan(j.asked)
+			j.plan(j.asked, j.asked)
 		} else {
 			j.planFirst(i, now)
 		}
@@ -175,9 +176,15 @@ func (r *region) tick() {
 	}
 	ctx, cancel := context.WithTimeout(f.ctx, r.config.Timeout)
 	defer cancel()
-	states, err := r.config.Ask(ctx, r.name, f.ids)
-	f.land(states, err)
+	var states []gen.Job
+	err := errExited
+	defer func() { f.land(states, err) }()
+	states, err = r.config.Ask(ctx, r.name, f.ids)
 }
+
+// A transport, hook or token source may end the goroutine of its request, as a
+// test that fails does. Whoever waits must learn of it.
+var errExited = errors.New("the request ended without a result")
 
 // takeOff begins a request, or returns nil if it is not time for one.
 func (r *region) takeOff() *flight {
@@ -193,7 +200,7 @@ func (r *region) takeOff() *flight {
 		r.arm(now)
 		return nil
 	}
-	f := newFlight(r, batch)
+	f := newFlight(r, batch, now)
 	r.flights++
 	r.pace()
 	r.next = now.Add(r.spacing())
@@ -206,13 +213,14 @@ type flight struct {
 	region *region
 	group  group
 	ids    []string
+	began  time.Time
 	ctx    context.Context
 	cancel context.CancelFunc
 	awaits int // jobs that somebody still waits for
 }
 
-func newFlight(r *region, batch group) *flight {
-	f := &flight{region: r, group: batch, awaits: len(batch.jobs)}
+func newFlight(r *region, batch group, now time.Time) *flight {
+	f := &flight{region: r, group: batch, began: now, awaits: len(batch.jobs)}
 	f.ctx, f.cancel = context.WithCancel(batch.values())
 	for _, j := range batch.jobs {
 		j.place, j.flight = inFlight, f
@@ -277,7 +285,7 @@ func (f *flight) land(states []gen.Job, err error) {
 	}
 	for _, j := range f.group.jobs {
 		if j.place == nowhere && len(j.interests) > 0 {
-			j.plan(now)
+			j.plan(now, f.began)
 			r.wait(j)
 		}
 	}
