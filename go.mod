@@ -8,8 +8,11 @@ require (
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // wrapper: the upstream of encoding/json/v2, strict about what encoding/json lets pass
 	github.com/oapi-codegen/runtime v1.8.0 // gen: what generated clients encode parameters with
 	github.com/stretchr/testify v1.12.1 // tests: assertions
+	github.com/swaggest/swgui v1.8.5 // cmd/cimg: the interactive page, Swagger UI with its assets
 	github.com/urfave/cli/v3 v3.14.0 // cmd/cimg: the command line
+	github.com/yuin/goldmark v1.8.5 // cmd/cimg: the contract's descriptions are Markdown
 	go.uber.org/goleak v1.3.0 // tests: goroutines that outlive their use
+	go.yaml.in/yaml/v3 v3.0.5 // emulator, cmd/cimg: the lines of openapi.yaml; kin-openapi brings it anyway
 	golang.org/x/net v0.62.0 // tests: HTTP/2 frames that no server of net/http sends
 	golang.org/x/time v0.16.0 // wrapper: the limit of requests a second, for who sets one
 	pgregory.net/rapid v1.3.0 // tests: random sequences of faults
@@ -25,6 +28,6 @@ require (
 	github.com/oasdiff/yaml v0.1.1 // indirect
 	github.com/oasdiff/yaml3 v0.0.14 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	github.com/vearutop/statigz v1.4.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )

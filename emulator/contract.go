@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"github.com/cimg-go/cimg"
+	spec "github.com/cimg-go/cimg/internal/contract"
 )
 
 // contract is openapi.yaml, ready to route requests and to check them and
@@ -30,11 +30,14 @@ type contract struct {
 // loadContract reads the contract once for all emulators: it never changes and
 // is safe for concurrent use.
 var loadContract = sync.OnceValues(func() (*contract, error) {
-	document, err := openapi3.NewLoader().LoadFromData(cimg.Spec)
+	return newContract(cimg.Spec)
+})
+
+// newContract makes a contract of openapi.yaml's text. A broken one is refused
+// with file, line and reason: it is whoever edits it that runs into this.
+func newContract(text []byte) (*contract, error) {
+	document, err := spec.Load("openapi.yaml", text, openapi3.DisableExamplesValidation())
 	if err != nil {
-		return nil, err
-	}
-	if err := document.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
 		return nil, err
 	}
 	// An emulator answers at whatever host it is given.
@@ -55,7 +58,7 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 	slices.Sort(index)
 	c.index = strings.Join(index, ", ")
 	return c, nil
-})
+}
 
 // allowed returns the methods of a path, as the header Allow lists them.
 func (c *contract) allowed(path string) string {

@@ -3,9 +3,12 @@ package emulator
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg"
 )
 
 // No request makes the emulator violate the contract, so the check of replies
@@ -31,4 +34,11 @@ func TestCheckReply(t *testing.T) {
 		}
 	}
 	require.Len(t, e.Violations(), 4)
+}
+
+// Who edits openapi.yaml reads where the mistake is.
+func TestABrokenContractStopsTheStart(t *testing.T) {
+	broken := strings.Replace(string(cimg.Spec), "info:\n", "inf:\n", 1)
+	_, err := newContract([]byte(broken))
+	require.EqualError(t, err, "openapi.yaml:4: invalid info: must be an object\nopenapi.yaml:6: extra sibling fields: [inf]")
 }

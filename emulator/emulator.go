@@ -33,7 +33,7 @@ func New(options Options) (*Emulator, error) {
 	}
 	contract, err := loadContract()
 	if err != nil {
-		return nil, fmt.Errorf("emulator: openapi.yaml: %w", err)
+		return nil, fmt.Errorf("emulator: %w", err)
 	}
 	ids := newIDSource(options.Seed)
 	e := &Emulator{
