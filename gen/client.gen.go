@@ -114,10 +114,12 @@ type CIMG struct {
 }
 
 // CIMGPage A page of images, as captured. The table promises a bare array of
-// images instead.
+// images instead. On failure it may be absent or null.
 type CIMGPage struct {
 	// Count A number of images; whether of this page or in all is not published.
-	Count int64  `json:"count,omitempty"`
+	Count int64 `json:"count,omitempty"`
+
+	// Items The page's images.
 	Items []CIMG `json:"items"`
 }
 
@@ -292,7 +294,8 @@ type ListCIMGCondition struct {
 
 // ListCIMGReply The envelope around a page of images.
 type ListCIMGReply struct {
-	// Data The page. On failure it may be absent or null.
+	// Data A page of images, as captured. The table promises a bare array of
+	// images instead. On failure it may be absent or null.
 	Data *CIMGPage `json:"data,omitempty"`
 
 	// Errmsg `ok`, or what went wrong, for people.

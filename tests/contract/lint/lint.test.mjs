@@ -1,0 +1,79 @@
+// The rules of redocly.yaml and spectral.yaml, shown contracts that break them:
+// each is found, by the rule that is for it, at the line where it stands.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+
+const here = new URL('..', import.meta.url).pathname
+const contract = readFileSync(new URL('../../../openapi.yaml', import.meta.url), 'utf8')
+const dir = mkdtempSync(join(tmpdir(), 'lint-'))
+after(() => rmSync(dir, { recursive: true }))
+
+// The text to replace, what with (§ marks the line that must be named), the rule.
+const rows = {
+  spectral: [
+    ['summary: Rename images (修改镜像名称)', 'summary: Rename images§', 'cimg-chinese-name'],
+    ['description: The images to delete.', 'description: The Go pointers to delete.§', 'cimg-no-language'],
+    ['    CIMG:\n      type: object', '    CIMG:\n      x-go-name: Image§\n      type: object', 'cimg-no-language-extension'],
+    ['required: [errno, errmsg, requestId]', 'required: [errno, errmsg]§', 'cimg-flat-envelope'],
+    ['        default:\n', "        '404':\n", 'cimg-statuses'],
+    ["                regionNotFound:\n                  $ref: '#/components/examples/RegionNotFound'\n", '', 'cimg-failure-example'],
+    ['    Job:\n      type: object', '    Job:\n      type: object\n      additionalProperties: false§', 'cimg-open-objects'],
+    ['explode: false', 'explode: true', 'cimg-comma-joined'],
+    ["          description: The job's id.\n", '', 'cimg-described'],
+    ['      operationId: importCIMG', '      operationId: createCIMG§', 'operation-operationId-unique'],
+    ['          - done: false\n            jobUuid: 3fd3', '          - done: soon§\n            jobUuid: 3fd3', 'oas3-valid-media-example'],
+  ],
+  redocly: [
+    ['    CIMGPage:\n      type: object', '    CIMGPage:', 'nullable-type-sibling'],
+    ["$ref: '#/components/schemas/CreateCIMGRequest'", "$ref: '#/components/schemas/Create'§", 'no-unresolved-refs'],
+    ['  - bearerAuth: []', '  - bearer: []§', 'security-defined'],
+    ['        - name: regionId\n', '        - name: regionID\n          requird: true§\n', 'struct'],
+    ['      tags: [jobs]', '      tags: [jobs, images]', 'operation-singular-tag'],
+    ['    Job:\n      type: object', '    Unused:§\n      type: object\n    Job:\n      type: object', 'no-unused-components'],
+    ['info:\n', 'info:\n\ttab: 1\n', '(7:1)'], // which no rule reports, but the parser
+  ],
+}
+
+function run(command, ...args) {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [join(here, 'node_modules/.bin', command), 'lint', ...args], {
+      cwd: here, env: { ...process.env, NO_COLOR: '1', REDOCLY_SUPPRESS_NOTIFICATIONS: 'true' }, maxBuffer: 1 << 26,
+    }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }))
+  })
+}
+
+function broken(linter, i, [old, put]) {
+  assert.ok(contract.includes(old), `openapi.yaml has no ${JSON.stringify(old)}`)
+  const text = contract.replace(old, () => put)
+  const file = join(dir, `${linter}-${i}.yaml`)
+  writeFileSync(file, text.replace('§', ''))
+  return { file, line: text.includes('§') ? text.slice(0, text.indexOf('§')).split('\n').length : undefined }
+}
+
+test('spectral', async () => {
+  const cases = rows.spectral.map((row, i) => ({ ...broken('spectral', i, row), rule: row[2] }))
+  const { code, stdout } = await run('spectral', '--quiet', '--format', 'json', '--ruleset', 'spectral.yaml', ...cases.map((c) => c.file))
+  assert.equal(code, 1)
+  const found = JSON.parse(stdout)
+  for (const { file, line, rule } of cases) {
+    const lines = found.filter((f) => f.source === file && f.code === rule).map((f) => f.range.start.line + 1)
+    assert.ok(lines.length > 0, `${rule} is not reported`)
+    if (line) assert.ok(lines.includes(line), `${rule} is reported for the lines ${lines}, not for ${line}`)
+  }
+})
+
+test('redocly', async () => {
+  for (const [i, row] of rows.redocly.entries()) {
+    const { file, line } = broken('redocly', i, row)
+    const { code, stdout, stderr } = await run('redocly', '--config', 'redocly.yaml', '--format', 'github-actions', file)
+    assert.notEqual(code, 0, row[2])
+    const all = stdout + stderr
+    assert.ok(all.includes(row[2]), `${row[2]} is not reported:\n${all}`)
+    if (line) assert.match(stdout, new RegExp(`line=${line},`))
+    assert.doesNotMatch(all, /^ +at .+:\d+:\d+\)?$/m, 'a stack trace')
+  }
+})
