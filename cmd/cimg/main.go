@@ -48,8 +48,8 @@ func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error)
 func command() *cli.Command {
 	return &cli.Command{
 		Name:           "cimg",
-		Usage:          "DiDi Cloud custom images: a demo and an emulator of the service",
-		Commands:       []*cli.Command{demoCommand(), mockCommand()},
+		Usage:          "DiDi Cloud custom images: a demo, an emulator of the service and its documentation",
+		Commands:       []*cli.Command{demoCommand(), mockCommand(), docsCommand()},
 		Action:         unknownCommand,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main reports errors
 	}

@@ -49,7 +49,11 @@ func mock(ctx context.Context, out io.Writer, addr string, options emulator.Opti
 	if err != nil {
 		return err
 	}
-	server, err := serve(addr, cloud)
+	pages, err := withPages(cloud, options.Token)
+	if err != nil {
+		return err
+	}
+	server, err := serve(addr, pages)
 	if err != nil {
 		return err
 	}
@@ -58,6 +62,7 @@ func mock(ctx context.Context, out io.Writer, addr string, options emulator.Opti
 	fmt.Fprintf(out, `Base URL  %[1]s
 Token     %[2]s
 Stock     snapshot %[3]s in gz, two images in bj
+Pages     %[1]s/ to try it in a browser, /docs to read, /openapi.yaml
 
 Try it:
 

@@ -1,0 +1,173 @@
+// The pages that `cimg mock` serves, in a real browser: a person reads the
+// documentation, authorizes, sends createCIMG and reads the reply.
+//
+// SCREENSHOTS=folder keeps pictures, for eyes.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+import { snapshotUuid, startMock } from '../mock.mjs'
+
+let mock, browser
+
+before(async () => {
+  mock = await startMock('--job-duration', '300ms')
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox', // which refuses to run as root, as CI does
+      '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+    ],
+  })
+})
+after(async () => {
+  await browser?.close()
+  await mock?.stop()
+})
+
+/** Opens a page of the mock's; what it asks of others, and its errors, fail the test. */
+async function open(t, path, options) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  t.after(() => context.close())
+  const page = await context.newPage()
+  const strangers = [], errors = []
+  page.on('request', (r) => { if (/^https?:/.test(r.url()) && !r.url().startsWith(mock.url)) strangers.push(r.url()) })
+  page.on('pageerror', (e) => errors.push(e.message))
+  page.on('console', (m) => { if (m.type() === 'error') errors.push(m.text()) })
+  page.shot = async (name) => {
+    if (!process.env.SCREENSHOTS) return
+    mkdirSync(process.env.SCREENSHOTS, { recursive: true })
+    await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) })
+  }
+  page.assertQuiet = () => assert.deepEqual({ strangers, errors }, { strangers: [], errors: [] })
+  assert.equal((await page.goto(mock.url + path)).status(), 200)
+  return page
+}
+
+/** Opens createCIMG on the interactive page and returns its block. */
+async function openCreate(page) {
+  const create = page.locator('#operations-images-createCIMG')
+  await create.locator('.opblock-summary-control').click()
+  await create.locator('textarea').waitFor()
+  return create
+}
+
+async function authorize(page, token) {
+  await page.locator('button.authorize').first().click()
+  const dialog = page.locator('.modal-ux')
+  await dialog.locator('input').fill(token)
+  await page.shot('authorize')
+  await dialog.locator('button[type=submit]').click()
+  await dialog.locator('button.btn-done').click()
+}
+
+/** Sends a body and returns the reply as it is shown. */
+async function send(create, body) {
+  if (body !== undefined) await create.locator('textarea').fill(body)
+  await create.locator('button.execute').click()
+  const reply = create.locator('.live-responses-table .response')
+  await reply.locator('.response-col_description .microlight').first().waitFor()
+  const shown = await reply.locator('.response-col_description .microlight').first().innerText()
+  return { status: (await reply.locator('.response-col_status').innerText()).trim(), ...JSON.parse(shown) }
+}
+
+test('a person authorizes, creates an image and reads the reply', async (t) => {
+  const page = await open(t, '/')
+  await page.getByText('nothing sent from here reaches DiDi Cloud').waitFor()
+  await page.locator('code', { hasText: mock.token }).waitFor()
+  await page.locator('#operations-images-createCIMG').waitFor()
+  await page.shot('interactive')
+
+  await authorize(page, mock.token)
+  const create = await openCreate(page)
+  const example = JSON.parse(await create.locator('textarea').inputValue())
+  assert.equal(example.cimg[0].snapUuid, snapshotUuid, "the contract's example is what is sent unless it is edited")
+
+  const sent = page.waitForRequest((r) => r.method() === 'POST')
+  const reply = await send(create)
+  assert.equal((await sent).url(), mock.url + '/dicloud/i/storage/cimg/create')
+  assert.equal(reply.status, '200')
+  assert.equal(reply.errno, 0)
+  assert.match(reply.data[0].jobUuid, /^[0-9a-f]{32}$/)
+  assert.equal(reply.data[0].type, 'CreateCIMG')
+  await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
+  await page.shot('created')
+  page.assertQuiet()
+
+  const jobs = await fetch(`${mock.url}/dicloud/i/result?regionId=gz&jobUuids=${reply.data[0].jobUuid}`, {
+    headers: { authorization: `Bearer ${mock.token}` },
+  })
+  assert.equal((await jobs.json()).data[0].jobUuid, reply.data[0].jobUuid, 'the job is there')
+})
+
+test('a bad body is answered with the errno and the reason', async (t) => {
+  const page = await open(t, '/')
+  await authorize(page, mock.token)
+  const create = await openCreate(page)
+
+  const incomplete = await send(create, JSON.stringify({ regionId: 'gz', cimg: [{ name: 'web-01' }] }))
+  assert.notEqual(incomplete.errno, 0)
+  assert.match(incomplete.errmsg, /snapUuid/)
+  await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
+  await page.shot('refused')
+  page.assertQuiet()
+})
+
+test('without the token, or with another, nothing is created', async (t) => {
+  const page = await open(t, '/')
+  const create = await openCreate(page)
+  assert.equal((await send(create)).errno, 4)
+  await create.locator('button.btn-clear').click() // so that the next reply is not taken for this one
+  await authorize(page, 'f'.repeat(64))
+  assert.equal((await send(create)).errno, 4)
+  page.assertQuiet()
+})
+
+test('a query carries several jobs in one parameter', async (t) => {
+  const page = await open(t, '/')
+  await authorize(page, mock.token)
+  const result = page.locator('#operations-jobs-getJobResult')
+  await result.locator('.opblock-summary-control').click()
+  const sent = page.waitForRequest((r) => r.url().includes('/dicloud/i/result'))
+  await result.locator('button.execute').click()
+  assert.match(new URL((await sent).url()).search, /^\?regionId=gz&jobUuids=[0-9a-f]{32}(,|%2C)[0-9a-f]{32}$/)
+})
+
+test('the documentation is one page that loads nothing', async (t) => {
+  for (const [name, options] of Object.entries({
+    docs: {},
+    'docs-dark': { colorScheme: 'dark' },
+    'docs-narrow': { viewport: { width: 420, height: 900 } },
+    'docs-without-scripts': { javaScriptEnabled: false },
+  })) {
+    const page = await open(t, '/docs', options)
+    const requests = []
+    page.on('request', (r) => requests.push(r.url()))
+    await page.goto(mock.url + '/docs')
+    assert.deepEqual(requests, [mock.url + '/docs'])
+    await page.shot(name)
+
+    await page.locator('nav a', { hasText: /^importCIMG$/ }).click()
+    assert.equal(new URL(page.url()).hash, '#importCIMG')
+    const operation = page.locator('#importCIMG')
+    await operation.getByText('跨地域复制镜像').waitFor()
+    const example = operation.locator('details').first()
+    assert.equal(await example.locator('pre').isVisible(), false)
+    await example.locator('summary').click()
+    assert.match(await example.locator('pre').innerText(), /"originRegionId": "bj"/)
+    await page.shot(`${name}-operation`)
+
+    // Nothing is cut off at the side.
+    if (options.javaScriptEnabled !== false) {
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), name)
+    }
+    page.assertQuiet()
+  }
+})
+
+test('the contract is served as it is', async () => {
+  const reply = await fetch(mock.url + '/openapi.yaml')
+  assert.equal(await reply.text(), readFileSync(new URL('../../../openapi.yaml', import.meta.url), 'utf8'))
+})

@@ -1,0 +1,88 @@
+package tests
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg"
+)
+
+func fetch(t *testing.T, url string) (*http.Response, string) {
+	t.Helper()
+	resp, err := http.Get(url) //nolint:noctx // it ends with the mock
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp, string(body)
+}
+
+// What the pages do in a browser, tests/contract/browser tries.
+func TestMockServesPages(t *testing.T) {
+	m := startMock(t)
+	defer m.stop(t, os.Interrupt)
+	r, err := requestOfCurl(m.curl)
+	require.NoError(t, err)
+	url := "http://" + r.URL.Host
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+
+	resp, contract := fetch(t, url+"/openapi.yaml")
+	require.Equal(t, "application/yaml", resp.Header.Get("Content-Type"))
+	require.Equal(t, string(cimg.Spec), contract)
+
+	resp, page := fetch(t, url+"/docs")
+	require.Equal(t, "text/html; charset=utf-8", resp.Header.Get("Content-Type"))
+	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
+	printed, err := exec.CommandContext(t.Context(), commandPath(t), "docs").Output()
+	require.NoError(t, err)
+	require.Equal(t, string(printed), page)
+
+	resp, ui := fetch(t, url+"/")
+	require.Contains(t, resp.Header.Get("Content-Type"), "text/html")
+	require.Contains(t, ui, "/swagger-ui/openapi.yaml")
+	require.NotRegexp(t, `(src|href)="https?:`, ui)
+	for _, asset := range []string{"swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"} {
+		require.Contains(t, ui, "/swagger-ui/"+asset)
+		resp, _ := fetch(t, url+"/swagger-ui/"+asset)
+		require.Equal(t, http.StatusOK, resp.StatusCode, asset)
+	}
+
+	// The interactive page must not send to production what is typed into it.
+	_, shown := fetch(t, url+"/swagger-ui/openapi.yaml")
+	require.NotContains(t, shown, "open.didiyunapi.com")
+	document, err := openapi3.NewLoader().LoadFromData([]byte(shown))
+	require.NoError(t, err)
+	require.Equal(t, "/", document.Servers[0].URL)
+	require.Len(t, document.Servers, 1)
+	require.Len(t, operationsOf(document), 6)
+	require.Contains(t, document.Info.Description, token)
+
+	// All else is the emulator's.
+	resp, body := fetch(t, url+"/dicloud/i/result?regionId=gz&jobUuids=a")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Contains(t, body, `"errno":4`)
+	resp, _ = fetch(t, url+"/no-such-page")
+	require.Equal(t, http.StatusNotFound, resp.StatusCode)
+}
+
+// A token that somebody chose may be a real one, and the mock may listen on
+// all addresses.
+func TestAChosenTokenIsOnNoPage(t *testing.T) {
+	const token = "a-token-of-somebodys-own"
+	m := startMock(t, "--token", token)
+	defer m.stop(t, os.Interrupt)
+	r, err := requestOfCurl(m.curl)
+	require.NoError(t, err)
+	for _, path := range []string{"/", "/docs", "/openapi.yaml", "/swagger-ui/openapi.yaml"} {
+		resp, body := fetch(t, "http://"+r.URL.Host+path)
+		require.Equal(t, http.StatusOK, resp.StatusCode, path)
+		require.NotContains(t, body, token, path)
+	}
+}
