@@ -1,0 +1,14 @@
+import { fetchOnce } from '../rules/fetch.js'
+import { createClient, type Client } from './generated/client/index.js'
+
+export type Cimg = Client
+
+export function connect(baseUrl: string, token: string): Cimg {
+  return createClient({
+    baseUrl,
+    auth: token,
+    fetch: fetchOnce,
+    // A reply is an envelope or it is none, whatever its Content-Type.
+    parseAs: 'json',
+  })
+}

@@ -1,0 +1,41 @@
+// Package cimgogen is an example to copy: a client that ogen generates from
+// openapi.yaml, and the rules that no generator knows.
+package cimgogen
+
+//go:generate go tool ogen --config ogen.yml --target generated --package generated --clean ../../../../openapi.yaml
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/cimg-go/cimg/tests/contract/clients/ogen/generated"
+)
+
+// Connect returns a client that sends each request once.
+func Connect(baseURL, token string) (*generated.Client, error) {
+	return generated.NewClient(baseURL, bearer(token), generated.WithClient(&http.Client{
+		Transport: sendOnce{http.DefaultTransport},
+		// A 307 would send a POST again.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       30 * time.Second,
+	}))
+}
+
+type bearer string
+
+func (b bearer) BearerAuth(context.Context, generated.OperationName) (generated.BearerAuth, error) {
+	return generated.BearerAuth{Token: string(b)}, nil
+}
+
+// sendOnce takes from net/http what it sends a POST again with, over another
+// connection: ogen gives every request a way to read its body twice.
+type sendOnce struct{ http.RoundTripper }
+
+func (s sendOnce) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPost {
+		req = req.Clone(req.Context())
+		req.GetBody = nil
+	}
+	return s.RoundTripper.RoundTrip(req)
+}

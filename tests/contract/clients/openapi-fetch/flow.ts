@@ -1,0 +1,40 @@
+import { accepted, change, type Outcome } from '../rules/change.js'
+import { named } from '../rules/list.js'
+import type { Job } from '../rules/reply.js'
+import { imagesOf, waitForJobs, type Waiting } from '../rules/wait.js'
+import type { Cimg } from './client.js'
+import type { components } from './generated/cimg.js'
+
+type Schemas = components['schemas']
+
+/** Creates an image, waits for it, copies it to another region, waits again. */
+export async function createAndCopy(
+  cimg: Cimg,
+  { name, snapUuid, from, to }: { name: string; snapUuid: string; from: string; to: string },
+  waiting?: Waiting,
+): Promise<string[]> {
+  const created = accepted(await createImages(cimg, from, [{ name, snapUuid }]))
+  const images = imagesOf(await waitFor(cimg, from, created, waiting))
+  const copies = images.map((originImageUuid) => ({ name, originImageUuid, originRegionId: from }))
+  const copied = accepted(await importImages(cimg, to, copies))
+  return imagesOf(await waitFor(cimg, to, copied, waiting))
+}
+
+export function createImages(cimg: Cimg, regionId: string, images: Schemas['CreateCIMGInput'][]): Promise<Outcome> {
+  return change(images.length, () => cimg.POST('/dicloud/i/storage/cimg/create', { body: { regionId, cimg: images } }))
+}
+
+export function importImages(cimg: Cimg, regionId: string, copies: Schemas['ImportCIMGInput'][]): Promise<Outcome> {
+  return change(copies.length, () => cimg.POST('/dicloud/i/storage/cimg/import', { body: { regionId, cimg: copies } }))
+}
+
+export function waitFor(cimg: Cimg, regionId: string, started: Job[], waiting?: Waiting): Promise<Job[]> {
+  return waitForJobs(started, (jobUuids, signal) =>
+    cimg.GET('/dicloud/i/result', { params: { query: { regionId, jobUuids } }, signal }), waiting)
+}
+
+/** What an unknown outcome calls for before the change is made again. */
+export function imagesNamed(cimg: Cimg, regionId: string, name: string): Promise<Schemas['CIMG'][]> {
+  return named(name, (start, limit) =>
+    cimg.POST('/dicloud/i/storage/cimg/list', { body: { regionId, start, limit, condition: { names: [name] } } }))
+}
