@@ -1,0 +1,88 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// An audience is whom a change concerns.
+type audience int
+
+const (
+	callers   audience = iota // whoever sends requests
+	readers                   // whoever reads replies
+	generated                 // whoever compiles against what is generated from the contract: gen
+	nobody                    // of a tag, say
+)
+
+type change struct {
+	audience  audience
+	breaking  bool
+	operation string // empty: not one of them in particular
+	text      string
+}
+
+// A Report is all that is known about two contracts.
+type Report struct {
+	base, revision               contract
+	baseVersion, revisionVersion string
+	baseOperations               int
+	changes                      []change
+	texts                        []string // places where only words for people changed
+	unjudged                     []string // places that changed, if no check found anything
+}
+
+// compare is pure: what it says follows from the two contracts alone.
+func compare(base, revision contract) (*Report, error) {
+	before, beforeFlat, err := base.readBoth()
+	if err != nil {
+		return nil, err
+	}
+	after, afterFlat, err := revision.readBoth()
+	if err != nil {
+		return nil, err
+	}
+	found, err := foundByOasdiff(beforeFlat, afterFlat)
+	if err != nil {
+		return nil, err
+	}
+	inItems, err := parameterItems(beforeFlat, afterFlat)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, inItems...)
+	found = append(found, closedRequests(beforeFlat, afterFlat)...)
+	// The rest is about how the contract is written, too: its names.
+	for _, check := range []func(base, revision *openapi3.T) []change{
+		serialization, servers, security, generatedNames, generatedTypes,
+	} {
+		found = append(found, check(before, after)...)
+	}
+	slices.SortFunc(found, func(a, b change) int {
+		return cmp.Or(cmp.Compare(a.audience, b.audience), cmp.Compare(a.operation, b.operation), cmp.Compare(a.text, b.text))
+	})
+	report := &Report{
+		base: base, baseVersion: before.Info.Version, baseOperations: len(operations(before)),
+		revision: revision, revisionVersion: after.Info.Version,
+		changes: slices.Compact(found), // one of a $ref'd schema is found at each of its places
+	}
+	var others []string
+	if report.texts, others, err = leavesChanged(base.content, revision.content); err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		report.unjudged = others
+	}
+	return report, nil
+}
+
+func (r *Report) of(breaking bool) (some []change) {
+	for _, c := range r.changes {
+		if c.breaking == breaking {
+			some = append(some, c)
+		}
+	}
+	return some
+}

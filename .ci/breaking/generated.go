@@ -1,0 +1,202 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// generatedNames finds what vanishes from package gen along with an operation,
+// or with a component that is not a schema. What oasdiff finds by itself is in
+// levels.go: a new operationId at the same path, and schemas.
+func generatedNames(base, revision *openapi3.T) (changes []change) {
+	later := operations(revision)
+	kept := map[string]bool{}
+	for _, op := range later {
+		kept[op.OperationID] = true
+	}
+	for key, op := range ordered(operations(base)) {
+		if _, ok := later[key]; !ok && op.OperationID != "" && !kept[op.OperationID] {
+			changes = append(changes, change{generated, true, op.name, "its function, parameters and replies are gone"})
+		}
+	}
+	for name := range ordered(componentNames(base)) {
+		if !componentNames(revision)[name] {
+			changes = append(changes, change{generated, true, "", fmt.Sprintf("removed the component `%s`", name)})
+		}
+	}
+	return changes
+}
+
+func componentNames(doc *openapi3.T) map[string]bool {
+	names := map[string]bool{}
+	for name := range doc.Components.Parameters {
+		names["parameters/"+name] = true
+	}
+	for name := range doc.Components.RequestBodies {
+		names["requestBodies/"+name] = true
+	}
+	for name, response := range doc.Components.Responses {
+		if len(response.Value.Content) > 0 { // otherwise it has no type
+			names["responses/"+name] = true
+		}
+	}
+	return names
+}
+
+// generatedTypes finds what changes in Go although it may be compatible, or
+// invisible, on the wire: a member that vanishes or gets another type (an
+// integer of 32 bits instead of 64, one named schema instead of another that
+// looks the same), a constant of an enum, what a function takes. oasdiff judges
+// what is sent, not what is compiled.
+//
+// Whether a member is a pointer is not looked at: gen/overlay.yaml decides it.
+func generatedTypes(base, revision *openapi3.T) (changes []change) {
+	before, after := goNames(base), goNames(revision)
+	for name, was := range ordered(before) {
+		now, ok := after[name]
+		switch {
+		case ok && now == was:
+		case ok:
+			changes = append(changes, change{generated, true, "", fmt.Sprintf("`%s` was %s, and is %s", name, was.is, now.is)})
+		case after[was.owner].is != "":
+			// With its owner gone, others have said so.
+			changes = append(changes, change{generated, true, "", fmt.Sprintf("`%s` is gone", name)})
+		}
+	}
+	return changes
+}
+
+// A goThing is what a Go program can name, or passes without a name.
+type goThing struct{ owner, is string }
+
+// goNames returns the types that a document has in Go: those of schemas, of
+// their members (CIMG.size), and of what operations take and return.
+func goNames(doc *openapi3.T) map[string]goThing {
+	things := map[string]goThing{}
+	for name, ref := range doc.Components.Schemas {
+		things[name] = goThing{name, goType(doc, &openapi3.SchemaRef{Value: ref.Value})}
+		if ref.Ref == "" {
+			addMembers(doc, things, name, name, ref.Value)
+		}
+	}
+	for _, op := range operations(doc) {
+		addOperation(doc, things, op)
+	}
+	return things
+}
+
+func addMembers(doc *openapi3.T, things map[string]goThing, owner, place string, s *openapi3.Schema) {
+	for _, value := range s.Enum {
+		things[fmt.Sprintf("%s(%v)", place, value)] = goThing{owner, "a constant"}
+	}
+	for name, ref := range s.Properties {
+		member := place + "." + name
+		things[member] = goThing{owner, goType(doc, ref)}
+		for ref.Ref == "" && ref.Value.Items != nil {
+			member, ref = member+"[]", ref.Value.Items
+		}
+		if ref.Ref == "" {
+			addMembers(doc, things, owner, member, ref.Value)
+		}
+	}
+	if len(s.AllOf) == 1 && len(s.Properties) == 0 {
+		return // the type of another (see unwrap)
+	}
+	for _, part := range s.AllOf { // its members become those of the whole
+		addMembers(doc, things, owner, place, part.Value)
+	}
+}
+
+func addOperation(doc *openapi3.T, things map[string]goThing, op operation) {
+	owner := op.OperationID
+	if owner == "" {
+		return
+	}
+	var takes []string
+	for _, p := range op.parameters {
+		if p.In == openapi3.ParameterInPath {
+			takes = append(takes, p.Name)
+		} else if !slices.Contains(takes, "parameters") {
+			takes = append(takes, "parameters")
+		}
+		if p.Schema != nil {
+			things[fmt.Sprintf("%s(%s %s)", owner, p.In, p.Name)] = goThing{owner, goType(doc, p.Schema)}
+		}
+	}
+	if op.RequestBody != nil {
+		takes = append(takes, "a body")
+		for mediaType, content := range op.RequestBody.Value.Content {
+			things[fmt.Sprintf("%s(%s)", owner, mediaType)] = goThing{owner, goType(doc, content.Schema)}
+		}
+	}
+	slices.Sort(takes)
+	things[owner] = goThing{owner, "a function of " + cmp.Or(strings.Join(takes, ", "), "nothing")}
+	for status, response := range op.Responses.Map() {
+		for mediaType, content := range response.Value.Content {
+			things[fmt.Sprintf("%s(reply %s %s)", owner, status, mediaType)] = goThing{owner, goType(doc, content.Schema)}
+		}
+	}
+}
+
+// goType describes the type that the generator makes of a schema. It is named
+// if it is a struct or has constants; other names are aliases and do not matter
+// to a compiler. Within is for aliases that end in themselves.
+func goType(doc *openapi3.T, ref *openapi3.SchemaRef, within ...string) string {
+	if ref == nil || ref.Value == nil {
+		return "any"
+	}
+	s := ref.Value
+	if custom := generatorsWish(s.Extensions); custom != "" {
+		return custom
+	}
+	if ref.Ref != "" {
+		name := component(ref.Ref)
+		if doc != nil { // one that only refers to another is its alias
+			for target := doc.Components.Schemas[name]; target != nil && target.Ref != ""; target = doc.Components.Schemas[name] {
+				name = component(target.Ref)
+			}
+		}
+		if isStruct(s) || len(s.Enum) > 0 || slices.Contains(within, name) {
+			return name
+		}
+		within = append(within, name)
+	}
+	switch {
+	case len(s.AllOf) == 1 && len(s.Properties) == 0:
+		return goType(doc, s.AllOf[0], within...)
+	case s.Items != nil:
+		return "array of " + goType(doc, s.Items, within...)
+	case isStruct(s):
+		return "a struct"
+	case s.AdditionalProperties.Schema != nil:
+		return "map of " + goType(doc, s.AdditionalProperties.Schema, within...)
+	case len(s.Enum) > 0:
+		return strings.Join(s.Type.Slice(), " or ") + " with constants"
+	case s.Type == nil:
+		return "any"
+	case s.Format != "":
+		return strings.Join(s.Type.Slice(), " or ") + "/" + s.Format
+	}
+	return strings.Join(s.Type.Slice(), " or ")
+}
+
+func isStruct(s *openapi3.Schema) bool {
+	return len(s.Properties) > 0 || len(s.AllOf) > 1 || len(s.OneOf) > 0 || len(s.AnyOf) > 0
+}
+
+// generatorsWish is what extensions say about names and types in Go. Ours are in
+// gen/overlay.yaml; one that moves here must not go unseen.
+func generatorsWish(extensions map[string]any) string {
+	var said []string
+	for _, key := range slices.Sorted(maps.Keys(extensions)) {
+		if strings.HasPrefix(key, "x-go-") || strings.HasPrefix(key, "x-enum") {
+			said = append(said, fmt.Sprintf("%s: %v", key, extensions[key]))
+		}
+	}
+	return strings.Join(said, ", ")
+}

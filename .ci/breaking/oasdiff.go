@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/oasdiff/oasdiff/checker"
+	"github.com/oasdiff/oasdiff/diff"
+	"github.com/oasdiff/oasdiff/load"
+)
+
+// rules are oasdiff's, by their id: what each is about.
+var rules = func() map[string]checker.BackwardCompatibilityRule {
+	byID := map[string]checker.BackwardCompatibilityRule{}
+	for _, r := range checker.GetAllRules() {
+		byID[r.Id] = r
+	}
+	return byID
+}()
+
+func foundByOasdiff(base, revision *openapi3.T) (changes []change, err error) {
+	found, err := check(base, revision)
+	if err != nil {
+		return nil, err
+	}
+	names := operations(base)
+	text := checker.NewDefaultLocalizer()
+	for _, f := range found {
+		rule := rules[f.GetId()]
+		if leftToUs(rule) {
+			continue
+		}
+		c := change{
+			audience: concerned(rule),
+			// A warning says that oasdiff cannot tell, which is no promise.
+			breaking:  f.GetLevel() >= checker.WARN,
+			operation: f.GetOperationId(),
+			text:      f.GetUncolorizedText(text) + hints[rule.Id],
+		}
+		at := endpoint{f.GetOperation(), f.GetPath()}
+		if before, ok := names[at.key()]; ok { // a new name tells nobody what breaks
+			c.operation = before.name
+		} else if c.operation == "" && at.path != "" {
+			c.operation = at.method + " " + at.path
+		}
+		if rule.Area == checker.AreaPaths && c.audience == callers {
+			c.text += fmt.Sprintf(": %s %s", at.method, at.path)
+		}
+		changes = append(changes, c)
+	}
+	return changes, nil
+}
+
+func check(base, revision *openapi3.T) (checker.Changes, error) {
+	d, sources, err := diff.GetWithOperationsSourcesMap(diff.NewConfig(), &load.SpecInfo{Spec: base}, &load.SpecInfo{Spec: revision})
+	if err != nil {
+		return nil, err
+	}
+	// Ours is a contract of what others run: no mark makes a part of it a draft
+	// that may break.
+	config := checker.NewConfig(checker.GetAllChecks(),
+		checker.WithSeverityLevels(raised), checker.WithStabilityLevel(checker.StabilityDraft))
+	return checker.CheckBackwardCompatibilityUntilLevel(config, d, sources, checker.INFO), nil
+}
+
+// concerned says whom a rule is about.
+func concerned(r checker.BackwardCompatibilityRule) audience {
+	switch {
+	case r.Id == checker.APIOperationIdRemovedId || r.Id == checker.APISchemasRemovedId:
+		return generated
+	case r.Direction == checker.DirectionRequest, r.Area == checker.AreaPaths:
+		return callers
+	case r.Direction == checker.DirectionResponse, strings.HasPrefix(r.Id, "webhook-"):
+		return readers
+	}
+	return nobody
+}
+
+// leftToUs are the rules that verdict.go and security.go do better: oasdiff
+// lets 0.x break with a minor, and calls every change of a security scheme, and
+// of what all operations require, compatible.
+func leftToUs(r checker.BackwardCompatibilityRule) bool {
+	return r.Area == checker.AreaInfo || r.Area == checker.AreaSecurity
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestReportIsReadable(t *testing.T) {
+	base := versioned(t, realContract(t), "0.1.0")
+	revision := edited(t, base,
+		edit{"    JobsReply:", "required: [errno, ", "required: ["},
+		edit{"paths:", "operationId: deleteCIMG", "operationId: deleteImages"},
+		edit{"- name: jobUuids", "explode: false", "explode: true"},
+		edit{"    ListCIMGRequest:", "        start:\n", "        order:\n          type: string\n        start:\n"},
+		edit{"    Job:", "The job has ended.", "The job came to its end."},
+	)
+	require.Equal(t, `Base:      v1.4.2:openapi.yaml, version 0.1.0
+Revision:  openapi.yaml, version 0.1.0
+
+3 breaking changes:
+
+  Callers of getJobResult (what they send)
+    - the `+"`query` parameter `jobUuids`"+` is written otherwise: `+"`jobUuids=a,b`"+`
+      became `+"`jobUuids=a&jobUuids=b`"+`
+
+  Readers of the replies of changeNameCIMG, createCIMG, deleteCIMG, getJobResult
+  and importCIMG
+    - the response property `+"`errno` became optional for the status `200`"+`
+
+  Users of generated code (package gen)
+    - deleteCIMG: api operation id `+"`deleteCIMG`"+` removed and replaced with
+      `+"`deleteImages`"+`
+
+1 compatible change:
+
+    - added the new optional request property `+"`order`"+` (listCIMG)
+
+Texts changed, which only people read:
+
+    - components/schemas/Job/properties/done/description
+
+3 breaking changes and no new major version: keep the contract compatible, or
+raise info.version from 0.1.0 to 1.0.0.
+`, compared(t, base, revision).String())
+}
+
+func TestReportFitsATerminal(t *testing.T) {
+	base := realContract(t)
+	revision := edited(t, base,
+		edit{"    Job:", "required: [jobUuid, type, progress, done, success]", "required: []"},
+		edit{"servers:", "https://open.didiyunapi.com\n", "https://api.example.com\n"})
+	report := compared(t, base, revision).String()
+	for line := range strings.Lines(report) {
+		require.LessOrEqual(t, utf8.RuneCountInString(line), width+1, line)
+	}
+	require.NotContains(t, report, "\x1b", "colours")
+}
+
+func TestNothingChanged(t *testing.T) {
+	base := versioned(t, realContract(t), "1.4.2")
+	require.Equal(t, `Base:      v1.4.2:openapi.yaml, version 1.4.2
+Revision:  openapi.yaml, version 1.4.2
+
+0 breaking changes.
+
+0 compatible changes.
+
+Nothing breaks.
+`, compared(t, base, base).String())
+}
+
+// What no check knows must be seen all the same.
+func TestChangesWithoutACheck(t *testing.T) {
+	base := versioned(t, realContract(t), "1.4.2")
+	report := compared(t, base, edit{"    Job:", "type: object\n", "type: object\n      x-order: [a]\n"}.apply(t, base))
+	require.Contains(t, report.unjudged, "components/schemas/Job/x-order")
+	require.Contains(t, report.String(), "look for yourself:\n\n    - components/schemas/Job/x-order\n\n")
+	require.Contains(t, report.String(), "\nNote: the contract changed since the release, and info.version is still 1.4.2.\n")
+
+	reordered := edit{"    Job:", "[jobUuid, type, ", "[type, jobUuid, "}.apply(t, base)
+	require.Empty(t, compared(t, base, reordered).unjudged)
+}
+
+func TestMembersNamedLikeKeywords(t *testing.T) {
+	base := versioned(t, realContract(t), "1.4.2")
+	const member = "        description:\n          type: string\n          description: "
+	report := compared(t, base, edit{"    CIMG:", member + "Free", member + "Any"}.apply(t, base))
+	require.Equal(t, []string{"components/schemas/CIMG/properties/description/description"}, report.texts)
+}
+
+func TestRulesAreOasdiffs(t *testing.T) {
+	for id := range hints {
+		require.Contains(t, rules, id)
+	}
+	for id := range raised {
+		require.Contains(t, rules, id)
+	}
+}

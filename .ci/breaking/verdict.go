@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/semver"
+)
+
+type verdict struct {
+	ok   bool
+	text string
+}
+
+// judge says what a report means. A major version is semver's also before 1.0.0,
+// where semver itself, and oasdiff, would let a minor break: our users pin 0.x
+// like any other version.
+func (r *Report) judge() verdict {
+	breaking := r.merged(true)
+	found := count(len(breaking), "breaking change")
+	from, to := "v"+r.baseVersion, "v"+r.revisionVersion
+	for _, side := range []struct{ name, version string }{{r.base.name, r.baseVersion}, {r.revision.name, r.revisionVersion}} {
+		if !isVersion(side.version) {
+			return verdict{false, fmt.Sprintf("info.version of %s is %q, which is no semantic version: write three numbers, like 1.2.3.", side.name, side.version)}
+		}
+	}
+	switch {
+	case semver.Compare(to, from) < 0:
+		return verdict{false, fmt.Sprintf("info.version went down, from %s to %s: raise it to at least %[1]s.", r.baseVersion, r.revisionVersion)}
+	case len(breaking) == 0:
+		return verdict{true, "Nothing breaks."}
+	case major(to) > major(from):
+		return verdict{true, fmt.Sprintf("%s, allowed: info.version goes up a major, from %s to %s.", found, r.baseVersion, r.revisionVersion)}
+	}
+	return verdict{false, fmt.Sprintf("%s and no new major version: keep the contract compatible, or raise info.version from %s to %d.0.0.",
+		found, r.revisionVersion, major(from)+1)}
+}
+
+// note is for what is allowed, and perhaps not meant.
+func (r *Report) note() string {
+	changed := len(r.changes)+len(r.texts)+len(r.unjudged) > 0
+	if r.base.release && changed && r.judge().ok && r.baseVersion == r.revisionVersion {
+		return fmt.Sprintf("the contract changed since the release, and info.version is still %s.", r.baseVersion)
+	}
+	return ""
+}
+
+// isVersion is stricter than semver.IsValid, which knows 1 and 1.2.
+func isVersion(version string) bool {
+	v := "v" + version
+	return semver.IsValid(v) && semver.Canonical(v)+semver.Build(v) == v
+}
+
+// major is for versions that are known to be such. One too large for an int
+// counts as the largest.
+func major(version string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(semver.Major(version), "v"))
+	return n
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// schemas are all of a document, each once.
+func schemas(doc *openapi3.T) (all []*openapi3.Schema) {
+	seen := map[*openapi3.Schema]bool{}
+	add := func(ref *openapi3.SchemaRef) {
+		walk("", ref, map[*openapi3.Schema]bool{}, func(_ string, s *openapi3.Schema) {
+			if !seen[s] {
+				seen[s] = true
+				all = append(all, s)
+			}
+		})
+	}
+	addContent := func(content openapi3.Content) {
+		for _, c := range content {
+			add(c.Schema)
+		}
+	}
+	for _, ref := range doc.Components.Schemas {
+		add(ref)
+	}
+	for _, op := range operations(doc) {
+		for _, p := range op.parameters {
+			add(p.Schema)
+			addContent(p.Content)
+		}
+		if op.RequestBody != nil {
+			addContent(op.RequestBody.Value.Content)
+		}
+		for _, response := range op.Responses.Map() {
+			addContent(response.Value.Content)
+		}
+	}
+	return all
+}
+
+// walk visits a schema and those it is made of, with their places. One within
+// itself is visited once.
+func walk(place string, ref *openapi3.SchemaRef, above map[*openapi3.Schema]bool, visit func(string, *openapi3.Schema)) {
+	if ref == nil || ref.Value == nil || above[ref.Value] {
+		return
+	}
+	s := ref.Value
+	above[s] = true
+	defer delete(above, s)
+	visit(place, s)
+	for name, member := range s.Properties {
+		walk(place+"/"+name, member, above, visit)
+	}
+	walk(place+"/items", s.Items, above, visit)
+	walk(place+"/*", s.AdditionalProperties.Schema, above, visit)
+	for kind, parts := range map[string]openapi3.SchemaRefs{"allOf": s.AllOf, "anyOf": s.AnyOf, "oneOf": s.OneOf} {
+		for i, part := range parts {
+			walk(fmt.Sprintf("%s/%s/%d", place, kind, i), part, above, visit)
+		}
+	}
+}
