@@ -17,8 +17,20 @@ test: ## run the tests; needs Go alone
 generate: ## rewrite gen/ from openapi.yaml
 	go generate ./...
 
+.PHONY: contract
+contract: ## try openapi.yaml in the tools of other languages; needs Node.js and Chromium
+	.ci/contract
+
+.PHONY: breaking
+breaking: ## tell what openapi.yaml breaks since the last release, or since REV=revision
+	cd .ci/breaking && go run . $(REV)
+
+.PHONY: docs
+docs: ## make bin/cimg.html, the contract as a page for people
+	mkdir -p bin && go run ./cmd/cimg docs > bin/cimg.html
+
 .PHONY: check
-check: ## run what CI runs: drift, tidiness, format, linters, race detector
+check: ## run what CI runs: contract, drift, tidiness, format, linters, race detector
 	.ci/check
 
 .PHONY: bench
