@@ -22,9 +22,16 @@ func blocks(text, language string) []string {
 	return found
 }
 
-func readme(t *testing.T) string {
+// The pages people read, from the module's root; the READMEs are one text in
+// two languages.
+var (
+	readmes = []string{"README.md", "README.zh-CN.md"}
+	pages   = append([]string{"docs/other-languages.md", "docs/other-languages.zh-CN.md"}, readmes...)
+)
+
+func read(t *testing.T, page string) string {
 	t.Helper()
-	text, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile(filepath.Join("..", page))
 	require.NoError(t, err)
 	return string(text)
 }
@@ -72,53 +79,125 @@ func main() {
 `, snapshot, before, strings.ReplaceAll(part, "5*time.Second", "5*time.Millisecond"), after)
 }
 
-// The README's programs compile, as they stand there; parts of one also run.
+// The READMEs' programs compile, as they stand there; parts of one also run.
 func TestReadmePrograms(t *testing.T) {
-	programs := blocks(readme(t), "go")
-	require.NotEmpty(t, programs)
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
-	for i, program := range programs {
-		part := !strings.HasPrefix(program, "package main\n")
-		if part {
-			program = complete(program)
-		}
-		// An overlay shows the compiler a folder that is not there, so that
-		// nothing is written into the checkout.
-		dir := t.TempDir()
-		source := filepath.Join(dir, "main.go")
-		require.NoError(t, os.WriteFile(source, []byte(program), 0o600))
-		overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-			filepath.Join(root, "cmd", "readme", "main.go"): source,
-		}})
-		require.NoError(t, err)
-		overlayFile := filepath.Join(dir, "overlay.json")
-		require.NoError(t, os.WriteFile(overlayFile, overlay, 0o600))
-
-		build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlayFile, "-o", filepath.Join(dir, "program"), "./cmd/readme")
-		build.Dir = root
-		out, err := build.CombinedOutput()
-		require.NoError(t, err, "block %d:\n%s", i, out)
-		if part {
-			out, err = exec.CommandContext(t.Context(), filepath.Join(dir, "program")).CombinedOutput()
-			require.NoError(t, err, "block %d:\n%s", i, out)
-			require.Regexp(t, `^(true <nil>|500 <nil> <nil>)\n$`, string(out))
-		}
+	for _, page := range readmes {
+		t.Run(page, func(t *testing.T) {
+			programs := blocks(read(t, page), "go")
+			require.NotEmpty(t, programs)
+			for i, program := range programs {
+				checkProgram(t, root, i, program)
+			}
+		})
 	}
 }
 
-// The commands the README names are there, and so are the files.
-func TestReadmeCommandsAndLinks(t *testing.T) {
-	text := readme(t)
+func checkProgram(t *testing.T, root string, i int, program string) {
+	t.Helper()
+	part := !strings.HasPrefix(program, "package main\n")
+	if part {
+		program = complete(program)
+	}
+	// An overlay shows the compiler a folder that is not there, so that
+	// nothing is written into the checkout.
+	dir := t.TempDir()
+	source := filepath.Join(dir, "main.go")
+	require.NoError(t, os.WriteFile(source, []byte(program), 0o600))
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
+		filepath.Join(root, "cmd", "readme", "main.go"): source,
+	}})
+	require.NoError(t, err)
+	overlayFile := filepath.Join(dir, "overlay.json")
+	require.NoError(t, os.WriteFile(overlayFile, overlay, 0o600))
+
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlayFile, "-o", filepath.Join(dir, "program"), "./cmd/readme")
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "block %d:\n%s", i, out)
+	if part {
+		out, err = exec.CommandContext(t.Context(), filepath.Join(dir, "program")).CombinedOutput()
+		require.NoError(t, err, "block %d:\n%s", i, out)
+		require.Regexp(t, `^(true <nil>|500 <nil> <nil>)\n$`, string(out))
+	}
+}
+
+// The commands that the pages name are there, and so are the files.
+func TestCommandsAndLinksOfThePages(t *testing.T) {
 	makefile, err := os.ReadFile("../Makefile")
 	require.NoError(t, err)
-	commands := regexp.MustCompile(`\bmake ([a-z]+)\b`).FindAllStringSubmatch(strings.Join(append(blocks(text, "sh"),
-		regexp.MustCompile("`make [a-z]+`").FindAllString(text, -1)...), "\n"), -1)
-	require.NotEmpty(t, commands)
-	for _, command := range commands {
-		require.Contains(t, string(makefile), fmt.Sprintf("\n%s: ## ", command[1]))
+	for _, page := range pages {
+		t.Run(page, func(t *testing.T) {
+			text := read(t, page)
+			commands := regexp.MustCompile(`\bmake ([a-z]+)\b`).FindAllStringSubmatch(strings.Join(append(blocks(text, "sh"),
+				regexp.MustCompile("`make [a-z]+").FindAllString(text, -1)...), "\n"), -1)
+			require.NotEmpty(t, commands)
+			for _, command := range commands {
+				require.Contains(t, string(makefile), fmt.Sprintf("\n%s: ## ", command[1]))
+			}
+			links := regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(text, -1)
+			require.NotEmpty(t, links)
+			for _, link := range links {
+				require.FileExists(t, filepath.Join("..", filepath.Dir(page), link[1]))
+			}
+		})
 	}
-	for _, link := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(text, -1) {
-		require.FileExists(t, filepath.Join("..", link[1]))
+}
+
+var comment = regexp.MustCompile(`(?m)\s*(//|# ).*$`)
+
+// Whatever one of them has, the other has: headings, tables, lists, programs
+// but for their comments, and links.
+func TestTranslationsAreComplete(t *testing.T) {
+	for translated, original := range map[string]string{
+		"README.zh-CN.md":               "README.md",
+		"docs/other-languages.zh-CN.md": "docs/other-languages.md",
+	} {
+		// Each links to the other, and to what there is in its language.
+		shape := func(page string) (lines []string, programs []string, links []string) {
+			text := read(t, page)
+			for line := range strings.Lines(text) {
+				if start := regexp.MustCompile(`^(#+ |\||- |\d\. |` + "```" + `\w*)`).FindString(line); start != "" {
+					lines = append(lines, start)
+				}
+			}
+			for _, language := range []string{"go", "sh", "ts", "yaml", "json"} {
+				for _, program := range blocks(text, language) {
+					programs = append(programs, comment.ReplaceAllString(program, ""))
+				}
+			}
+			for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
+				links = append(links, strings.Replace(link[1], ".zh-CN.md", ".md", 1))
+			}
+			return lines, programs, links
+		}
+		lines, programs, links := shape(original)
+		linesOf, programsOf, linksOf := shape(translated)
+		require.Equal(t, lines, linesOf, translated)
+		require.Equal(t, programs, programsOf, translated)
+		require.ElementsMatch(t, links, linksOf, translated)
+	}
+}
+
+// The settings that the page for other languages shows are those that the
+// examples are run with.
+func TestSettingsOnThePageAreThoseOfTheExamples(t *testing.T) {
+	examples := map[string]string{
+		"ts":   "openapi-fetch/client.ts hey-api/client.ts",
+		"yaml": "ogen/ogen.yml",
+		"json": "postman/options.json",
+	}
+	page := read(t, "docs/other-languages.md")
+	for language, files := range examples {
+		var all strings.Builder
+		for _, file := range strings.Fields(files) {
+			all.WriteString(read(t, "tests/contract/clients/"+file))
+		}
+		settings := blocks(page, language)
+		require.Len(t, settings, len(strings.Fields(files)))
+		for _, setting := range settings {
+			require.Contains(t, all.String(), setting)
+		}
 	}
 }
