@@ -2,6 +2,7 @@ package waiting
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -52,46 +53,61 @@ func (w *waiter) giveUp(j *truth, wait *wrapper.WaitError, prompt bool) {
 	if !slices.Equal(wait.Refs, []wrapper.JobRef{j.ref}) {
 		w.blame("the error of %s names %v", id, wait.Refs)
 	}
+	if wait.Cause == w.cause { //nolint:errorlint // that of this very wait
+		w.runOut(j, wait, now)
+		return
+	}
 	w.mu.Lock()
-	lacking, changed, denied, failures := j.lacking, j.changed, j.denied, j.failures
+	standings := j.standings(now)
 	w.mu.Unlock()
+	var wrong string
+	for _, standing := range standings {
+		if wrong = w.unfounded(j, standing, wait, prompt, now); wrong == "" {
+			return
+		}
+	}
+	w.blame("%s %s: %v", id, wrong, wait)
+}
+
+// unfounded says what is wrong with the reason for which a wait ended, if
+// anything is, when the job stands like this.
+func (w *waiter) unfounded(j *truth, standing standing, wait *wrapper.WaitError, prompt bool, now time.Time) string {
 	graceEnds := w.began.Add(w.grace)
 	if prompt {
-		graceEnds = later(w.began, lacking).Add(w.grace)
+		graceEnds = later(w.began, standing.lacking).Add(w.grace)
 	}
 	var refused *wrapper.APIError
 	switch isAnswer := errors.As(wait.Cause, &refused); {
-	case wait.Cause == w.cause: //nolint:errorlint // that of this very wait
-		w.runOut(j, wait, now)
 	case errors.Is(wait.Cause, wrapper.ErrOtherFailed):
 		if !w.failFast {
-			w.blame("%s: %v", id, wait)
+			return "ended with another"
 		}
 	case errors.Is(wait.Cause, wrapper.ErrStalled):
 		since := w.began
 		if prompt && w.repeats == 0 { // of repeats, which one counts is not told
-			since = later(since, changed)
+			since = later(since, standing.changed)
 		}
 		if w.stall == 0 || now.Before(since.Add(w.stall)) {
-			w.blame("%s stalled after %v", id, now.Sub(since))
+			return fmt.Sprintf("stalled after %v", now.Sub(since))
 		}
 	case errors.Is(wait.Cause, wrapper.ErrJobUnknown):
 		if now.Before(graceEnds) || w.omits == 0 && !w.began.Before(j.knownFrom) {
-			w.blame("%s unknown %v before its grace ends", id, graceEnds.Sub(now))
+			return fmt.Sprintf("is unknown %v before its grace ends", graceEnds.Sub(now))
 		}
 	case isAnswer && refused.HTTPStatus == http.StatusUnauthorized:
-		if denied.Before(w.began) || prompt && !denied.Equal(now) {
-			w.blame("%s was denied at %v, and ended at %v", id, denied, now)
+		if denied := standing.denied; denied.Before(w.began) || prompt && !denied.Equal(now) {
+			return fmt.Sprintf("was denied at %v, and ended at %v", denied, now)
 		}
 	case isAnswer && blamesID(refused):
 		if now.Before(graceEnds) || !j.poison && !(w.refusesUnknown && w.began.Before(j.knownFrom)) {
-			w.blame("%s refused %v before its grace ends: %v", id, graceEnds.Sub(now), wait)
+			return fmt.Sprintf("was refused %v before its grace ends", graceEnds.Sub(now))
 		}
 	case w.trouble == 0:
-		w.blame("%s: %v", id, wait)
-	case prompt && failures <= w.failures:
-		w.blame("%s: %d polls failed, of %d that are borne: %v", id, failures, w.failures, wait)
+		return "ended although no poll failed"
+	case prompt && standing.failures <= w.failures:
+		return fmt.Sprintf("ended with %d polls failed, of %d that are borne", standing.failures, w.failures)
 	}
+	return ""
 }
 
 // blamesID tells whether an answer refused an id, or the number of ids.

@@ -128,6 +128,7 @@ func newTruth(r *rapid.T, random *rand.Rand, ref wrapper.JobRef) *truth {
 		progress: rapid.SampledFrom(progresses).Draw(r, "progress"),
 		poison:   rapid.IntRange(0, 30).Draw(r, "poison") == 30,
 		told:     make(map[wrapper.Job]time.Time),
+		strayed:  make(map[wrapper.Job]time.Time),
 	}
 	if rapid.IntRange(0, 15).Draw(r, "unknown") == 15 {
 		j.knownFrom = now.Add(rapid.SampledFrom([]time.Duration{10 * time.Second, never + time.Hour}).Draw(r, "for"))

@@ -79,7 +79,7 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s.random.Float64() < s.trouble {
 		if answer, err := s.fail(r, region); answer != nil || err != nil {
 			for _, id := range ids {
-				s.jobs[id].failures++
+				s.jobs[id].fail(time.Now())
 			}
 			return answer, err
 		}
@@ -87,12 +87,13 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case s.random.Float64() < s.denies:
 		for _, id := range ids {
-			s.jobs[id].denied = time.Now()
+			s.jobs[id].deny(time.Now())
 		}
 		return reply(http.StatusUnauthorized, ""), nil
 	case s.refuses(ids):
 		if len(ids) == 1 { // alone, it is as good as missing
-			s.lack(s.jobs[ids[0]], began)
+			j := s.jobs[ids[0]]
+			j.lack(time.Now(), s.isStray(j, began))
 		}
 		return s.refuse()
 	}
@@ -173,13 +174,6 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 	}
 }
 
-// lack notes that a reply lacks a job.
-func (s *service) lack(j *truth, began time.Time) {
-	if !s.isStray(j, began) {
-		j.lack()
-	}
-}
-
 // isStray tells whether all for whom a request asked for a job have left. Who
 // came later has a poll of their own: they may hear of the reply or not.
 func (s *service) isStray(j *truth, began time.Time) bool {
@@ -226,7 +220,7 @@ func (s *service) answer(ids []string, began time.Time) (*http.Response, error) 
 	for _, id := range ids {
 		j := s.jobs[id]
 		if now.Before(j.knownFrom) || s.random.Float64() < s.omits {
-			s.lack(j, began)
+			j.lack(now, s.isStray(j, began))
 			continue
 		}
 		told := []wrapper.Job{j.state(now, s.random)}

@@ -19,14 +19,42 @@ type truth struct {
 	poison    bool      // a request with its id is refused, whole
 	knownFrom time.Time // before, the service does not know it
 
-	ends     []telling                 // the ends that replies told
-	told     map[wrapper.Job]time.Time // the states that replies told, and when last
-	last     wrapper.Job               // the state that the last reply told
-	changed  time.Time                 // when replies began to tell it
-	lacking  time.Time                 // since when replies lack it; zero: they do not
-	failures int                       // polls in a row that failed
-	denied   time.Time                 // when it was refused for good
-	asked    time.Time                 // when it was asked for last
+	ends    []telling                 // the ends that replies told
+	told    map[wrapper.Job]time.Time // the states that replies told, and when last
+	strayed map[wrapper.Job]time.Time // those that stray replies told since, and when first
+	asked   time.Time                 // when it was asked for last
+	noted   time.Time                 // when a poll came to its end last
+	earlier []standing                // after polls that ended at that very moment, before the last
+	standing
+}
+
+// standing is what the polls for a job have come to, as far as those who wait
+// may know.
+type standing struct {
+	last     wrapper.Job // the state that the last reply told
+	changed  time.Time   // when replies began to tell it, at the earliest
+	lacking  time.Time   // since when replies lack it, at the earliest; zero: they do not
+	failures int         // polls in a row that failed, at most
+	denied   time.Time   // when it was refused for good
+}
+
+// note makes ready for what a poll comes to.
+func (j *truth) note(now time.Time) {
+	if now.Equal(j.noted) {
+		j.earlier = append(j.earlier, j.standing)
+	} else {
+		j.earlier = nil
+	}
+	j.noted = now
+}
+
+// standings are what the polls have come to that somebody may have learned of
+// just now. After a slow poll the next may come, and be answered, at once.
+func (j *truth) standings(now time.Time) []standing {
+	if !now.Equal(j.noted) {
+		return []standing{j.standing}
+	}
+	return append(slices.Clone(j.earlier), j.standing)
 }
 
 // telling is a state that a reply told.
@@ -79,31 +107,58 @@ func contradict(state wrapper.Job, random *rand.Rand) wrapper.Job {
 	return state
 }
 
-// tell notes what a reply tells of the job.
+// tell notes what a reply tells of the job. Of a stray reply it is not known
+// whether those who wait have heard.
 func (j *truth) tell(now time.Time, stray bool, states ...wrapper.Job) {
-	if !stray {
-		j.failures, j.lacking = 0, time.Time{}
-	}
 	for _, state := range states {
 		if state.Done {
 			j.ends = append(j.ends, telling{now, state, stray})
 		}
 		j.told[state] = now
-		if stray {
+	}
+	if stray {
+		for _, state := range states {
+			if _, found := j.strayed[state]; !found {
+				j.strayed[state] = now
+			}
+		}
+		return
+	}
+	j.note(now)
+	j.failures, j.lacking = 0, time.Time{}
+	for _, state := range states {
+		if state == j.last && !j.changed.IsZero() {
 			continue
 		}
-		if state != j.last || j.changed.IsZero() {
-			j.last, j.changed = state, now
+		j.last, j.changed = state, now
+		if heard, found := j.strayed[state]; found {
+			j.changed = heard
 		}
 	}
+	clear(j.strayed)
 }
 
 // lack notes that a reply lacks the job.
-func (j *truth) lack() {
-	j.failures = 0
-	if j.lacking.IsZero() {
-		j.lacking = time.Now()
+func (j *truth) lack(now time.Time, stray bool) {
+	j.note(now)
+	if !stray {
+		j.failures = 0
 	}
+	if j.lacking.IsZero() {
+		j.lacking = now
+	}
+}
+
+// fail notes that a poll failed.
+func (j *truth) fail(now time.Time) {
+	j.note(now)
+	j.failures++
+}
+
+// deny notes that it was refused for good.
+func (j *truth) deny(now time.Time) {
+	j.note(now)
+	j.denied = now
 }
 
 // saidFrom returns when the service first said the job's end, not before from,

@@ -276,15 +276,17 @@ func (w *waiter) failFastAt(outcome wrapper.JobOutcome) {
 // change checks a state that is on its way: a reply told it, and a reader that
 // is not slow has it at that moment.
 func (w *waiter) change(outcome wrapper.JobOutcome, before wrapper.Job) {
-	w.mu.Lock()
-	at, found := w.service.jobs[outcome.Ref.JobUUID].told[outcome.Job]
-	w.mu.Unlock()
 	now, isFirst := time.Now(), before.JobUUID == ""
+	w.mu.Lock()
+	j := w.service.jobs[outcome.Ref.JobUUID]
+	at, found := j.told[outcome.Job]
+	isThereAndBack := len(j.standings(now)) > 1
+	w.mu.Unlock()
 	switch {
 	case !found:
 		w.blame("%s: nobody told %+v", outcome.Ref.JobUUID, outcome.Job)
 	case w.slow > 0:
-	case outcome.Job == before:
+	case outcome.Job == before && !isThereAndBack:
 		w.blame("%s did not change, and was yielded", outcome.Ref.JobUUID)
 	case !at.Equal(now) && !(isFirst && now.Equal(w.began)): // others had been told
 		w.blame("%s was yielded %v after it was told", outcome.Ref.JobUUID, now.Sub(at))
