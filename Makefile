@@ -38,8 +38,8 @@ bench: ## measure waiting beside the policies that people use: requests, latenes
 	cd tests/bench && go test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## look for inputs that break the wrapper; TIME=5m for each target
-	.ci/fuzz $(TIME)
+fuzz: ## look for inputs that break the wrapper; INPUTS=10000000 for each target
+	.ci/fuzz $(INPUTS)
 
 .PHONY: mutation
 mutation: ## change the wrapper, operator by operator: does a test notice? Takes half an hour
