@@ -155,6 +155,7 @@ func TestWaiting(t *testing.T) {
 		name     string
 		replies  []http.HandlerFunc // the last for ever
 		want     string             // success, the job's result, or a part of the error
+		grace    time.Duration
 		deadline time.Duration
 	}{
 		{"bears trouble that may pass, and jobs that are not known yet", []http.HandlerFunc{
@@ -166,13 +167,13 @@ func TestWaiting(t *testing.T) {
 			envelope(0, "[]"),
 			poll(`"progress": 100, "done": false, "success": false`),
 			poll(`"progress": 100, "done": true, "success": true`),
-		}, "success", time.Minute},
+		}, "success", time.Minute, time.Minute},
 		{"ends with a job that fails half way", []http.HandlerFunc{
 			poll(`"progress": 57, "done": true, "success": false, "result": "no space"`),
-		}, "no space", time.Minute},
-		{"ends when a job stays unknown", []http.HandlerFunc{envelope(0, "[]")}, "job a is not known", time.Minute},
-		{"ends when the token stays rejected", []http.HandlerFunc{html(401)}, "HTTP 401", time.Minute},
-		{"ends at the deadline", []http.HandlerFunc{html(502)}, "deadline exceeded", 100 * time.Millisecond},
+		}, "no space", time.Minute, time.Minute},
+		{"ends when a job stays unknown", []http.HandlerFunc{envelope(0, "[]")}, "job a is not known", 30 * time.Millisecond, time.Minute},
+		{"ends when the token stays rejected", []http.HandlerFunc{html(401)}, "HTTP 401", 30 * time.Millisecond, time.Minute},
+		{"ends at the deadline", []http.HandlerFunc{html(502)}, "deadline exceeded", time.Minute, 100 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			replies := c.replies
@@ -185,7 +186,7 @@ func TestWaiting(t *testing.T) {
 			}))
 			waiting := cimgogen.Waiting{
 				PauseBefore: func(int) time.Duration { return time.Millisecond },
-				Grace:       30 * time.Millisecond,
+				Grace:       c.grace,
 				Deadline:    c.deadline,
 			}
 			ended, err := cimgogen.WaitForJobs(t.Context(), connect(t, server), "gz", []generated.Job{{JobUuid: "a"}}, waiting)
