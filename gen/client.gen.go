@@ -16,7 +16,7 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
-// BackupStorage A storage that keeps an image's data. Captured; not in the published table.
+// BackupStorage Captured; not explained by the provider.
 type BackupStorage struct {
 	// UUID The storage's id.
 	UUID string `json:"bsUuid,omitempty"`
@@ -40,15 +40,17 @@ type BackupStorage struct {
 	Zone string `json:"zone,omitempty"`
 }
 
-// CIMG A custom image (自定义镜像).
+// CIMG A custom image (自定义镜像). `job` is the job that is running on it
+// now, absent when there is none. The members from `cimgId` to
+// `backupStorages` are captured, and not in the table.
 type CIMG struct {
-	// BackupStorages Where the image's data is kept.
+	// BackupStorages Not explained by the provider.
 	BackupStorages []BackupStorage `json:"backupStorages,omitempty"`
 
 	// CheckState For instance `uncheck`.
 	CheckState string `json:"checkState,omitempty"`
 
-	// ID A short id, for instance `cimg-cy58anir`. Captured; not in the published table, as all that follows.
+	// ID A short id, for instance `cimg-cy58anir`.
 	ID string `json:"cimgId,omitempty"`
 
 	// Tags Tags. Their form is not published.
@@ -66,11 +68,11 @@ type CIMG struct {
 	// IsExternal Not explained by the provider.
 	IsExternal bool `json:"isExternal,omitempty"`
 
-	// IsShared It was shared by another account and cannot be copied.
+	// IsShared It was shared (被分享的镜像) and cannot be copied.
 	IsShared bool `json:"isShared,omitempty"`
 
 	// Job The state of a job (任务). `jobUuid`, `type`, `progress`, `done` and
-	// `success` are in every captured reply; the rest comes and goes.
+	// `success` are in every captured reply; the others are optional.
 	Job *Job `json:"job,omitempty"`
 
 	// Name Its name (镜像名称).
@@ -91,10 +93,10 @@ type CIMG struct {
 	// Regions The regions that hold it.
 	Regions []string `json:"regions,omitempty"`
 
-	// Requirement What a machine needs to run the image. Captured; not in the published table.
+	// Requirement Captured; not explained by the provider.
 	Requirement CIMGRequirement `json:"requirement,omitempty,omitzero"`
 
-	// Scenes For instance `base`.
+	// Scenes Not explained by the provider; for instance `base`.
 	Scenes []string `json:"scenes,omitempty"`
 
 	// Size Its size; bytes in the captured reply.
@@ -109,7 +111,7 @@ type CIMG struct {
 	// UpdateTime When it was last changed; Unix time in milliseconds in the captured reply.
 	UpdateTime int64 `json:"updateTime,omitempty"`
 
-	// Zones The zones that hold it, for instance `bj01`.
+	// Zones Not explained by the provider; for instance `bj01`.
 	Zones []string `json:"zones,omitempty"`
 }
 
@@ -123,9 +125,9 @@ type CIMGPage struct {
 	Items []CIMG `json:"items"`
 }
 
-// CIMGRequirement What a machine needs to run the image. Captured; not in the published table.
+// CIMGRequirement Captured; not explained by the provider.
 type CIMGRequirement struct {
-	// MinDiskSize The smallest disk; bytes in the captured reply.
+	// MinDiskSize Not explained by the provider; 8589934592 in the captured reply.
 	MinDiskSize int64 `json:"minDiskSize,omitempty"`
 }
 
@@ -196,8 +198,8 @@ type DeleteCIMGRequest struct {
 	RegionID RegionID `json:"regionId"`
 }
 
-// Errno 0: success. Anything else: failure; the table of known values is under
-// "Errors" at the top, and the set is open.
+// Errno 0: success. Anything else: failure. The known values are under
+// "Errors" in the description of this API; the set is open.
 //
 // Example: 0
 type Errno = int64
@@ -232,7 +234,7 @@ type ImportCIMGRequest struct {
 }
 
 // Job The state of a job (任务). `jobUuid`, `type`, `progress`, `done` and
-// `success` are in every captured reply; the rest comes and goes.
+// `success` are in every captured reply; the others are optional.
 type Job struct {
 	// Done The job has ended.
 	Done bool `json:"done"`
@@ -243,7 +245,7 @@ type Job struct {
 	// Progress How far the job is, in percent, 0 to 100. It does not end a job; `done` does.
 	Progress float64 `json:"progress"`
 
-	// ResourceType The kind of resource, `cimg` for an image. Not in the published table; present in the replies that start a job.
+	// ResourceType The kind of resource, `cimg` for an image. Not in the table; present in the replies that start a job.
 	ResourceType string `json:"resourceType,omitempty"`
 
 	// ResourceUUID The resource the job works on, here the image. Absent in some captured replies.
@@ -252,17 +254,17 @@ type Job struct {
 	// Result Why the job failed. Present only then.
 	Result string `json:"result,omitempty"`
 
-	// Status For instance `Processing`. Not in the published table; present in the replies that start a job.
+	// Status For instance `Processing`. Not in the table; present in the replies that start a job.
 	Status string `json:"status,omitempty"`
 
-	// Success The job ended well. Means something only once `done` is true.
+	// Success The job ended well. It means something only once `done` is true.
 	Success bool `json:"success"`
 
 	// Type What the job does: `CreateCIMG`, `ImportCIMG`, `ChangeCIMGName`,
 	// `DeleteCIMG`, ... The set is open.
 	Type string `json:"type"`
 
-	// UUID Equal to `jobUuid` in every captured reply. Not in the published table.
+	// UUID Equal to `jobUuid` in every captured reply. Not in the table.
 	UUID string `json:"uuid,omitempty"`
 }
 
@@ -275,8 +277,8 @@ type JobsReply struct {
 	// Errmsg `ok`, or what went wrong, for people.
 	Errmsg string `json:"errmsg"`
 
-	// Errno 0: success. Anything else: failure; the table of known values is under
-	// "Errors" at the top, and the set is open.
+	// Errno 0: success. Anything else: failure. The known values are under
+	// "Errors" in the description of this API; the set is open.
 	//
 	//
 	// Example: 0
@@ -301,8 +303,8 @@ type ListCIMGReply struct {
 	// Errmsg `ok`, or what went wrong, for people.
 	Errmsg string `json:"errmsg"`
 
-	// Errno 0: success. Anything else: failure; the table of known values is under
-	// "Errors" at the top, and the set is open.
+	// Errno 0: success. Anything else: failure. The known values are under
+	// "Errors" in the description of this API; the set is open.
 	//
 	//
 	// Example: 0
@@ -337,7 +339,8 @@ type ListCIMGRequest struct {
 // Example: gz
 type RegionID = string
 
-// UUID The id of a job, image or snapshot; 32 hex digits in the samples.
+// UUID The id of a job, image or snapshot; 32 hex digits in the samples. It
+// has no comma, as commas join the ids of `jobUuids`.
 //
 // Example: 3fd352092a3f553cb124223f6a7f09b4
 type UUID = string
@@ -441,7 +444,9 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// GetJobResult Read how jobs are going (查询任务结果)
+	// GetJobResult Read the state of jobs (获取异步任务进度)
+	//
+	// The provider calls it `JobResult`.
 	//
 	// `done: false`: ask again later. `done: true, success: true`: finished.
 	// `done: true, success: false`: failed, and `result` says why. Only
@@ -456,8 +461,8 @@ type ClientInterface interface {
 	// ChangeNameCIMGWithBody Rename images (修改镜像名称)
 	//
 	// Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-	// The page's table leaves `regionId` out; the rule common to all
-	// operations requires it.
+	// The table leaves `regionId` out; the rule common to all operations
+	// requires it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -467,36 +472,38 @@ type ClientInterface interface {
 	// ChangeNameCIMG Rename images (修改镜像名称)
 	//
 	// Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-	// The page's table leaves `regionId` out; the rule common to all
-	// operations requires it.
+	// The table leaves `regionId` out; the rule common to all operations
+	// requires it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /dicloud/i/storage/cimg/changeName (the `ChangeNameCIMG` operationId).
 	ChangeNameCIMG(ctx context.Context, body ChangeNameCIMGJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateCIMGWithBody Create custom images from snapshots (创建自定义镜像)
+	// CreateCIMGWithBody Create custom images from snapshots (通过快照创建自定义镜像)
 	//
 	// Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-	// `resourceUuid` is the id of the image that is being built.
+	// `resourceUuid`, where it is there, is the id of the image that is
+	// being built.
 	//
-	// The published example sends a bare object as `cimg` and no `regionId`;
-	// the table, and so this contract, an array and a region. See "Two
-	// request forms" at the top.
+	// The published example sends one bare object as `cimg` and no
+	// `regionId`; this contract follows the table: an array and a region.
+	// See "Two request forms" in the description of this API.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /dicloud/i/storage/cimg/create (the `CreateCIMG` operationId).
 	CreateCIMGWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateCIMG Create custom images from snapshots (创建自定义镜像)
+	// CreateCIMG Create custom images from snapshots (通过快照创建自定义镜像)
 	//
 	// Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-	// `resourceUuid` is the id of the image that is being built.
+	// `resourceUuid`, where it is there, is the id of the image that is
+	// being built.
 	//
-	// The published example sends a bare object as `cimg` and no `regionId`;
-	// the table, and so this contract, an array and a region. See "Two
-	// request forms" at the top.
+	// The published example sends one bare object as `cimg` and no
+	// `regionId`; this contract follows the table: an array and a region.
+	// See "Two request forms" in the description of this API.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -506,8 +513,8 @@ type ClientInterface interface {
 	// DeleteCIMGWithBody Delete images (删除镜像)
 	//
 	// Starts one job of type `DeleteCIMG` for each item of `cimg`.
-	// The page's table leaves `regionId` out; the rule common to all
-	// operations requires it.
+	// The table leaves `regionId` out; the rule common to all operations
+	// requires it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -517,8 +524,8 @@ type ClientInterface interface {
 	// DeleteCIMG Delete images (删除镜像)
 	//
 	// Starts one job of type `DeleteCIMG` for each item of `cimg`.
-	// The page's table leaves `regionId` out; the rule common to all
-	// operations requires it.
+	// The table leaves `regionId` out; the rule common to all operations
+	// requires it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -528,13 +535,13 @@ type ClientInterface interface {
 	// ImportCIMGWithBody Copy images from another region (跨地域复制镜像)
 	//
 	// Starts one job of type `ImportCIMG` for each item of `cimg`, in the
-	// region that receives the copy (`regionId`). The job's `resourceUuid`
-	// is the id of the new image. A shared image (`isShared`) cannot be
-	// copied.
+	// region that receives the copy (`regionId`). The job's `resourceUuid`,
+	// where it is there, is the id of the new image. A shared image
+	// (`isShared`) cannot be copied.
 	//
-	// The published example sends a bare object as `cimg` and no `regionId`;
-	// the table, and so this contract, an array and a region. See "Two
-	// request forms" at the top.
+	// The published example sends one bare object as `cimg` and no
+	// `regionId`; this contract follows the table: an array and a region.
+	// See "Two request forms" in the description of this API.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -544,13 +551,13 @@ type ClientInterface interface {
 	// ImportCIMG Copy images from another region (跨地域复制镜像)
 	//
 	// Starts one job of type `ImportCIMG` for each item of `cimg`, in the
-	// region that receives the copy (`regionId`). The job's `resourceUuid`
-	// is the id of the new image. A shared image (`isShared`) cannot be
-	// copied.
+	// region that receives the copy (`regionId`). The job's `resourceUuid`,
+	// where it is there, is the id of the new image. A shared image
+	// (`isShared`) cannot be copied.
 	//
-	// The published example sends a bare object as `cimg` and no `regionId`;
-	// the table, and so this contract, an array and a region. See "Two
-	// request forms" at the top.
+	// The published example sends one bare object as `cimg` and no
+	// `regionId`; this contract follows the table: an array and a region.
+	// See "Two request forms" in the description of this API.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -562,7 +569,8 @@ type ClientInterface interface {
 	// Reads one page. The table types `data` as an array of images, while
 	// the captured reply has an object `{count, items}`, which this contract
 	// follows; a careful client accepts both. Whether `count` counts the page
-	// or the whole list is not published: read on until a page is empty.
+	// or the whole list is not published: read on, `start` raised by the
+	// number of images received, until a page brings no new one.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -574,7 +582,8 @@ type ClientInterface interface {
 	// Reads one page. The table types `data` as an array of images, while
 	// the captured reply has an object `{count, items}`, which this contract
 	// follows; a careful client accepts both. Whether `count` counts the page
-	// or the whole list is not published: read on until a page is empty.
+	// or the whole list is not published: read on, `start` raised by the
+	// number of images received, until a page brings no new one.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -582,7 +591,9 @@ type ClientInterface interface {
 	ListCIMG(ctx context.Context, body ListCIMGJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// GetJobResult Read how jobs are going (查询任务结果)
+// GetJobResult Read the state of jobs (获取异步任务进度)
+//
+// The provider calls it `JobResult`.
 //
 // `done: false`: ask again later. `done: true, success: true`: finished.
 // `done: true, success: false`: failed, and `result` says why. Only
@@ -607,8 +618,8 @@ func (c *Client) GetJobResult(ctx context.Context, params *GetJobResultParams, r
 // ChangeNameCIMGWithBody Rename images (修改镜像名称)
 //
 // Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-// The page's table leaves `regionId` out; the rule common to all
-// operations requires it.
+// The table leaves `regionId` out; the rule common to all operations
+// requires it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -628,8 +639,8 @@ func (c *Client) ChangeNameCIMGWithBody(ctx context.Context, contentType string,
 // ChangeNameCIMG Rename images (修改镜像名称)
 //
 // Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-// The page's table leaves `regionId` out; the rule common to all
-// operations requires it.
+// The table leaves `regionId` out; the rule common to all operations
+// requires it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -646,14 +657,15 @@ func (c *Client) ChangeNameCIMG(ctx context.Context, body ChangeNameCIMGJSONRequ
 	return c.Client.Do(req)
 }
 
-// CreateCIMGWithBody Create custom images from snapshots (创建自定义镜像)
+// CreateCIMGWithBody Create custom images from snapshots (通过快照创建自定义镜像)
 //
 // Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-// `resourceUuid` is the id of the image that is being built.
+// `resourceUuid`, where it is there, is the id of the image that is
+// being built.
 //
-// The published example sends a bare object as `cimg` and no `regionId`;
-// the table, and so this contract, an array and a region. See "Two
-// request forms" at the top.
+// The published example sends one bare object as `cimg` and no
+// `regionId`; this contract follows the table: an array and a region.
+// See "Two request forms" in the description of this API.
 //
 // Takes any type of body and a specified content type.
 //
@@ -670,14 +682,15 @@ func (c *Client) CreateCIMGWithBody(ctx context.Context, contentType string, bod
 	return c.Client.Do(req)
 }
 
-// CreateCIMG Create custom images from snapshots (创建自定义镜像)
+// CreateCIMG Create custom images from snapshots (通过快照创建自定义镜像)
 //
 // Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-// `resourceUuid` is the id of the image that is being built.
+// `resourceUuid`, where it is there, is the id of the image that is
+// being built.
 //
-// The published example sends a bare object as `cimg` and no `regionId`;
-// the table, and so this contract, an array and a region. See "Two
-// request forms" at the top.
+// The published example sends one bare object as `cimg` and no
+// `regionId`; this contract follows the table: an array and a region.
+// See "Two request forms" in the description of this API.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -697,8 +710,8 @@ func (c *Client) CreateCIMG(ctx context.Context, body CreateCIMGJSONRequestBody,
 // DeleteCIMGWithBody Delete images (删除镜像)
 //
 // Starts one job of type `DeleteCIMG` for each item of `cimg`.
-// The page's table leaves `regionId` out; the rule common to all
-// operations requires it.
+// The table leaves `regionId` out; the rule common to all operations
+// requires it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -718,8 +731,8 @@ func (c *Client) DeleteCIMGWithBody(ctx context.Context, contentType string, bod
 // DeleteCIMG Delete images (删除镜像)
 //
 // Starts one job of type `DeleteCIMG` for each item of `cimg`.
-// The page's table leaves `regionId` out; the rule common to all
-// operations requires it.
+// The table leaves `regionId` out; the rule common to all operations
+// requires it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -739,13 +752,13 @@ func (c *Client) DeleteCIMG(ctx context.Context, body DeleteCIMGJSONRequestBody,
 // ImportCIMGWithBody Copy images from another region (跨地域复制镜像)
 //
 // Starts one job of type `ImportCIMG` for each item of `cimg`, in the
-// region that receives the copy (`regionId`). The job's `resourceUuid`
-// is the id of the new image. A shared image (`isShared`) cannot be
-// copied.
+// region that receives the copy (`regionId`). The job's `resourceUuid`,
+// where it is there, is the id of the new image. A shared image
+// (`isShared`) cannot be copied.
 //
-// The published example sends a bare object as `cimg` and no `regionId`;
-// the table, and so this contract, an array and a region. See "Two
-// request forms" at the top.
+// The published example sends one bare object as `cimg` and no
+// `regionId`; this contract follows the table: an array and a region.
+// See "Two request forms" in the description of this API.
 //
 // Takes any type of body and a specified content type.
 //
@@ -765,13 +778,13 @@ func (c *Client) ImportCIMGWithBody(ctx context.Context, contentType string, bod
 // ImportCIMG Copy images from another region (跨地域复制镜像)
 //
 // Starts one job of type `ImportCIMG` for each item of `cimg`, in the
-// region that receives the copy (`regionId`). The job's `resourceUuid`
-// is the id of the new image. A shared image (`isShared`) cannot be
-// copied.
+// region that receives the copy (`regionId`). The job's `resourceUuid`,
+// where it is there, is the id of the new image. A shared image
+// (`isShared`) cannot be copied.
 //
-// The published example sends a bare object as `cimg` and no `regionId`;
-// the table, and so this contract, an array and a region. See "Two
-// request forms" at the top.
+// The published example sends one bare object as `cimg` and no
+// `regionId`; this contract follows the table: an array and a region.
+// See "Two request forms" in the description of this API.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -793,7 +806,8 @@ func (c *Client) ImportCIMG(ctx context.Context, body ImportCIMGJSONRequestBody,
 // Reads one page. The table types `data` as an array of images, while
 // the captured reply has an object `{count, items}`, which this contract
 // follows; a careful client accepts both. Whether `count` counts the page
-// or the whole list is not published: read on until a page is empty.
+// or the whole list is not published: read on, `start` raised by the
+// number of images received, until a page brings no new one.
 //
 // Takes any type of body and a specified content type.
 //
@@ -815,7 +829,8 @@ func (c *Client) ListCIMGWithBody(ctx context.Context, contentType string, body 
 // Reads one page. The table types `data` as an array of images, while
 // the captured reply has an object `{count, items}`, which this contract
 // follows; a careful client accepts both. Whether `count` counts the page
-// or the whole list is not published: read on until a page is empty.
+// or the whole list is not published: read on, `start` raised by the
+// number of images received, until a page brings no new one.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1138,7 +1153,9 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// GetJobResultWithResponse Read how jobs are going (查询任务结果)
+	// GetJobResultWithResponse Read the state of jobs (获取异步任务进度)
+	//
+	// The provider calls it `JobResult`.
 	//
 	// `done: false`: ask again later. `done: true, success: true`: finished.
 	// `done: true, success: false`: failed, and `result` says why. Only
@@ -1155,8 +1172,8 @@ type ClientWithResponsesInterface interface {
 	// ChangeNameCIMGWithBodyWithResponse Rename images (修改镜像名称)
 	//
 	// Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-	// The page's table leaves `regionId` out; the rule common to all
-	// operations requires it.
+	// The table leaves `regionId` out; the rule common to all operations
+	// requires it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1166,36 +1183,38 @@ type ClientWithResponsesInterface interface {
 	// ChangeNameCIMGWithResponse Rename images (修改镜像名称)
 	//
 	// Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-	// The page's table leaves `regionId` out; the rule common to all
-	// operations requires it.
+	// The table leaves `regionId` out; the rule common to all operations
+	// requires it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /dicloud/i/storage/cimg/changeName (the `ChangeNameCIMG` operationId).
 	ChangeNameCIMGWithResponse(ctx context.Context, body ChangeNameCIMGJSONRequestBody, reqEditors ...RequestEditorFn) (*ChangeNameCIMGResponse, error)
 
-	// CreateCIMGWithBodyWithResponse Create custom images from snapshots (创建自定义镜像)
+	// CreateCIMGWithBodyWithResponse Create custom images from snapshots (通过快照创建自定义镜像)
 	//
 	// Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-	// `resourceUuid` is the id of the image that is being built.
+	// `resourceUuid`, where it is there, is the id of the image that is
+	// being built.
 	//
-	// The published example sends a bare object as `cimg` and no `regionId`;
-	// the table, and so this contract, an array and a region. See "Two
-	// request forms" at the top.
+	// The published example sends one bare object as `cimg` and no
+	// `regionId`; this contract follows the table: an array and a region.
+	// See "Two request forms" in the description of this API.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /dicloud/i/storage/cimg/create (the `CreateCIMG` operationId).
 	CreateCIMGWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCIMGResponse, error)
 
-	// CreateCIMGWithResponse Create custom images from snapshots (创建自定义镜像)
+	// CreateCIMGWithResponse Create custom images from snapshots (通过快照创建自定义镜像)
 	//
 	// Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-	// `resourceUuid` is the id of the image that is being built.
+	// `resourceUuid`, where it is there, is the id of the image that is
+	// being built.
 	//
-	// The published example sends a bare object as `cimg` and no `regionId`;
-	// the table, and so this contract, an array and a region. See "Two
-	// request forms" at the top.
+	// The published example sends one bare object as `cimg` and no
+	// `regionId`; this contract follows the table: an array and a region.
+	// See "Two request forms" in the description of this API.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1205,8 +1224,8 @@ type ClientWithResponsesInterface interface {
 	// DeleteCIMGWithBodyWithResponse Delete images (删除镜像)
 	//
 	// Starts one job of type `DeleteCIMG` for each item of `cimg`.
-	// The page's table leaves `regionId` out; the rule common to all
-	// operations requires it.
+	// The table leaves `regionId` out; the rule common to all operations
+	// requires it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1216,8 +1235,8 @@ type ClientWithResponsesInterface interface {
 	// DeleteCIMGWithResponse Delete images (删除镜像)
 	//
 	// Starts one job of type `DeleteCIMG` for each item of `cimg`.
-	// The page's table leaves `regionId` out; the rule common to all
-	// operations requires it.
+	// The table leaves `regionId` out; the rule common to all operations
+	// requires it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1227,13 +1246,13 @@ type ClientWithResponsesInterface interface {
 	// ImportCIMGWithBodyWithResponse Copy images from another region (跨地域复制镜像)
 	//
 	// Starts one job of type `ImportCIMG` for each item of `cimg`, in the
-	// region that receives the copy (`regionId`). The job's `resourceUuid`
-	// is the id of the new image. A shared image (`isShared`) cannot be
-	// copied.
+	// region that receives the copy (`regionId`). The job's `resourceUuid`,
+	// where it is there, is the id of the new image. A shared image
+	// (`isShared`) cannot be copied.
 	//
-	// The published example sends a bare object as `cimg` and no `regionId`;
-	// the table, and so this contract, an array and a region. See "Two
-	// request forms" at the top.
+	// The published example sends one bare object as `cimg` and no
+	// `regionId`; this contract follows the table: an array and a region.
+	// See "Two request forms" in the description of this API.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1243,13 +1262,13 @@ type ClientWithResponsesInterface interface {
 	// ImportCIMGWithResponse Copy images from another region (跨地域复制镜像)
 	//
 	// Starts one job of type `ImportCIMG` for each item of `cimg`, in the
-	// region that receives the copy (`regionId`). The job's `resourceUuid`
-	// is the id of the new image. A shared image (`isShared`) cannot be
-	// copied.
+	// region that receives the copy (`regionId`). The job's `resourceUuid`,
+	// where it is there, is the id of the new image. A shared image
+	// (`isShared`) cannot be copied.
 	//
-	// The published example sends a bare object as `cimg` and no `regionId`;
-	// the table, and so this contract, an array and a region. See "Two
-	// request forms" at the top.
+	// The published example sends one bare object as `cimg` and no
+	// `regionId`; this contract follows the table: an array and a region.
+	// See "Two request forms" in the description of this API.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1261,7 +1280,8 @@ type ClientWithResponsesInterface interface {
 	// Reads one page. The table types `data` as an array of images, while
 	// the captured reply has an object `{count, items}`, which this contract
 	// follows; a careful client accepts both. Whether `count` counts the page
-	// or the whole list is not published: read on until a page is empty.
+	// or the whole list is not published: read on, `start` raised by the
+	// number of images received, until a page brings no new one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1273,7 +1293,8 @@ type ClientWithResponsesInterface interface {
 	// Reads one page. The table types `data` as an array of images, while
 	// the captured reply has an object `{count, items}`, which this contract
 	// follows; a careful client accepts both. Whether `count` counts the page
-	// or the whole list is not published: read on until a page is empty.
+	// or the whole list is not published: read on, `start` raised by the
+	// number of images received, until a page brings no new one.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1527,7 +1548,9 @@ func (r ListCIMGResponse) ContentType() string {
 	return ""
 }
 
-// GetJobResultWithResponse Read how jobs are going (查询任务结果)
+// GetJobResultWithResponse Read the state of jobs (获取异步任务进度)
+//
+// The provider calls it `JobResult`.
 //
 // `done: false`: ask again later. `done: true, success: true`: finished.
 // `done: true, success: false`: failed, and `result` says why. Only
@@ -1550,8 +1573,8 @@ func (c *ClientWithResponses) GetJobResultWithResponse(ctx context.Context, para
 // ChangeNameCIMGWithBodyWithResponse Rename images (修改镜像名称)
 //
 // Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-// The page's table leaves `regionId` out; the rule common to all
-// operations requires it.
+// The table leaves `regionId` out; the rule common to all operations
+// requires it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1567,8 +1590,8 @@ func (c *ClientWithResponses) ChangeNameCIMGWithBodyWithResponse(ctx context.Con
 // ChangeNameCIMGWithResponse Rename images (修改镜像名称)
 //
 // Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-// The page's table leaves `regionId` out; the rule common to all
-// operations requires it.
+// The table leaves `regionId` out; the rule common to all operations
+// requires it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1581,14 +1604,15 @@ func (c *ClientWithResponses) ChangeNameCIMGWithResponse(ctx context.Context, bo
 	return ParseChangeNameCIMGResponse(rsp)
 }
 
-// CreateCIMGWithBodyWithResponse Create custom images from snapshots (创建自定义镜像)
+// CreateCIMGWithBodyWithResponse Create custom images from snapshots (通过快照创建自定义镜像)
 //
 // Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-// `resourceUuid` is the id of the image that is being built.
+// `resourceUuid`, where it is there, is the id of the image that is
+// being built.
 //
-// The published example sends a bare object as `cimg` and no `regionId`;
-// the table, and so this contract, an array and a region. See "Two
-// request forms" at the top.
+// The published example sends one bare object as `cimg` and no
+// `regionId`; this contract follows the table: an array and a region.
+// See "Two request forms" in the description of this API.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1601,14 +1625,15 @@ func (c *ClientWithResponses) CreateCIMGWithBodyWithResponse(ctx context.Context
 	return ParseCreateCIMGResponse(rsp)
 }
 
-// CreateCIMGWithResponse Create custom images from snapshots (创建自定义镜像)
+// CreateCIMGWithResponse Create custom images from snapshots (通过快照创建自定义镜像)
 //
 // Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-// `resourceUuid` is the id of the image that is being built.
+// `resourceUuid`, where it is there, is the id of the image that is
+// being built.
 //
-// The published example sends a bare object as `cimg` and no `regionId`;
-// the table, and so this contract, an array and a region. See "Two
-// request forms" at the top.
+// The published example sends one bare object as `cimg` and no
+// `regionId`; this contract follows the table: an array and a region.
+// See "Two request forms" in the description of this API.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1624,8 +1649,8 @@ func (c *ClientWithResponses) CreateCIMGWithResponse(ctx context.Context, body C
 // DeleteCIMGWithBodyWithResponse Delete images (删除镜像)
 //
 // Starts one job of type `DeleteCIMG` for each item of `cimg`.
-// The page's table leaves `regionId` out; the rule common to all
-// operations requires it.
+// The table leaves `regionId` out; the rule common to all operations
+// requires it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1641,8 +1666,8 @@ func (c *ClientWithResponses) DeleteCIMGWithBodyWithResponse(ctx context.Context
 // DeleteCIMGWithResponse Delete images (删除镜像)
 //
 // Starts one job of type `DeleteCIMG` for each item of `cimg`.
-// The page's table leaves `regionId` out; the rule common to all
-// operations requires it.
+// The table leaves `regionId` out; the rule common to all operations
+// requires it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1658,13 +1683,13 @@ func (c *ClientWithResponses) DeleteCIMGWithResponse(ctx context.Context, body D
 // ImportCIMGWithBodyWithResponse Copy images from another region (跨地域复制镜像)
 //
 // Starts one job of type `ImportCIMG` for each item of `cimg`, in the
-// region that receives the copy (`regionId`). The job's `resourceUuid`
-// is the id of the new image. A shared image (`isShared`) cannot be
-// copied.
+// region that receives the copy (`regionId`). The job's `resourceUuid`,
+// where it is there, is the id of the new image. A shared image
+// (`isShared`) cannot be copied.
 //
-// The published example sends a bare object as `cimg` and no `regionId`;
-// the table, and so this contract, an array and a region. See "Two
-// request forms" at the top.
+// The published example sends one bare object as `cimg` and no
+// `regionId`; this contract follows the table: an array and a region.
+// See "Two request forms" in the description of this API.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1680,13 +1705,13 @@ func (c *ClientWithResponses) ImportCIMGWithBodyWithResponse(ctx context.Context
 // ImportCIMGWithResponse Copy images from another region (跨地域复制镜像)
 //
 // Starts one job of type `ImportCIMG` for each item of `cimg`, in the
-// region that receives the copy (`regionId`). The job's `resourceUuid`
-// is the id of the new image. A shared image (`isShared`) cannot be
-// copied.
+// region that receives the copy (`regionId`). The job's `resourceUuid`,
+// where it is there, is the id of the new image. A shared image
+// (`isShared`) cannot be copied.
 //
-// The published example sends a bare object as `cimg` and no `regionId`;
-// the table, and so this contract, an array and a region. See "Two
-// request forms" at the top.
+// The published example sends one bare object as `cimg` and no
+// `regionId`; this contract follows the table: an array and a region.
+// See "Two request forms" in the description of this API.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1704,7 +1729,8 @@ func (c *ClientWithResponses) ImportCIMGWithResponse(ctx context.Context, body I
 // Reads one page. The table types `data` as an array of images, while
 // the captured reply has an object `{count, items}`, which this contract
 // follows; a careful client accepts both. Whether `count` counts the page
-// or the whole list is not published: read on until a page is empty.
+// or the whole list is not published: read on, `start` raised by the
+// number of images received, until a page brings no new one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1722,7 +1748,8 @@ func (c *ClientWithResponses) ListCIMGWithBodyWithResponse(ctx context.Context, 
 // Reads one page. The table types `data` as an array of images, while
 // the captured reply has an object `{count, items}`, which this contract
 // follows; a careful client accepts both. Whether `count` counts the page
-// or the whole list is not published: read on until a page is empty.
+// or the whole list is not published: read on, `start` raised by the
+// number of images received, until a page brings no new one.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -123,7 +123,8 @@ func TestContractHoldsThePublishedReplies(t *testing.T) {
 		"CreateAccepted":     "create",
 		"ImportAccepted":     "import",
 		"ChangeNameAccepted": "change-name",
-		"JobFinished":        "job-result",
+		"DeleteAccepted":     "delete",
+		"JobCaptured":        "job-result",
 		"ListPage":           "list",
 	} {
 		published, err := os.ReadFile("testdata/replies/" + file + ".json")
@@ -136,13 +137,13 @@ func TestContractHoldsThePublishedReplies(t *testing.T) {
 
 // The contract's table of errors, the emulator and the wrapper agree.
 func TestErrnoTable(t *testing.T) {
-	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (\S[^|]*) \| [^|]+ \| (yes|no|unknown) \|$`).
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \| [^|]+ \| (yes|no|unknown) \| (\S[^|]*) \|$`).
 		FindAllStringSubmatch(loadContract(t).Info.Description, -1)
 	require.Len(t, rows, 13)
 	for _, row := range rows {
 		errno, err := strconv.ParseInt(row[1], 10, 64)
 		require.NoError(t, err)
-		errmsg, changed := row[2], row[3]
+		changed, errmsg := row[2], row[3]
 		t.Run(row[1], func(t *testing.T) {
 			cloud := newCloud(t, emulator.Options{})
 			if errno == 0 {

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite testdata/golden")
 func TestGoldenReplies(t *testing.T) {
 	replies, err := filepath.Glob("testdata/replies/*.json")
 	require.NoError(t, err)
-	require.Len(t, replies, 5)
+	require.Len(t, replies, 6)
 	for _, file := range replies {
 		name := filepath.Base(file)
 		t.Run(name, func(t *testing.T) {

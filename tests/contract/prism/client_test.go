@@ -15,8 +15,9 @@ import (
 // What the contract's examples are about.
 const (
 	snapshotUUID = "3fd352092a3f553cb124223f6a7f09b4" // of the emulator's region gz
-	jobUUID      = "c23fd05f26ef5b718507f1926a4271cc"
-	imageUUID    = "4a48f88391134a01befe88ff98b68a88"
+	jobUUID      = "3fd352092a3f553cb124223f6a7f09b4"
+	imageUUID    = "579ddc8d6c364e6fa798698113260e6b"
+	listedUUID   = "4a48f88391134a01befe88ff98b68a88"
 )
 
 // recorder is a transport that changes requests on their way and keeps what

@@ -23,7 +23,7 @@ func TestMock(t *testing.T) {
 			"createCIMG":     {Region: "gz", JobUUID: "3fd352092a3f553cb124223f6a7f09b4", Type: "CreateCIMG", ResourceUUID: "14eebc3af5ac42bd88c6444dc56f9e15"},
 			"importCIMG":     {Region: "gz", JobUUID: "051f6d7688df5542be1a91123473d0df", Type: "ImportCIMG", ResourceUUID: "cbdba09c4ad4475f9f3d399947aaa99e"},
 			"changeNameCIMG": {Region: "gz", JobUUID: "72e3500c85675df7b59a025e5e784426", Type: "ChangeCIMGName", ResourceUUID: "cbdba09c4ad4475f9f3d399947aaa99e"},
-			"deleteCIMG":     {Region: "bj", JobUUID: "5d0c1c4d3a5e5c0f8a4cf2c8f2f0a3b1", Type: "DeleteCIMG", ResourceUUID: imageUUID},
+			"deleteCIMG":     {Region: "bj", JobUUID: "7b78be0bd59e5938bf149f60f0958b09", Type: "DeleteCIMG", ResourceUUID: imageUUID},
 		} {
 			got, err := calls[operation](t.Context(), client)
 			require.NoError(t, err, operation)
@@ -46,7 +46,7 @@ func TestMock(t *testing.T) {
 		images, err := imagesOf(t.Context(), client, "bj")
 		require.NoError(t, err)
 		require.Len(t, images, 1)
-		require.Equal(t, imageUUID, images[0].UUID)
+		require.Equal(t, listedUUID, images[0].UUID)
 		require.Equal(t, []int{200, 200}, recorded.statuses)
 	})
 
@@ -56,7 +56,7 @@ func TestMock(t *testing.T) {
 		client, recorded := newClient(t, p, nil)
 		jobs, err := client.JobResults(t.Context(), "gz", "a", jobUUID, "b")
 		require.NoError(t, err)
-		require.Len(t, jobs, 1)
+		require.Len(t, jobs, 1) // of the example's two, that which was asked for
 		require.Equal(t, 42.0, jobs[0].Progress)
 		require.Empty(t, recorded.violations)
 
@@ -79,7 +79,7 @@ func TestMock(t *testing.T) {
 		"to the failure": {example: "failed", check: func(t *testing.T, _ wrapper.Job, err error) {
 			var failed *wrapper.JobFailedError
 			require.ErrorAs(t, err, &failed)
-			require.Equal(t, "the snapshot could not be read", failed.Job.Result)
+			require.Equal(t, "快照数据读取失败", failed.Job.Result)
 		}},
 		"for a job that stalls": {
 			example: "running", options: []wrapper.WaitOption{wrapper.StallTimeout(100 * time.Millisecond)},
