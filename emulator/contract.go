@@ -34,7 +34,8 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 })
 
 // newContract makes a contract of openapi.yaml's text. A broken one is refused
-// with file, line and reason: it is whoever edits it that runs into this.
+// with file, line and reason: it is whoever edits it that runs into this. Its
+// examples are not looked at, for nothing is answered by them.
 func newContract(text []byte) (*contract, error) {
 	document, err := spec.Load("openapi.yaml", text, openapi3.DisableExamplesValidation())
 	if err != nil {

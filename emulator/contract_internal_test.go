@@ -40,5 +40,5 @@ func TestCheckReply(t *testing.T) {
 func TestABrokenContractStopsTheStart(t *testing.T) {
 	broken := strings.Replace(string(cimg.Spec), "info:\n", "inf:\n", 1)
 	_, err := newContract([]byte(broken))
-	require.EqualError(t, err, "openapi.yaml:4: invalid info: must be an object\nopenapi.yaml:6: extra sibling fields: [inf]")
+	require.EqualError(t, err, "openapi.yaml:4: the document lacks \"info\"\nopenapi.yaml:6: OpenAPI 3.0 has no member \"inf\" here")
 }

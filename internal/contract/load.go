@@ -1,9 +1,9 @@
-// Package contract reads openapi.yaml and, of a broken one, says where and why:
-// whoever edits the contract sees a file, a line and a reason, from every
-// program that reads it.
+// Package contract reads openapi.yaml. Of a broken one it says file, line and
+// reason, to every program that reads it.
 package contract
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,38 +28,49 @@ func (p *Problem) Error() string {
 }
 
 // Load parses and validates a contract. What is wrong with it comes back as
-// problems, joined into one error, in the order of their lines. The file's name
-// is for them; nothing is read but text.
+// problems, joined into one error, in the order of their lines. file is only the
+// name that they give: nothing is read from disk.
 func Load(file string, text []byte, options ...openapi3.ValidationOption) (*openapi3.T, error) {
-	source, problems := parse(text)
-	if len(problems) == 0 {
-		problems = source.danglingReferences()
-	}
-	if len(problems) > 0 {
-		return nil, join(file, problems)
-	}
-	loader := openapi3.NewLoader()
-	document, err := loader.LoadFromData(text)
+	root, err := Parse(file, text)
 	if err != nil {
-		return nil, join(file, source.undecodable(err))
+		return nil, err
+	}
+	document, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, join(file, []Problem{{Reason: firstLine(err.Error())}})
 	}
 	if document.Validate(context.Background(), options...) == nil {
 		return document, nil
 	}
-	// Where things stand costs time and memory to keep, so it is kept only now.
-	loader = openapi3.NewLoader()
+	// Where things stand is kept only now: who reads a valid document does not
+	// expect to find it there.
+	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
-	if document, err = loader.LoadFromData(text); err != nil {
-		return nil, join(file, source.undecodable(err))
+	if document, err = loader.LoadFromData(text); err == nil {
+		err = document.Validate(context.Background(), append(slices.Clone(options), openapi3.EnableMultiError())...)
 	}
-	err = document.Validate(context.Background(), append(slices.Clone(options), openapi3.EnableMultiError())...)
-	return nil, join(file, source.invalid(err))
+	return nil, join(file, invalid(root, err))
+}
+
+// Parse returns a contract as it is written. It follows the grammar of OpenAPI;
+// whether it makes sense, only [Load] tells. The errors are the same.
+func Parse(file string, text []byte) (Node, error) {
+	root, problems := parse(text)
+	if len(problems) == 0 {
+		problems = misfits(root)
+	}
+	if len(problems) > 0 {
+		return Node{}, join(file, problems)
+	}
+	return root, nil
 }
 
 // join makes one error of problems. One mistake in a schema is found at every
 // use of it, but told once.
 func join(file string, problems []Problem) error {
-	slices.SortStableFunc(problems, func(a, b Problem) int { return a.Line - b.Line })
+	slices.SortFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Reason, b.Reason))
+	})
 	problems = slices.Compact(problems)
 	errs := make([]error, len(problems))
 	for i := range problems {
