@@ -4,61 +4,65 @@ import (
 	"html/template"
 	"slices"
 	"strings"
+
+	"github.com/cimg-go/cimg/internal/contract"
 )
 
-// page is what the template shows.
+// page is what the template shows. Texts are Markdown.
 type page struct {
-	Title, Version   string
-	License, Details link
-	Servers          []link
-	Intro            template.HTML
-	Headings         []link // of the intro
-	Schemes          []scheme
-	Tags             []tag
-	Schemas          []schema
+	Title, Version, OpenAPI string
+	License, Details        link
+	Servers                 []link
+	Intro                   string
+	Headings                []link // of the intro
+	Schemes                 []scheme
+	Groups                  []group
+	Schemas                 []schema
 }
 
 type link struct{ Text, URL string }
 
-type scheme struct {
-	Name, Kind  string
-	Description template.HTML
-}
+type scheme struct{ Name, Kind, Description string }
 
-type tag struct {
-	Name        string
-	Description template.HTML
-	Operations  []operation
+// group is the operations of a tag.
+type group struct {
+	Name, Description string
+	Operations        []operation
 }
 
 type operation struct {
-	ID, Method, Path string
-	Summary          string
-	Description      template.HTML
-	Details          link
-	Parameters       []member
-	Body             *body
-	Replies          []body
+	ID, Method, Path     string
+	Summary, Description string
+	Deprecated           bool
+	Details              link
+	Parameters           []member
+	Body                 *body
+	Replies              []body
 }
 
 // body is what a request or a reply carries.
 type body struct {
 	Status      string // of a reply
-	Description template.HTML
-	Media       string
-	Type        template.HTML
-	Members     []member
-	Examples    []example
+	Description string
+	Content     []content
 }
 
-type example struct{ Name, Summary, JSON string }
+type content struct {
+	Media    string
+	Type     template.HTML
+	Members  []member
+	Examples []example
+}
+
+type example struct {
+	Summary string
+	Value   contract.Node
+	URL     string // of one that stands elsewhere
+}
 
 type schema struct {
-	Name        string
-	Description template.HTML
-	Type        template.HTML
-	Limits      string
-	Members     []member
+	member
+	Members []member
 }
 
 // member is a parameter of an operation or a property of a schema.
@@ -68,161 +72,132 @@ type member struct {
 	Type        template.HTML
 	Limits      string
 	Example     string
-	Description template.HTML
+	Description string
 }
 
-// methods are those that a path item may carry.
+// methods are those that a path may have.
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-func newPage(spec node) (*page, error) {
-	info := spec.get("info")
-	intro, headings, err := markdownWithHeadings(info.text("description"))
-	if err != nil {
-		return nil, err
-	}
+// intro is the place of the text at the top.
+const intro = "about"
+
+func newPage(spec contract.Node) *page {
+	info := spec.Get("info")
 	p := &page{
-		Title:    info.text("title"),
-		Version:  info.text("version"),
-		License:  link{info.get("license").text("name"), info.get("license").text("url")},
+		Title:    textOf(info, "title"),
+		Version:  textOf(info, "version"),
+		OpenAPI:  textOf(spec, "openapi"),
+		License:  link{textOf(info, "license", "name"), textOf(info, "license", "url")},
 		Details:  details(spec),
-		Intro:    intro,
-		Headings: headings,
+		Intro:    textOf(info, "description"),
+		Headings: headings(intro, textOf(info, "description")),
+		Groups:   groupsOf(spec),
 	}
-	for _, server := range spec.get("servers").items() {
-		p.Servers = append(p.Servers, link{server.text("description"), server.text("url")})
+	for _, server := range spec.Get("servers").Items() {
+		p.Servers = append(p.Servers, link{textOf(server, "description"), textOf(server, "url")})
 	}
-	for name, value := range spec.get("components", "securitySchemes").members() {
-		s := scheme{Name: name, Kind: strings.TrimSpace(value.text("type") + " " + value.text("scheme"))}
-		if s.Description, err = markdown(value.text("description")); err != nil {
-			return nil, err
-		}
-		p.Schemes = append(p.Schemes, s)
+	for name, value := range spec.Get("components", "securitySchemes").Members() {
+		value = value.Resolved()
+		kind := strings.Join(strings.Fields(textOf(value, "type")+" "+textOf(value, "scheme")+" "+textOf(value, "in")+" "+textOf(value, "name")), " ")
+		p.Schemes = append(p.Schemes, scheme{name, kind, textOf(value, "description")})
 	}
-	if p.Tags, err = tagsOf(spec); err != nil {
-		return nil, err
+	for name, value := range spec.Get("components", "schemas").Members() {
+		p.Schemas = append(p.Schemas, schema{memberOf(name, value), membersOf(value)})
 	}
-	for name, value := range spec.get("components", "schemas").members() {
-		s := schema{Name: name, Type: typeOf(value), Limits: limitsOf(value)}
-		if s.Description, err = markdown(value.text("description")); err != nil {
-			return nil, err
-		}
-		if s.Members, err = membersOf(value); err != nil {
-			return nil, err
-		}
-		p.Schemas = append(p.Schemas, s)
-	}
-	return p, nil
+	return p
 }
 
-func tagsOf(spec node) ([]tag, error) {
-	var tags []tag
-	for _, value := range spec.get("tags").items() {
-		description, err := markdown(value.text("description"))
-		if err != nil {
-			return nil, err
-		}
-		tags = append(tags, tag{Name: value.text("name"), Description: description})
+// textOf is what a scalar says, "" if it is not there.
+func textOf(n contract.Node, path ...string) string { return n.Get(path...).Value() }
+
+func details(n contract.Node) link {
+	return link{textOf(n, "externalDocs", "description"), textOf(n, "externalDocs", "url")}
+}
+
+func groupsOf(spec contract.Node) []group {
+	var groups []group
+	for _, tag := range spec.Get("tags").Items() {
+		groups = append(groups, group{Name: textOf(tag, "name"), Description: textOf(tag, "description")})
 	}
-	for path, item := range spec.get("paths").members() {
-		for method, value := range item.members() {
+	for path, item := range spec.Get("paths").Members() {
+		for method, value := range item.Members() {
 			if !slices.Contains(methods, method) {
 				continue
 			}
-			shared := item.get("parameters").items()
-			op, err := operationOf(method, path, value, shared)
-			if err != nil {
-				return nil, err
+			// Under its first tag alone: to stand there twice, it would need two names.
+			name := "other"
+			if tags := value.Get("tags").Items(); len(tags) > 0 {
+				name = tags[0].Value()
 			}
-			for _, name := range value.texts("tags") {
-				at := slices.IndexFunc(tags, func(t tag) bool { return t.Name == name })
-				if at < 0 {
-					tags, at = append(tags, tag{Name: name}), len(tags)
-				}
-				tags[at].Operations = append(tags[at].Operations, op)
+			at := slices.IndexFunc(groups, func(g group) bool { return g.Name == name })
+			if at < 0 {
+				groups, at = append(groups, group{Name: name}), len(groups)
 			}
+			groups[at].Operations = append(groups[at].Operations, operationOf(method, path, value, item.Get("parameters").Items()))
 		}
 	}
-	return tags, nil
+	return groups
 }
 
-func operationOf(method, path string, value node, shared []node) (operation, error) {
+func operationOf(method, path string, value contract.Node, shared []contract.Node) operation {
 	op := operation{
-		ID: value.text("operationId"), Method: strings.ToUpper(method), Path: path,
-		Summary: value.text("summary"), Details: details(value),
+		ID: textOf(value, "operationId"), Method: strings.ToUpper(method), Path: path,
+		Summary: textOf(value, "summary"), Description: textOf(value, "description"),
+		Deprecated: textOf(value, "deprecated") == "true", Details: details(value),
+		Parameters: parametersOf(append(shared, value.Get("parameters").Items()...)),
 	}
-	var err error
-	if op.Description, err = markdown(value.text("description")); err != nil {
-		return op, err
+	if request := value.Get("requestBody"); request.Exists() {
+		b := bodyOf(request, true)
+		op.Body = &b
 	}
-	for _, parameter := range slices.Concat(shared, value.get("parameters").items()) {
-		parameter = parameter.resolved()
-		m, err := memberOf(parameter.text("name"), parameter.get("schema"), parameter.text("required") == "true")
-		if err != nil {
-			return op, err
-		}
-		m.In = parameter.text("in")
-		if m.Description, err = markdown(parameter.text("description")); err != nil {
-			return op, err
-		}
-		if value := parameter.get("example"); value.exists() {
-			if m.Example, err = value.json(); err != nil {
-				return op, err
-			}
-		}
-		op.Parameters = append(op.Parameters, m)
-	}
-	if request := value.get("requestBody"); request.exists() {
-		if op.Body, err = bodyOf(request); err != nil {
-			return op, err
+	for status, reply := range value.Get("responses").Members() {
+		if !strings.HasPrefix(status, "x-") {
+			b := bodyOf(reply.Resolved(), false)
+			b.Status = status
+			op.Replies = append(op.Replies, b)
 		}
 	}
-	for status, reply := range value.get("responses").members() {
-		b, err := bodyOf(reply.resolved())
-		if err != nil {
-			return op, err
-		}
-		b.Status = status
-		op.Replies = append(op.Replies, *b)
-	}
-	return op, nil
+	return op
 }
 
-func bodyOf(value node) (*body, error) {
-	var b body
-	var err error
-	if b.Description, err = markdown(value.text("description")); err != nil {
-		return nil, err
+func parametersOf(all []contract.Node) []member {
+	var members []member
+	for _, parameter := range all {
+		parameter = parameter.Resolved()
+		m := memberOf(textOf(parameter, "name"), parameter.Member("schema"))
+		m.In, m.Required = textOf(parameter, "in"), textOf(parameter, "required") == "true"
+		m.Description = textOf(parameter, "description")
+		if value := parameter.Get("example"); value.Exists() {
+			m.Example = inline(value)
+		}
+		// An operation's own stands for the one of its path.
+		members = slices.DeleteFunc(members, func(other member) bool { return other.Name == m.Name && other.In == m.In })
+		members = append(members, m)
 	}
-	for media, content := range value.get("content").members() {
-		b.Media = media
-		for name, value := range content.members() {
-			if name == "schema" {
-				b.Type = typeOf(value)
-			}
-		}
-		if b.Members, err = membersOf(content.get("schema")); err != nil {
-			return nil, err
-		}
-		if value := content.get("example"); value.exists() {
-			text, err := value.json()
-			if err != nil {
-				return nil, err
-			}
-			b.Examples = append(b.Examples, example{Summary: "An example", JSON: text})
-		}
-		for name, value := range content.get("examples").members() {
-			value = value.resolved()
-			text, err := value.get("value").json()
-			if err != nil {
-				return nil, err
-			}
-			b.Examples = append(b.Examples, example{name, value.text("summary"), text})
-		}
-	}
-	return &b, nil
+	return members
 }
 
-func details(value node) link {
-	docs := value.get("externalDocs")
-	return link{docs.text("description"), docs.text("url")}
+// bodyOf is what a body holds. Of a request, all members stand there, whatever
+// schemas they are in; of a reply, those of a schema that has no name to link to.
+func bodyOf(value contract.Node, isRequest bool) body {
+	b := body{Description: textOf(value, "description")}
+	for media, value := range value.Get("content").Members() {
+		c := content{Media: media, Type: typeOf(value.Member("schema"))}
+		if isRequest || value.Member("schema").Ref() == "" {
+			c.Members = membersBelow(value.Get("schema"))
+		}
+		if value := value.Get("example"); value.Exists() {
+			c.Examples = append(c.Examples, example{Summary: "An example", Value: value})
+		}
+		for name, value := range value.Get("examples").Members() {
+			value = value.Resolved()
+			summary := textOf(value, "summary")
+			if summary == "" {
+				summary = name
+			}
+			c.Examples = append(c.Examples, example{summary, value.Get("value"), textOf(value, "externalValue")})
+		}
+		b.Content = append(b.Content, c)
+	}
+	return b
 }
