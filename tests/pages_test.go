@@ -1,6 +1,8 @@
 package tests
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -64,12 +66,58 @@ func TestMockServesPages(t *testing.T) {
 	require.Len(t, operationsOf(document), 6)
 	require.Contains(t, document.Info.Description, token)
 
-	// All else is the emulator's.
+	// HEAD and a slash too many are understood.
+	head, err := http.Head(url + "/openapi.yaml") //nolint:noctx // it ends with the mock
+	require.NoError(t, err)
+	defer head.Body.Close()
+	require.EqualValues(t, len(cimg.Spec), head.ContentLength)
+	resp, slashed := fetch(t, url+"/docs/")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Equal(t, page, slashed)
+
+	// All else is the emulator's, which redirects nobody.
 	resp, body := fetch(t, url+"/dicloud/i/result?regionId=gz&jobUuids=a")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	require.Contains(t, body, `"errno":4`)
-	resp, _ = fetch(t, url+"/no-such-page")
+	for _, path := range []string{"/no-such-page", "//dicloud/i/result", "/swagger-ui", "/docs/../docs"} {
+		resp, _ = fetch(t, url+path)
+		require.Equal(t, http.StatusNotFound, resp.StatusCode, path)
+		require.Equal(t, path, resp.Request.URL.Path)
+	}
+	resp, err = http.Post(url+"/docs", "text/plain", nil) //nolint:noctx // it ends with the mock
+	require.NoError(t, err)
+	defer resp.Body.Close()
 	require.Equal(t, http.StatusNotFound, resp.StatusCode)
+}
+
+// On the interactive page, and in other tools, a person sends the contract's
+// examples as they are.
+func TestTheMockAcceptsEveryExampleOfTheContract(t *testing.T) {
+	m := startMock(t, "--strict")
+	defer m.stop(t, os.Interrupt)
+	r, err := requestOfCurl(m.curl)
+	require.NoError(t, err)
+	sent := 0
+	for path, item := range loadContract(t).Paths.Map() {
+		if item.Post == nil {
+			continue
+		}
+		for name, example := range item.Post.RequestBody.Value.Content.Get("application/json").Examples {
+			body, err := json.Marshal(example.Value.Value)
+			require.NoError(t, err)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.URL.Host+path, bytes.NewReader(body))
+			require.NoError(t, err)
+			request.Header = r.Header.Clone()
+			resp, err := http.DefaultClient.Do(request)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			reply, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.Contains(t, string(reply), `"errno":0,`, "%s, %s", item.Post.OperationID, name)
+			sent++
+		}
+	}
+	require.Equal(t, 7, sent)
 }
 
 // A token that somebody chose may be a real one, and the mock may listen on

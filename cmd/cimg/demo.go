@@ -33,8 +33,8 @@ func demoCommand() *cli.Command {
 	}
 }
 
-// demo plays an image's way from a snapshot to a second region. It reads
-// nothing of the environment: address and token are its own emulator's.
+// demo takes an image from a snapshot to a second region. It reads nothing of
+// the environment: address and token are its own emulator's.
 func demo(ctx context.Context, out io.Writer) error {
 	cloud, err := emulator.New(emulator.Options{
 		Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: 2 * time.Second} },

@@ -24,7 +24,7 @@ func mockCommand() *cli.Command {
 			&cli.StringFlag{Name: "addr", Usage: "listen on `HOST:PORT`; port 0 takes a free one", Value: "127.0.0.1:8080", Destination: &addr},
 			&cli.StringFlag{Name: "token", Usage: "accept `TOKEN` as the bearer token", Value: emulator.DefaultToken, Destination: &token},
 			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m", Value: emulator.DefaultDuration, Destination: &duration},
-			&cli.BoolFlag{Name: "strict", Usage: "refuse the request form of the published examples (one object as cimg, no regionId)", Destination: &strict},
+			&cli.BoolFlag{Name: "strict", Usage: "refuse what the contract does not have: the published examples' form (one object as cimg, no regionId), and a list without start", Destination: &strict},
 		},
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
@@ -37,10 +37,28 @@ func mockCommand() *cli.Command {
 			return mock(ctx, cmd.Root().Writer, addr, emulator.Options{
 				Token:  token,
 				Strict: strict,
+				Stock:  stock(),
 				Plan:   func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: duration} },
 			})
 		},
 	}
+}
+
+// stock is the emulator's own and, so that each example of the contract can be
+// sent as it is, the images in gz that the examples rename and delete.
+func stock() *emulator.Stock {
+	stock := emulator.DefaultStock()
+	gz, bj := &stock.Regions[0], stock.Regions[1]
+	for _, known := range []struct{ uuid, id, name string }{
+		{"cbdba09c4ad4475f9f3d399947aaa99e", "cimg-x2m7qv4e", copiedName},
+		{"579ddc8d6c364e6fa798698113260e6b", "cimg-t8r1c5wn", "广州02"},
+	} {
+		image := bj.Images[0]
+		image.UUID, image.ID, image.Name = known.uuid, known.id, known.name
+		image.Regions, image.Zones, image.BackupStorages = []string{"gz"}, []string{"gz01"}, nil
+		gz.Images = append(gz.Images, image)
+	}
+	return stock
 }
 
 // mock serves an emulator until ctx ends.
@@ -61,7 +79,7 @@ func mock(ctx context.Context, out io.Writer, addr string, options emulator.Opti
 
 	fmt.Fprintf(out, `Base URL  %[1]s
 Token     %[2]s
-Stock     snapshot %[3]s in gz, two images in bj
+Stock     snapshot %[3]s in gz; two images in gz, two in bj
 Pages     %[1]s/ to try it in a browser, /docs to read, /openapi.yaml
 
 Try it:

@@ -2,9 +2,10 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
@@ -12,72 +13,103 @@ import (
 
 	"github.com/cimg-go/cimg"
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/internal/contract"
 	"github.com/cimg-go/cimg/internal/docs"
 )
 
 // withPages puts what a browser reads beside an emulator: an interactive page
 // at /, the documentation at /docs, the contract at /openapi.yaml. Whatever
-// else is asked for, the emulator answers.
+// else is asked for, the emulator answers, as it is asked: an http.ServeMux would
+// redirect a path like //dicloud, which the service would not.
 func withPages(cloud http.Handler, token string) (http.Handler, error) {
 	var page bytes.Buffer
 	if err := docs.Write(&page, "openapi.yaml", cimg.Spec); err != nil {
 		return nil, err
 	}
-	shown, err := forThePage(cimg.Spec, introductionFor(token))
+	shown, err := forSwaggerUI(cimg.Spec, introductionFor(token))
 	if err != nil {
-		return nil, fmt.Errorf("openapi.yaml: %w", err)
+		return nil, err
 	}
-
-	mux := http.NewServeMux()
-	mux.Handle("/", cloud)
-	mux.Handle("GET /openapi.yaml", static("application/yaml", cimg.Spec))
-	mux.Handle("GET /docs", selfContained(static("text/html; charset=utf-8", page.Bytes())))
-
 	const base = "/swagger-ui/"
-	ui := v5emb.NewWithConfig(swgui.Config{
+	ui := unframed(v5emb.NewWithConfig(swgui.Config{
 		SettingsUI: map[string]string{"tryItOutEnabled": "true"},
-	})("cimg mock", base+"openapi.yaml", base)
-	mux.Handle("GET "+base, ui)
-	mux.Handle("GET "+base+"openapi.yaml", static("application/yaml", shown))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		r = r.Clone(r.Context())
-		r.URL.Path = base // the page knows no other address of its own
-		ui.ServeHTTP(w, r)
-	})
-	return mux, nil
+		// The address under the title is that of the contract as it is shown.
+		AppendHead: `<meta name="viewport" content="width=device-width, initial-scale=1"><style>.info hgroup .link { display: none }</style>`,
+	})("cimg mock", base+"openapi.yaml", base))
+	pages := map[string]http.Handler{
+		"/openapi.yaml":       static("application/yaml", cimg.Spec),
+		"/docs":               selfContained(static("text/html; charset=utf-8", page.Bytes())),
+		"/docs/":              http.RedirectHandler("/docs", http.StatusMovedPermanently),
+		base + "openapi.yaml": static("application/yaml", shown),
+		"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r = r.Clone(r.Context())
+			r.URL.Path = base // the page knows no other address of its own
+			ui.ServeHTTP(w, r)
+		}),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, found := pages[r.URL.Path]
+		if !found && strings.HasPrefix(r.URL.Path, base) {
+			page, found = ui, true
+		}
+		if !found || r.Method != http.MethodGet && r.Method != http.MethodHead {
+			page = cloud
+		}
+		page.ServeHTTP(w, r)
+	}), nil
 }
 
-// forThePage is the contract as the interactive page shows it. Its only server
+// forSwaggerUI is the contract as the interactive page shows it. Its only server
 // is the one that it is read from: a browser that followed the contract as it
 // is would carry what is typed into the page, the token included, to
 // production. Its introduction is a short one, so that the operations come
 // first; the long one is at /docs.
-func forThePage(spec []byte, introduction string) ([]byte, error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(spec, &document); err != nil {
+func forSwaggerUI(spec []byte, introduction string) ([]byte, error) {
+	root, err := contract.Parse("openapi.yaml", spec)
+	if err != nil {
 		return nil, err
 	}
-	root := document.Content[0]
-	info, servers := member(root, "info"), member(root, "servers")
-	if info == nil || servers == nil {
-		return nil, errors.New("it has no info or names no servers")
-	}
-	if description := member(info, "description"); description != nil {
-		*description = yaml.Node{Kind: yaml.ScalarNode, Value: introduction}
-	}
-	if err := servers.Encode([]map[string]string{{"url": "/", "description": "This mock"}}); err != nil {
+	dropServers(root)
+	if err := set(root, "servers", []map[string]string{{"url": "/", "description": "This mock"}}); err != nil {
 		return nil, err
 	}
-	return yaml.Marshal(&document)
+	if err := set(root.Member("info"), "description", introduction); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(root.YAML())
 }
 
-// member returns a member of an object, nil when there is none.
-func member(object *yaml.Node, name string) *yaml.Node {
-	for i := 0; i+1 < len(object.Content); i += 2 {
-		if object.Content[i].Value == name {
-			return object.Content[i+1]
+// dropServers takes away the servers of paths and operations, too.
+func dropServers(root contract.Node) {
+	for _, path := range root.Member("paths").Members() {
+		remove(path, "servers")
+		for _, operation := range path.Members() {
+			remove(operation, "servers")
 		}
 	}
+}
+
+func remove(object contract.Node, name string) {
+	if !object.Member(name).Exists() {
+		return
+	}
+	content := &object.YAML().Content
+	for i := 0; i < len(*content); i += 2 {
+		if (*content)[i].Value == name {
+			*content = slices.Delete(*content, i, i+2)
+			return
+		}
+	}
+}
+
+// set gives a member of an object a value, whatever it had.
+func set(object contract.Node, name string, value any) error {
+	var node yaml.Node
+	if err := node.Encode(value); err != nil {
+		return err
+	}
+	remove(object, name)
+	object.YAML().Content = append(object.YAML().Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, &node)
 	return nil
 }
 
@@ -90,22 +122,33 @@ func introductionFor(token string) string {
 		use = "`" + token + "`"
 	}
 	return "This is **cimg mock**: nothing sent from here reaches DiDi Cloud. Authorize with " + use +
-		".\n\nThe rules that all operations follow are in the [documentation](/docs); the [contract](/openapi.yaml) is for tools."
+		".\n\nThe rules that all operations follow, \"Errors\" and \"Two request forms\" among them, are in the [documentation](/docs); the [contract](/openapi.yaml) is for tools."
 }
 
 // static serves what never changes while the program runs.
 func static(contentType string, body []byte) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, _ = w.Write(body) // a browser that has gone needs no answer
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	})
 }
 
-// selfContained holds a page to loading and running nothing.
+// selfContained keeps a page from loading and running anything.
 func selfContained(page http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		page.ServeHTTP(w, r)
+	})
+}
+
+// unframed keeps a page out of other pages, where a click may not mean what it
+// seems to.
+func unframed(page http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		page.ServeHTTP(w, r)
 	})
 }
