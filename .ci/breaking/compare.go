@@ -31,8 +31,11 @@ type Report struct {
 	baseOperations               int
 	changes                      []change
 	texts                        []string // places where only words for people changed
-	unjudged                     []string // places that changed, if no check found anything
+	unjudged                     []string // places that changed, and that no check knows
 }
+
+// A finder finds changes that oasdiff does not.
+type finder func(base, revision *openapi3.T) []change
 
 // compare is pure: what it says follows from the two contracts alone.
 func compare(base, revision contract) (*Report, error) {
@@ -53,12 +56,13 @@ func compare(base, revision contract) (*Report, error) {
 		return nil, err
 	}
 	found = append(found, inItems...)
-	found = append(found, closedRequests(beforeFlat, afterFlat)...)
+	found = narrowedReplies(beforeFlat, found)
+	for _, find := range []finder{serialization, closedRequests, widenedReplies} {
+		found = append(found, find(beforeFlat, afterFlat)...)
+	}
 	// The rest is about how the contract is written, too: its names.
-	for _, check := range []func(base, revision *openapi3.T) []change{
-		serialization, servers, security, generatedNames, generatedTypes,
-	} {
-		found = append(found, check(before, after)...)
+	for _, find := range []finder{servers, security, generatedNames, generatedTypes} {
+		found = append(found, find(before, after)...)
 	}
 	slices.SortFunc(found, func(a, b change) int {
 		return cmp.Or(cmp.Compare(a.audience, b.audience), cmp.Compare(a.operation, b.operation), cmp.Compare(a.text, b.text))
@@ -68,12 +72,8 @@ func compare(base, revision contract) (*Report, error) {
 		revision: revision, revisionVersion: after.Info.Version,
 		changes: slices.Compact(found), // one of a $ref'd schema is found at each of its places
 	}
-	var others []string
-	if report.texts, others, err = leavesChanged(base.content, revision.content); err != nil {
+	if err := report.readLeaves(len(found) == 0); err != nil {
 		return nil, err
-	}
-	if len(found) == 0 {
-		report.unjudged = others
 	}
 	return report, nil
 }

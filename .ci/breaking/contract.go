@@ -1,15 +1,15 @@
 package main
 
 import (
-	"context"
-	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"go.yaml.in/yaml/v3"
+
+	spec "github.com/cimg-go/cimg/internal/contract"
 )
 
 type contract struct {
@@ -18,25 +18,18 @@ type contract struct {
 	release bool
 }
 
-// read returns the document with its references resolved. One that is not valid
-// would make oasdiff compare what is not there.
+// read returns the document with its references resolved. One that is broken is
+// told of with file, line and reason; examples break nobody.
 func (c contract) read() (*openapi3.T, error) {
-	var doc *openapi3.T
-	// First as YAML: the loader tries JSON, too, and would tell what it lacks.
-	err := yaml.Unmarshal(c.content, new(any))
-	if err == nil {
-		doc, err = openapi3.NewLoader().LoadFromData(c.content)
+	doc, err := spec.Load(c.name, c.content, openapi3.DisableExamplesValidation())
+	if err == nil && doc.Components == nil {
+		doc.Components = &openapi3.Components{}
 	}
-	if err == nil {
-		err = doc.Validate(context.Background(), openapi3.DisableExamplesValidation())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a readable contract: %w", c.name, err)
-	}
-	return doc, nil
+	return doc, err
 }
 
-// readBoth returns the contract as it is written, and flat.
+// readBoth returns the contract as it is written, and flat. It reads it twice,
+// for to make one flat changes it.
 func (c contract) readBoth() (written, flat *openapi3.T, err error) {
 	if written, err = c.read(); err != nil {
 		return nil, nil, err
@@ -105,7 +98,7 @@ func inBoth(base, revision *openapi3.T, f func(before, after operation)) {
 }
 
 // ordered makes reports, and tests, the same each time.
-func ordered[V any](m map[string]V) func(func(string, V) bool) {
+func ordered[V any](m map[string]V) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, key := range slices.Sorted(maps.Keys(m)) {
 			if !yield(key, m[key]) {

@@ -24,8 +24,9 @@ func generatedNames(base, revision *openapi3.T) (changes []change) {
 			changes = append(changes, change{generated, true, op.name, "its function, parameters and replies are gone"})
 		}
 	}
+	left := componentNames(revision)
 	for name := range ordered(componentNames(base)) {
-		if !componentNames(revision)[name] {
+		if !left[name] {
 			changes = append(changes, change{generated, true, "", fmt.Sprintf("removed the component `%s`", name)})
 		}
 	}
@@ -97,18 +98,28 @@ func addMembers(doc *openapi3.T, things map[string]goThing, owner, place string,
 	for name, ref := range s.Properties {
 		member := place + "." + name
 		things[member] = goThing{owner, goType(doc, ref)}
-		for ref.Ref == "" && ref.Value.Items != nil {
-			member, ref = member+"[]", ref.Value.Items
-		}
-		if ref.Ref == "" {
-			addMembers(doc, things, owner, member, ref.Value)
-		}
+		addInner(doc, things, owner, member, ref)
 	}
 	if len(s.AllOf) == 1 && len(s.Properties) == 0 {
 		return // the type of another (see unwrap)
 	}
 	for _, part := range s.AllOf { // its members become those of the whole
 		addMembers(doc, things, owner, place, part.Value)
+	}
+}
+
+// addInner adds the members of a schema without a name of its own.
+func addInner(doc *openapi3.T, things map[string]goThing, owner, place string, ref *openapi3.SchemaRef) {
+	for ref != nil && ref.Ref == "" && ref.Value != nil {
+		switch {
+		case ref.Value.Items != nil:
+			place, ref = place+"[]", ref.Value.Items
+		case !isStruct(ref.Value) && ref.Value.AdditionalProperties.Schema != nil:
+			place, ref = place+"{}", ref.Value.AdditionalProperties.Schema
+		default:
+			addMembers(doc, things, owner, place, ref.Value)
+			return
+		}
 	}
 }
 
@@ -125,20 +136,28 @@ func addOperation(doc *openapi3.T, things map[string]goThing, op operation) {
 			takes = append(takes, "parameters")
 		}
 		if p.Schema != nil {
-			things[fmt.Sprintf("%s(%s %s)", owner, p.In, p.Name)] = goThing{owner, goType(doc, p.Schema)}
+			name := p.Name
+			if p.In == openapi3.ParameterInHeader { // has no case
+				name = strings.ToLower(name)
+			}
+			things[fmt.Sprintf("%s(%s %s)", owner, p.In, name)] = goThing{owner, goType(doc, p.Schema)}
 		}
 	}
 	if op.RequestBody != nil {
 		takes = append(takes, "a body")
 		for mediaType, content := range op.RequestBody.Value.Content {
-			things[fmt.Sprintf("%s(%s)", owner, mediaType)] = goThing{owner, goType(doc, content.Schema)}
+			place := fmt.Sprintf("%s(%s)", owner, mediaType)
+			things[place] = goThing{owner, goType(doc, content.Schema)}
+			addInner(doc, things, owner, place, content.Schema)
 		}
 	}
 	slices.Sort(takes)
 	things[owner] = goThing{owner, "a function of " + cmp.Or(strings.Join(takes, ", "), "nothing")}
 	for status, response := range op.Responses.Map() {
 		for mediaType, content := range response.Value.Content {
-			things[fmt.Sprintf("%s(reply %s %s)", owner, status, mediaType)] = goThing{owner, goType(doc, content.Schema)}
+			place := fmt.Sprintf("%s(reply %s %s)", owner, status, mediaType)
+			things[place] = goThing{owner, goType(doc, content.Schema)}
+			addInner(doc, things, owner, place, content.Schema)
 		}
 	}
 }
@@ -151,8 +170,10 @@ func goType(doc *openapi3.T, ref *openapi3.SchemaRef, within ...string) string {
 		return "any"
 	}
 	s := ref.Value
-	if custom := generatorsWish(s.Extensions); custom != "" {
-		return custom
+	if wish := generatorsWish(s.Extensions); wish != "" {
+		plain := *s
+		plain.Extensions = nil
+		return fmt.Sprintf("%s (%s)", goType(doc, &openapi3.SchemaRef{Ref: ref.Ref, Value: &plain}, within...), wish)
 	}
 	if ref.Ref != "" {
 		name := component(ref.Ref)
@@ -194,9 +215,13 @@ func isStruct(s *openapi3.Schema) bool {
 func generatorsWish(extensions map[string]any) string {
 	var said []string
 	for _, key := range slices.Sorted(maps.Keys(extensions)) {
-		if strings.HasPrefix(key, "x-go-") || strings.HasPrefix(key, "x-enum") {
+		if isGeneratorsWish(key) {
 			said = append(said, fmt.Sprintf("%s: %v", key, extensions[key]))
 		}
 	}
 	return strings.Join(said, ", ")
+}
+
+func isGeneratorsWish(extension string) bool {
+	return strings.HasPrefix(extension, "x-go-") || strings.HasPrefix(extension, "x-enum")
 }

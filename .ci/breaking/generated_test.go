@@ -26,7 +26,11 @@ var goMutations = []mutation{
 		edits(edit{"    CIMG:", "[Ready, Building]", "[Ready]"}),
 		[]finding{breaks(generated, "", "`CIMG.status(Building)` is gone"), fine("listCIMG", "`Building`")}},
 	{"Go name given", nil, edits(edit{"    CIMG:", "        isShared:\n", "        isShared:\n          x-go-name: Shared\n"}),
-		[]finding{breaks(generated, "", "`CIMG.isShared` was boolean, and is x-go-name: Shared")}},
+		[]finding{breaks(generated, "", "`CIMG.isShared` was boolean, and is boolean (x-go-name: Shared)")}},
+	{"integer of a reply without a name narrowed", edits(edit{"description: One page of images", "                $ref: '#/components/schemas/ListCIMGReply'\n", "                {type: object, properties: {n: {type: integer, format: int64}, m: {type: object, additionalProperties: {type: object, properties: {k: {type: string}}}}}}\n"}),
+		edits(edit{"description: One page of images", "format: int64", "format: int32"}, edit{"description: One page of images", "k: {type: string}", "k: {type: string, format: uuid}"}),
+		[]finding{breaks(generated, "", "`listCIMG(reply 200 application/json).n` was integer/int64, and is integer/int32"),
+			breaks(generated, "", "`listCIMG(reply 200 application/json).m{}.k` was string, and is string/uuid")}},
 	{"envelope extracted into a shared part", nil, edits(
 		edit{"    JobsReply:", "      required: [errno, errmsg, requestId]\n      properties:\n        errno:\n          $ref: '#/components/schemas/Errno'\n", "      required: [errmsg, requestId]\n      allOf: [{$ref: '#/components/schemas/Envelope'}]\n      properties:\n"},
 		edit{"  schemas:", "\n", "\n    Envelope: {type: object, required: [errno], properties: {errno: {type: integer, format: int64}}}\n"}), nil},

@@ -81,5 +81,5 @@ func git(dir string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// oneLine keeps the errors of git and of YAML's parser from filling the screen.
+// oneLine keeps the errors of git from filling the screen.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

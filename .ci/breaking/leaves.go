@@ -2,46 +2,53 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// leavesChanged names the places of a document that changed: those that only
-// people read, and all others. oasdiff's checks say nothing about texts, and
-// nothing about what they do not know; neither must vanish without a word.
-func leavesChanged(base, revision []byte) (texts, others []string, err error) {
+// readLeaves names the places of a contract that changed and that the changes
+// found do not tell of: texts, which only people read, and what no check knows.
+// Neither must vanish without a word. If nothing was found, no check knew any.
+func (r *Report) readLeaves(nothingFound bool) error {
 	before, after := map[string]bool{}, map[string]bool{}
-	for content, into := range map[*[]byte]map[string]bool{&base: before, &revision: after} {
+	for content, into := range map[*[]byte]map[string]bool{&r.base.content: before, &r.revision.content: after} {
 		var document any
 		if err := yaml.Unmarshal(*content, &document); err != nil {
-			return nil, nil, err
+			return err
 		}
 		leaves(nil, document, into)
 	}
-	var changed []string
+	var texts, others, unjudged []string
 	for leaf := range before {
-		if !after[leaf] {
-			changed = append(changed, leaf)
+		if after[leaf] {
+			delete(after, leaf)
+			delete(before, leaf)
 		}
 	}
-	for leaf := range after {
-		if !before[leaf] {
-			changed = append(changed, leaf)
-		}
-	}
-	for _, leaf := range changed {
+	maps.Copy(before, after)
+	for leaf := range before {
 		place, _, _ := strings.Cut(leaf, "\x00")
-		text, isText := textPlace(strings.Split(place, "\x01"))
-		switch {
-		case isText:
-			texts = append(texts, text)
-		case text != "info/version": // the verdict is about it
-			others = append(others, text)
+		steps := strings.Split(place, "\x01")
+		switch name, kind := sortOf(steps); {
+		case kind == isText:
+			texts = append(texts, name)
+		case name == "info/version": // the verdict is about it
+		case kind == isUnknown || nothingFound:
+			unjudged = append(unjudged, name)
+		default:
+			others = append(others, name)
 		}
 	}
-	return outermost(texts), outermost(others), nil
+	// The texts of what came or went as a whole are no news.
+	whole := outermost(others)
+	r.texts = slices.DeleteFunc(outermost(texts), func(place string) bool {
+		return slices.ContainsFunc(whole, func(other string) bool { return strings.HasPrefix(place, other+"/") })
+	})
+	r.unjudged = outermost(unjudged)
+	return nil
 }
 
 // outermost leaves out what is within another place of the list.
@@ -65,13 +72,7 @@ func leaves(place []string, node any, into map[string]bool) {
 		}
 	case []any:
 		for i, value := range node {
-			step := fmt.Sprint(i)
-			switch value.(type) {
-			case map[string]any, []any:
-			default:
-				step = "*"
-			}
-			leaves(append(slices.Clone(place), step), value, into)
+			leaves(append(slices.Clone(place), nameOfItem(i, value)), value, into)
 		}
 	case map[any]any: // keys that are not all texts: as they are printed
 		into[strings.Join(place, "\x01")+"\x00"+fmt.Sprint(node)] = true
@@ -82,15 +83,60 @@ func leaves(place []string, node any, into map[string]bool) {
 	into[strings.Join(place, "\x01")+"\x00"] = true // an empty object is there, too
 }
 
-var forPeople = []string{"description", "summary", "title", "example", "examples", "externalDocs", "license", "contact", "termsOfService"}
+// nameOfItem is what tells an item of a list from others, so that one that is put
+// in between does not make all that follow look changed. The order of plain values
+// means nothing anywhere in OpenAPI.
+func nameOfItem(i int, item any) string {
+	switch item := item.(type) {
+	case map[string]any:
+		for _, identity := range []string{"$ref", "name", "url"} {
+			if name, ok := item[identity].(string); ok {
+				if in, ok := item["in"].(string); ok {
+					return in + " " + name
+				}
+				return name
+			}
+		}
+	case []any:
+	default:
+		return "*"
+	}
+	return fmt.Sprint(i)
+}
 
-// textPlace says if a place is within something for people, and what to call
-// it. A member of an object may be named like a keyword (description).
-func textPlace(place []string) (name string, isText bool) {
+type sort int
+
+const (
+	isJudged  sort = iota // by some check
+	isText                // only people read it
+	isUnknown             // no check knows it
+)
+
+var sorts = map[string]sort{
+	"description": isText, "summary": isText, "title": isText, "example": isText, "examples": isText,
+	"externalDocs": isText, "license": isText, "contact": isText, "termsOfService": isText,
+
+	"openapi": isUnknown, "not": isUnknown, "xml": isUnknown, "encoding": isUnknown, "allowEmptyValue": isUnknown,
+	"callbacks": isUnknown, "links": isUnknown, "variables": isUnknown,
+	"headers": isUnknown, // of replies and encodings; half of what can be said of them
+}
+
+// sortOf says what a place is within, and what to call it. The names of members,
+// schemas and the like are no keywords, whatever they are.
+func sortOf(place []string) (name string, kind sort) {
 	for i, step := range place {
-		if slices.Contains(forPeople, step) && (i == 0 || place[i-1] != "properties") {
-			return strings.Join(place[:i+1], "/"), true
+		if i > 0 && (place[i-1] == "properties" || i == 2 && place[0] == "components") {
+			continue
+		}
+		kind := sorts[step]
+		if strings.HasPrefix(step, "x-") && !isGeneratorsWish(step) {
+			kind = isUnknown
+		}
+		if kind != isJudged {
+			return joined(place[:i+1]), kind
 		}
 	}
-	return strings.Join(place, "/"), false
+	return joined(place), isJudged
 }
+
+func joined(place []string) string { return strings.ReplaceAll(strings.Join(place, "/"), "//", "/") }

@@ -42,6 +42,24 @@ var raised = levels(
 	"request-parameter-default-value-changed",
 	"request-parameter-default-value-removed",
 
+	// Who reads or writes by a discriminator takes one schema for another.
+	"request-body-discriminator-mapping-changed",
+	"request-body-discriminator-mapping-deleted",
+	"request-body-discriminator-property-name-changed",
+	"request-body-discriminator-removed",
+	"request-property-discriminator-mapping-changed",
+	"request-property-discriminator-mapping-deleted",
+	"request-property-discriminator-property-name-changed",
+	"request-property-discriminator-removed",
+	"response-body-discriminator-mapping-changed",
+	"response-body-discriminator-mapping-deleted",
+	"response-body-discriminator-property-name-changed",
+	"response-body-discriminator-removed",
+	"response-property-discriminator-mapping-changed",
+	"response-property-discriminator-mapping-deleted",
+	"response-property-discriminator-property-name-changed",
+	"response-property-discriminator-removed",
+
 	// A reader that knows 200 alone takes any other status for a failure, and a
 	// change that was made for one that was not.
 	"response-success-status-added",

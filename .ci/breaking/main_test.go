@@ -120,17 +120,17 @@ func TestNothingToJudge(t *testing.T) {
 	h.write(realContract(t))
 
 	for want, args := range map[string][]string{
-		`unknown revision "gone"`:                              {"gone"},
-		`unknown revision "--output"`:                          {"--output"},
-		`revision "empty" has no readable openapi.yaml`:        {"empty"},
-		"unreadable:openapi.yaml is not a readable contract: ": {"unreadable"},
-		`want one revision at most, got ["one" "two"]`:         {"one", "two"},
+		`unknown revision "gone"`:                       {"gone"},
+		`unknown revision "--output"`:                   {"--output"},
+		`revision "empty" has no readable openapi.yaml`: {"empty"},
+		"unreadable:openapi.yaml:1: ":                   {"unreadable"},
+		`want one revision at most, got ["one" "two"]`:  {"one", "two"},
 	} {
 		h.requireProblem(want, args...)
 	}
 
 	h.write("openapi: [")
-	h.requireProblem("openapi.yaml is not a readable contract: ", "HEAD~0")
+	h.requireProblem("openapi.yaml:1: ", "HEAD~0")
 	require.NoError(t, os.Remove(filepath.Join(h.dir, contractFile)))
 	h.git("tag", "v1.0.0")
 	h.requireProblem("openapi.yaml: no such file")

@@ -45,7 +45,7 @@ func foundByOasdiff(base, revision *openapi3.T) (changes []change, err error) {
 			c.operation = at.method + " " + at.path
 		}
 		if rule.Area == checker.AreaPaths && c.audience == callers {
-			c.text += fmt.Sprintf(": %s %s", at.method, at.path)
+			c.text = fmt.Sprintf("%s: %s %s", strings.TrimSuffix(c.text, " without deprecation"), at.method, at.path)
 		}
 		changes = append(changes, c)
 	}

@@ -17,20 +17,31 @@ func parameterItems(base, revision *openapi3.T) (changes []change, err error) {
 	if err != nil {
 		return nil, err
 	}
-	names := operations(base)
+	before := operations(base)
 	text := checker.NewDefaultLocalizer()
 	for _, f := range found {
-		if args := f.GetArgs(); len(args) == 0 || !strings.Contains(fmt.Sprint(args[0]), "/") {
+		op, said := before[endpoint{f.GetOperation(), f.GetPath()}.key()], f.GetUncolorizedText(text)
+		if !op.isWithinParameter(said) {
 			continue // about the parameter itself, which is found without this
 		}
 		changes = append(changes, change{
 			audience:  callers,
 			breaking:  f.GetLevel() >= checker.WARN,
-			operation: names[endpoint{f.GetOperation(), f.GetPath()}.key()].name,
-			text:      strings.Replace(f.GetUncolorizedText(text), "request property", "request parameter", 1),
+			operation: op.name,
+			text:      strings.Replace(said, "request property", "request parameter", 1),
 		})
 	}
 	return changes, nil
+}
+
+// isWithinParameter tells whether a text quotes a place below a parameter.
+func (op operation) isWithinParameter(said string) bool {
+	for _, p := range op.parameters {
+		if strings.Contains(said, fmt.Sprintf("`%s %s/", p.In, p.Name)) {
+			return true
+		}
+	}
+	return false
 }
 
 func parametersAsBodies(doc *openapi3.T) *openapi3.T {
@@ -38,8 +49,8 @@ func parametersAsBodies(doc *openapi3.T) *openapi3.T {
 	for _, op := range operations(doc) {
 		members := openapi3.NewObjectSchema()
 		for _, p := range op.parameters {
-			if p.Schema != nil {
-				members.Properties[p.In+" "+p.Name] = p.Schema
+			if schema := schemaOf(p); schema != nil {
+				members.Properties[p.In+" "+p.Name] = schema
 			}
 		}
 		item := paths.Value(op.path)
@@ -54,4 +65,12 @@ func parametersAsBodies(doc *openapi3.T) *openapi3.T {
 		})
 	}
 	return &openapi3.T{OpenAPI: doc.OpenAPI, Info: doc.Info, Paths: paths}
+}
+
+// schemaOf is the schema of a parameter, wherever it has it.
+func schemaOf(p *openapi3.Parameter) *openapi3.SchemaRef {
+	for _, content := range p.Content { // one at most
+		return content.Schema
+	}
+	return p.Schema
 }

@@ -38,8 +38,12 @@ func (r *Report) String() string {
 		line("%s", wrap("    - ", "      ", m.text))
 	}
 
-	r.list(line, r.texts, "Texts changed, which only people read:")
-	r.list(line, r.unjudged, "Changed, and no check knows what it means; look for yourself:")
+	texts := r.texts
+	if more := len(texts) - mostTexts; more > 0 {
+		texts = append(slices.Clone(texts[:mostTexts]), fmt.Sprintf("and %d more", more))
+	}
+	list(line, texts, "Texts changed, which only people read:")
+	list(line, r.unjudged, "Changed, and no check knows what it means; look for yourself:")
 
 	line("\n%s", wrap("", "", r.judge().text))
 	if note := r.note(); note != "" {
@@ -55,16 +59,13 @@ func colon(changes []*merged) string {
 	return ":"
 }
 
-func (r *Report) list(line func(string, ...any), places []string, heading string) {
+func list(line func(string, ...any), places []string, heading string) {
 	if len(places) == 0 {
 		return
 	}
 	line("\n%s\n", heading)
-	for _, place := range places[:min(mostTexts, len(places))] {
-		line("    - %s", place)
-	}
-	if more := len(places) - mostTexts; more > 0 {
-		line("    - and %d more", more)
+	for _, place := range places {
+		line("%s", wrap("    - ", "      ", place))
 	}
 }
 

@@ -72,19 +72,42 @@ Nothing breaks.
 `, compared(t, base, base).String())
 }
 
-// What no check knows must be seen all the same.
+// What no check knows must be seen all the same, whatever else changed.
 func TestChangesWithoutACheck(t *testing.T) {
 	base := versioned(t, realContract(t), "1.4.2")
-	report := compared(t, base, edit{"    Job:", "type: object\n", "type: object\n      x-order: [a]\n"}.apply(t, base))
-	require.Contains(t, report.unjudged, "components/schemas/Job/x-order")
-	require.Contains(t, report.String(), "look for yourself:\n\n    - components/schemas/Job/x-order\n\n")
-	require.Contains(t, report.String(), "\nNote: the contract changed since the release, and info.version is still 1.4.2.\n")
+	odd := edit{"    Job:", "type: object\n", "type: object\n      x-order: [a]\n"}
+	not := edit{"    ChangeNameCIMGInput:", "minLength: 1\n", "minLength: 1\n          not: {pattern: '[A-Z]'}\n"}
+	added := edit{"    ListCIMGRequest:", "        start:\n", "        order:\n          type: string\n        start:\n"}
+
+	report := compared(t, base, edited(t, base, odd, not, added))
+	require.Equal(t, []string{"components/schemas/ChangeNameCIMGInput/properties/cimgUuid/not", "components/schemas/Job/x-order"}, report.unjudged)
+	require.Contains(t, report.String(), "look for yourself:\n\n    - components/schemas/ChangeNameCIMGInput/properties/cimgUuid/not\n    - components/schemas/Job/x-order\n\n"+
+		"Nothing breaks that a check knows. Look at the 2 places above that none does.\nNote: the contract changed since the release, and info.version is still 1.4.2.\n")
+
+	// Whatever is not on the list of what checks know.
+	report = compared(t, base, edit{"\nopenapi: 3.0.3", "3.0.3", "3.0.4"}.apply(t, base))
+	require.Equal(t, []string{"openapi"}, report.unjudged)
 
 	reordered := edit{"    Job:", "[jobUuid, type, ", "[type, jobUuid, "}.apply(t, base)
 	require.Empty(t, compared(t, base, reordered).unjudged)
 }
 
+// A parameter in between, or a path that is gone, is one change.
+func TestPlacesAreToldOnce(t *testing.T) {
+	base := versioned(t, realContract(t), "1.4.2")
+	report := compared(t, base, edited(t, base, edit{jobs, "      parameters:\n", "      parameters:\n        - {name: order, in: query, description: a, schema: {type: string}}\n"}))
+	require.Empty(t, report.texts)
+	require.Empty(t, report.unjudged)
+
+	report = compared(t, base, edited(t, base, movedJobs))
+	require.Empty(t, report.texts)
+}
+
 func TestMembersNamedLikeKeywords(t *testing.T) {
+	named := edit{"  schemas:", "\n", "\n    example: {type: object, properties: {a: {type: string}}}\n"}
+	odd := edited(t, versioned(t, realContract(t), "1.4.2"), named)
+	require.Equal(t, []string{"components/schemas/example/x-a"}, compared(t, odd, edit{"    example:", "type: object", "type: object, x-a: 1"}.apply(t, odd)).unjudged)
+
 	base := versioned(t, realContract(t), "1.4.2")
 	const member = "        description:\n          type: string\n          description: "
 	report := compared(t, base, edit{"    CIMG:", member + "Free", member + "Any"}.apply(t, base))

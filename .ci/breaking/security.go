@@ -85,12 +85,28 @@ func describeScheme(doc *openapi3.T, name string) (all, short string) {
 	}
 	s := *ref.Value
 	s.Description, s.BearerFormat, s.Extensions, s.Origin = "", "", nil, nil // for people
+	s.Flows = withoutScopes(s.Flows)                                         // those that are needed stand in the requirements
 	content, err := json.Marshal(s)
 	if err != nil {
 		return name, name
 	}
 	parts := slices.DeleteFunc([]string{s.Type, s.Scheme, s.In, s.Name}, func(part string) bool { return part == "" })
 	return string(content), fmt.Sprintf("`%s`", strings.Join(parts, " "))
+}
+
+func withoutScopes(flows *openapi3.OAuthFlows) *openapi3.OAuthFlows {
+	if flows == nil {
+		return nil
+	}
+	bare := *flows
+	for _, flow := range []**openapi3.OAuthFlow{&bare.Implicit, &bare.Password, &bare.ClientCredentials, &bare.AuthorizationCode} {
+		if *flow != nil {
+			copied := **flow
+			copied.Scopes, copied.Extensions = nil, nil
+			*flow = &copied
+		}
+	}
+	return &bare
 }
 
 func describe(all []way) string {

@@ -37,13 +37,13 @@ func written(p *openapi3.Parameter) string {
 	if len(p.Content) > 0 {
 		return strings.Join(slices.Sorted(maps.Keys(p.Content)), ", ")
 	}
-	if p.Schema == nil || !(p.Schema.Value.Type.Is("array") || p.Schema.Value.Type.Is("object")) {
-		return "one value" // whatever explode says
-	}
 	m, err := p.SerializationMethod()
+	isOne := p.Schema == nil || !(p.Schema.Value.Type.Is("array") || p.Schema.Value.Type.Is("object"))
 	switch {
 	case err != nil:
 		return err.Error()
+	case isOne && (m.Style == openapi3.SerializationForm || m.Style == openapi3.SerializationSimple):
+		return "one value" // whatever explode says
 	case m.Style == openapi3.SerializationForm && p.Schema.Value.Type.Is("array") && m.Explode:
 		return fmt.Sprintf("`%[1]s=a&%[1]s=b`", p.Name)
 	case m.Style == openapi3.SerializationForm && p.Schema.Value.Type.Is("array"):

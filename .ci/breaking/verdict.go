@@ -28,6 +28,8 @@ func (r *Report) judge() verdict {
 	switch {
 	case semver.Compare(to, from) < 0:
 		return verdict{false, fmt.Sprintf("info.version went down, from %s to %s: raise it to at least %[1]s.", r.baseVersion, r.revisionVersion)}
+	case len(breaking) == 0 && len(r.unjudged) > 0:
+		return verdict{true, fmt.Sprintf("Nothing breaks that a check knows. Look at the %s above that none does.", count(len(r.unjudged), "place"))}
 	case len(breaking) == 0:
 		return verdict{true, "Nothing breaks."}
 	case major(to) > major(from):

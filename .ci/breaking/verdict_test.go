@@ -47,28 +47,33 @@ func TestNoteOfAnUnchangedVersion(t *testing.T) {
 	require.Empty(t, report.note())
 }
 
-func TestUnreadableContracts(t *testing.T) {
+// They are told as everywhere: by file, line and reason.
+func TestBrokenContracts(t *testing.T) {
 	good := realContract(t)
-	for name, text := range map[string]string{
-		"no YAML":          "openapi: [3.0.3\n",
-		"nothing":          "",
-		"a list":           "- openapi\n",
-		"another document": "swagger: '2.0'\ninfo: {title: a, version: 1.0.0}\npaths: {}\n",
-		"no paths":         "openapi: 3.0.3\ninfo: {title: a, version: 1.0.0}\n",
-		"no info":          "openapi: 3.0.3\npaths: {}\n",
-		"a number":         "openapi: 3.0.3\ninfo: {title: a, version: 1.0}\npaths: {}\n",
-		"a dangling $ref":  edit{"    CIMG:", "schemas/CIMGRequirement", "schemas/Gone"}.apply(t, good),
-		"another file":     edit{"    CIMG:", "#/components/schemas/CIMGRequirement", "other.yaml#/Gone"}.apply(t, good),
-		"a wrong type":     edit{"    CIMG:", "type: object", "type: thing"}.apply(t, good),
+	for text, reason := range map[string]string{
+		"openapi: [3.0.3\n": "a:openapi.yaml:1: did not find expected ',' or ']'",
+		"":                  "a:openapi.yaml:1: the file is empty",
+		"- openapi\n":       "a:openapi.yaml:1: the document is not an object",
+		"openapi: 3.0.3\ninfo: {title: a, version: 1.0.0}\n":                                  `a:openapi.yaml:1: the document lacks "paths"`,
+		"openapi: 3.0.3\ninfo: {title: a, version: 1.0}\npaths: {}\n":                         `a:openapi.yaml:2: "version" is a number, not text: put it in quotes`,
+		edit{"    CIMG:", "schemas/CIMGRequirement", "schemas/Gone"}.apply(t, good):           `$ref "#/components/schemas/Gone" leads nowhere`,
+		edit{"    CIMG:", "#/components/schemas/CIMGRequirement", "a.yaml#/b"}.apply(t, good): `$ref "a.yaml#/b" leads out of this file`,
+		edit{"    CIMG:", "type: object", "type: thing"}.apply(t, good):                       `unsupported 'type' value "thing"`,
 	} {
-		t.Run(name, func(t *testing.T) {
-			broken, sound := contract{name: "a:openapi.yaml", content: []byte(text)}, contract{name: "sound", content: []byte(good)}
-			_, err := compare(broken, sound)
-			require.ErrorContains(t, err, "a:openapi.yaml is not a readable contract: ")
-			_, err = compare(sound, broken)
-			require.ErrorContains(t, err, "a:openapi.yaml is not a readable contract: ")
-		})
+		broken, sound := contract{name: "a:openapi.yaml", content: []byte(text)}, contract{name: "sound", content: []byte(good)}
+		_, err := compare(broken, sound)
+		require.ErrorContains(t, err, reason)
+		require.ErrorContains(t, err, "a:openapi.yaml:")
+		_, err = compare(sound, broken)
+		require.ErrorContains(t, err, reason)
 	}
+}
+
+func TestAContractWithoutComponents(t *testing.T) {
+	small := "openapi: 3.0.3\ninfo: {title: a, version: 1.0.0}\npaths: {/a: {get: {operationId: a, responses: {'200': {description: ok}}}}}\n"
+	require.Empty(t, compared(t, small, small).merged(true))
+	require.NotEmpty(t, compared(t, small, realContract(t)).merged(true))
+	require.NotEmpty(t, compared(t, realContract(t), small).merged(true))
 }
 
 func TestASchemaWithinItself(t *testing.T) {
@@ -81,17 +86,19 @@ func TestASchemaWithinItself(t *testing.T) {
 // No contract of sense has one, and none may hang or crash the comparison.
 func TestAliasesThatEndInThemselves(t *testing.T) {
 	base := versioned(t, realContract(t), "1.4.2")
-	for _, schema := range []string{
-		"{type: array, items: {$ref: '#/components/schemas/A'}}",
-		"{type: object, additionalProperties: {$ref: '#/components/schemas/A'}}",
-		"{allOf: [{$ref: '#/components/schemas/A'}]}",
-		"{nullable: true, allOf: [{allOf: [{$ref: '#/components/schemas/A'}]}]}",
+	for schema, refused := range map[string]bool{
+		"{type: array, items: {$ref: '#/components/schemas/A'}}":                 false,
+		"{type: object, additionalProperties: {$ref: '#/components/schemas/A'}}": false,
+		"{allOf: [{$ref: '#/components/schemas/A'}]}":                            true,
+		"{nullable: true, allOf: [{allOf: [{$ref: '#/components/schemas/A'}]}]}": true,
 	} {
 		odd := edited(t, base, edit{"  schemas:", "\n", "\n    A: " + schema + "\n"},
 			edit{"    CIMG:", "        job:\n", "        a:\n          $ref: '#/components/schemas/A'\n        job:\n"})
 		_, err := compare(contract{name: "base", content: []byte(odd)}, contract{name: "revision", content: []byte(base)})
-		if err != nil {
-			require.ErrorContains(t, err, "base ")
+		if refused {
+			require.ErrorContains(t, err, "the schema is a part of itself")
+		} else {
+			require.NoError(t, err)
 		}
 	}
 }

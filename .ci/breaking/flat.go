@@ -7,17 +7,23 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/oasdiff/oasdiff/flatten/allof"
+	"github.com/oasdiff/oasdiff/flatten/commonparams"
+	"github.com/oasdiff/oasdiff/flatten/headers"
 )
 
-// readFlat returns a contract with each allOf merged into one schema, so that
-// oasdiff compares what a document must look like, and not how the contract is
-// cut up: it calls a member that moves into a shared part removed, and is not
-// sure about any other change below an allOf.
+// readFlat returns a contract in the form in which it is compared: what a
+// document must look like, and not how the contract is cut up. oasdiff calls a
+// member that moves into a shared part removed, and is not sure about any other
+// change below an allOf; nor does it know that a parameter of a path is one of
+// its operations, or that names of headers have no case.
 func (c contract) readFlat() (*openapi3.T, error) {
 	doc, err := c.read()
 	if err != nil {
 		return nil, err
 	}
+	commonparams.Move(doc)
+	headers.Lowercase(doc)
+	revokeLicences(doc)
 	for _, s := range schemas(doc) {
 		unwrap(s, nil)
 	}
@@ -25,6 +31,25 @@ func (c contract) readFlat() (*openapi3.T, error) {
 		return nil, fmt.Errorf("%s has an allOf that cannot be merged: %w", c.name, err)
 	}
 	return doc, nil
+}
+
+// revokeLicences takes away the marks by which oasdiff lets a part break: a date
+// from which on it may be gone, a level that makes it a draft. Semantic versions
+// know no such notice, and what a comparison says must not change with the day.
+func revokeLicences(doc *openapi3.T) {
+	revoke := func(extensions map[string]any) {
+		delete(extensions, "x-sunset")
+		delete(extensions, "x-stability-level")
+	}
+	for _, op := range operations(doc) {
+		revoke(op.Extensions)
+		for _, p := range op.parameters {
+			revoke(p.Extensions)
+		}
+	}
+	for _, s := range schemas(doc) {
+		revoke(s.Extensions)
+	}
 }
 
 // unwrap replaces an allOf around one schema, OpenAPI 3.0's way to say something
