@@ -23,11 +23,13 @@ contract: ## try openapi.yaml in the tools of other languages; needs Node.js and
 
 .PHONY: breaking
 breaking: ## tell what openapi.yaml breaks since the last release, or since REV=revision
-	cd .ci/breaking && go run . $(REV)
+	cd .ci/breaking && go build -o ../../bin/breaking .
+	bin/breaking $(REV)
 
 .PHONY: docs
 docs: ## make bin/cimg.html, the contract as a page for people
-	mkdir -p bin && go run ./cmd/cimg docs > bin/cimg.html
+	mkdir -p bin && go run ./cmd/cimg docs > bin/cimg.html.new
+	mv bin/cimg.html.new bin/cimg.html
 
 .PHONY: check
 check: ## run what CI runs: contract, drift, tidiness, format, linters, race detector
