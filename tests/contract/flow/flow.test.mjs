@@ -53,6 +53,8 @@ describe('against scripted replies', { concurrency: 3 }, () => {
   const cases = [
     { name: 'a running or missing job is asked for again', polls: [job({ done: false }), envelope({ data: [] }), job({ done: true, success: true })], code: 0 },
     { name: 'trouble that may pass is asked through', polls: [envelope({ errno: 3 }), html(503), job({ done: true, success: true })], code: 0 },
+    { name: 'a refused id is asked for again', polls: [envelope({ errno: 1 }), html(400), job({ done: true, success: true })], code: 0 },
+    { name: 'another job is no success', polls: [job({ jobUuid: 'another', done: true, success: true })], code: 1 },
     { name: 'a job that outlasts the retries ends it', polls: [job({ done: false }), job({ done: false })], file: impatient(), code: 1 },
     { name: 'a failed job ends it', polls: [job({ done: true, success: false, progress: 57, result: 'no' })], code: 1 },
     { name: 'a refused poll ends it', polls: [envelope({ errno: 4 })], code: 1 },
@@ -81,7 +83,7 @@ function impatient() {
   const at = name => new URL(name, import.meta.url).pathname
   const copy = join(dir, 'impatient.arazzo.yaml')
   writeFileSync(copy, readFileSync(at('images.arazzo.yaml'), 'utf8')
-    .replace('../../../openapi.yaml', at('../../../openapi.yaml'))
+    .replace('url: openapi.yaml', `url: ${at('openapi.yaml')}`)
     .replace('retryLimit: 600', 'retryLimit: 1'))
   return copy
 }

@@ -15,7 +15,7 @@ export function redocly(args, env = {}) {
     execFile(process.execPath, [program, ...args], {
       cwd: folder,
       env: { ...process.env, REDOCLY_SUPPRESS_NOTIFICATIONS: 'true', NO_COLOR: '1', ...env },
-      timeout: 30_000,
+      timeout: 120_000,
     }, (error, stdout, stderr) => {
       const code = error ? error.code : 0
       if (Number.isInteger(code)) resolve({ code, output: stdout + stderr })
