@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { snapshotUuid, startMock } from '../mock.mjs'
-import { load, passOn, respondTo, serve, tools } from './servers.mjs'
+import { envelope, html, job, json, load, passOn, respondTo, serve, tools } from './servers.mjs'
 
 const waiting = { pauseBefore: () => 50, deadline: 20_000 }
 
@@ -17,7 +17,10 @@ for (const tool of tools) {
 
     test('creates an image and copies it', async () => {
       const order = { ...image('copied'), from: 'gz', to: 'bj' }
-      const copies = await createAndCopy(connect(mock.url, mock.token), order, waiting)
+      const saved = []
+      const save = async (regionId, jobs) => { saved.push([regionId, jobs.length]) }
+      const copies = await createAndCopy(connect(mock.url, mock.token), order, { ...waiting, save })
+      assert.deepEqual(saved, [['gz', 1], ['bj', 1]])
       assert.equal((await listed('gz', order.name)).length, 1)
       assert.deepEqual((await listed('bj', order.name)).map((image) => image.cimgUuid), copies)
     })
@@ -29,6 +32,42 @@ for (const tool of tools) {
       assert.match(outcome.reason, /errno 41017/)
       assert.deepEqual(await listed('gz', unknown.name), [])
     })
+
+    test('an import that fails says which image was to be copied', async (t) => {
+      const { url, requests } = await serve(t, (request, response) =>
+        request.url.endsWith('/import') ? html(502)(response) : passOn(mock.url, request, respondTo(response)))
+      const order = { ...image('not copied'), from: 'gz', to: 'bj' }
+      const copying = createAndCopy(connect(url, mock.token), order, waiting)
+      await assert.rejects(copying, ({ message, outcome }) => /^import of [0-9a-f]{32}: unknown: HTTP 502/.test(message) && outcome.kind === 'unknown')
+      assert.equal(requests.filter((request) => request.endsWith('/import')).length, 1)
+    })
+
+    test('an image that no job names is not copied', async (t) => {
+      const nameless = json(200, envelope(0, [job({ done: true, success: true, resourceUuid: '' })]))
+      const { url, requests } = await serve(t, (_, response) => nameless(response))
+      await assert.rejects(createAndCopy(connect(url, 'token'), { ...image('nameless'), from: 'gz', to: 'bj' }, waiting), /does not name its image/)
+      assert.deepEqual(requests, ['POST /dicloud/i/storage/cimg/create'])
+    })
+
+    test('a list ends although each page is the first', async (t) => {
+      const page = json(200, envelope(0, { count: 2, items: [{ cimgUuid: 'a', name: 'one' }, { cimgUuid: 'b', name: 'One' }] }))
+      const { url, requests } = await serve(t, (_, response) => requests.length < 5 ? page(response) : html(500)(response))
+      const found = await imagesNamed(connect(url, 'token'), 'gz', 'one')
+      assert.deepEqual(found.map((image) => image.cimgUuid), ['a'])
+      assert.equal(requests.length, 2)
+    })
+
+    test('a bare array of images is a list, too', async (t) => {
+      const { url } = await serve(t, (_, response) => json(200, envelope(0, [{ cimgUuid: 'a', name: 'one' }]))(response))
+      assert.equal((await imagesNamed(connect(url, 'token'), 'gz', 'one')).length, 1)
+    })
+
+    for (const [name, reply] of [['errno 2', json(200, envelope(2, { items: [] }))], ['HTTP 500', json(500, envelope(0, { items: [] }))], ['HTML', html(200)], ['null', json(200, envelope(0, null))]]) {
+      test(`a list that cannot be read is not empty: ${name}`, async (t) => {
+        const { url } = await serve(t, (_, response) => reply(response))
+        await assert.rejects(imagesNamed(connect(url, 'token'), 'gz', 'one'), /cannot list/)
+      })
+    }
 
     test('two jobs are asked for in one request, their ids joined by a comma', async (t) => {
       const { url, requests } = await serve(t, (request, response) => passOn(mock.url, request, respondTo(response)))

@@ -1,12 +1,14 @@
 // The Postman collection, run by newman.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import newman from 'newman'
 import { startMock } from '../mock.mjs'
-import { envelope, html, job, json, passOn, respondTo, serve } from './servers.mjs'
+import { answer, envelope, html, job, json, passOn, respondTo, serve } from './servers.mjs'
 
-const run = (baseUrl, bearerToken, variables) => promisify(newman.run)({
+const run = (baseUrl, bearerToken, variables, options) => promisify(newman.run)({
+  ...options,
   collection: new URL('postman/generated/flow.json', import.meta.url).pathname,
   envVar: Object.entries({ baseUrl, bearerToken, firstPause: 10, ...variables }).map(([key, value]) => ({ key, value })),
 })
@@ -34,39 +36,92 @@ test('creates two images and copies them; a refused create is rejected', async (
   assert.equal(requests[1], `GET /dicloud/i/result?regionId=gz&jobUuids=${one},${two}`)
 })
 
-for (const [name, answer] of [
-  ['a connection that breaks', (response) => response.socket.destroy()],
-  ['HTTP 502 with HTML', html(502)],
-  ['a redirect', (response) => response.writeHead(307, { Location: '/elsewhere' }).end()],
-  ['errno 2', json(200, envelope(2))],
-]) {
-  test(`${name} ends the run after one create`, async (t) => {
-    const { url, requests } = await serve(t, (request, response) => request.resume().on('end', () => answer(response)))
+const outcomes = JSON.parse(readFileSync(new URL('outcomes.json', import.meta.url)))
+for (const outcome of outcomes) {
+  test(`${outcome.kind}: ${outcome.name}`, async (t) => {
+    const { url, requests } = await serve(t, (request, response) => request.resume().on('end', () =>
+      requests.length === 1 ? answer(response, outcome) : html(403)(response)))
     const { run: { failures } } = await run(url, 'token')
-    assert.match(failures.at(-1).error.message, /'unknown' to equal 'accepted'/)
-    assert.deepEqual(requests, ['POST /dicloud/i/storage/cimg/create'])
+    const [creates, polls] = ['POST', 'GET'].map((method) => requests.filter((request) => request.startsWith(method)))
+    assert.equal(creates.length, 1)
+    if (outcome.kind === 'accepted') assert.equal(polls.length, 1)
+    else assert.match(failures.at(-1).error.message, new RegExp(`'${outcome.kind}' to equal 'accepted'`))
   })
 }
 
-const jobs = (change) => json(200, envelope(0, ['a', 'b'].map((jobUuid) => job({ jobUuid, ...change }))))
+test('a connection that breaks ends the run after one create', async (t) => {
+  const { url, requests } = await serve(t, (request, response) => request.resume().on('end', () => response.socket.destroy()))
+  const { run: { failures } } = await run(url, 'token')
+  assert.match(failures.at(-1).error.message, /'unknown' to equal 'accepted'/)
+  assert.deepEqual(requests, ['POST /dicloud/i/storage/cimg/create'])
+})
+
+test('a create that is never answered ends the run', async (t) => {
+  const { url, requests } = await serve(t, () => {})
+  const { run: { failures } } = await run(url, 'token', {}, { timeoutRequest: 100 })
+  assert.match(failures.at(-1).error.message, /'unknown' to equal 'accepted'/)
+  assert.equal(requests.length, 1)
+})
+
+const jobs = (change) => json(200, envelope(0, ['a', 'b'].map((jobUuid) => job({ jobUuid, resourceUuid: `image ${jobUuid}`, ...change }))))
 const accepted = jobs()
-for (const [name, polls, failure, variables] of [
-  ['a wait bears trouble that may pass, and jobs that are not known yet', [
+
+/** Runs the flow while a create is accepted, and polls bring these replies. */
+async function wait(t, polls, variables, create = accepted) {
+  const replies = [create, ...polls]
+  const bodies = []
+  const { url, requests } = await serve(t, (request, response) => {
+    const body = []
+    request.on('data', (chunk) => body.push(chunk)).on('end', () => {
+      bodies.push(String(Buffer.concat(body)))
+      const reply = replies.length > 0 ? replies.shift() : html(404) // no such path: the run is to end here
+      reply(response)
+    })
+  })
+  const { run: { failures } } = await run(url, 'token', variables)
+  return { failure: failures[0]?.error.message ?? '', requests, bodies }
+}
+
+test('trouble that may pass does not count as a job that is not known', async (t) => {
+  const { requests } = await wait(t, [html(502), html(429), json(200, envelope(3)), jobs({ done: true, success: true })], { grace: -1 })
+  assert.equal(requests[5], 'POST /dicloud/i/storage/cimg/import')
+})
+
+const done = (jobUuid, change) => job({ jobUuid, done: true, success: true, resourceUuid: `image ${jobUuid}`, ...change })
+
+test('a wait bears trouble that may pass, and jobs that are not known yet', async (t) => {
+  const { requests, bodies } = await wait(t, [
     html(502),
+    html(200),
     json(200, envelope(2)),
+    json(200, envelope(40000)),
     json(200, envelope(1)),
     json(200, envelope(0, [])),
+    json(200, envelope(0, null)),
     jobs({ progress: 100 }), // not done, in spite of its progress
-    jobs({ progress: 57, done: true, result: 'no space' }),
-  ], /no space/],
-  ['a job that stays unknown ends the run after the grace', Array(10).fill(json(200, envelope(0, []))), /errno 0/, { grace: 5 }],
-  ['a token that stays rejected ends the run after the grace', Array(10).fill(html(401)), /HTTP 401/, { grace: 5 }],
-  ['a job that never ends is given up at the deadline', Array(10).fill(accepted), /errno 0/, { longestWait: 20 }],
+    json(200, envelope(0, [done('a', { done: 'true' })])), // no job
+    json(200, envelope(0, [done('a'), job({ jobUuid: 'a' })])), // told twice, in contradiction
+    json(200, envelope(0, [done('b', { resourceUuid: null })])), // a has been told
+  ])
+  assert.equal(requests[10], 'GET /dicloud/i/result?regionId=gz&jobUuids=a,b')
+  assert.equal(requests[11], 'GET /dicloud/i/result?regionId=gz&jobUuids=b')
+  assert.equal(requests[12], 'POST /dicloud/i/storage/cimg/import')
+  assert.deepEqual(JSON.parse(bodies[12]).cimg.map((copy) => copy.originImageUuid), ['image a', 'image b'])
+})
+
+for (const [name, polls, failure, variables] of [
+  ['a job that fails half way', [jobs({ progress: 57, done: true, result: 'no space' })], /no space/],
+  ['a job that names no image', [json(200, envelope(0, ['a', 'b'].map((id) => done(id, { resourceUuid: undefined }))))], /'a', 'b'/],
+  ['a token that is rejected', [html(401)], /HTTP 401, errno undefined; left: a,b/],
+  ['errno 4', [json(200, envelope(4))], /errno 4; left: a,b/],
+  ['an errno that nobody listed', [json(200, envelope(77))], /errno 77/],
+  ['a job that stays unknown', Array(10).fill(json(200, envelope(0, []))), /errno 0; left: a,b/, { grace: 5 }],
+  ['a job that never ends', Array(10).fill(accepted), /errno 0; left: a,b/, { longestWait: 20 }],
 ]) {
-  test(name, async (t) => {
-    const replies = [accepted, ...polls]
-    const { url } = await serve(t, (request, response) => request.resume().on('end', () => replies.shift()(response)))
-    const { run: { failures } } = await run(url, 'token', variables)
-    assert.match(failures.at(-1).error.message, failure)
+  test(`${name} ends the run before anything is copied`, async (t) => {
+    const create = name.includes('names no image') ? json(200, envelope(0, [job({ jobUuid: 'a' }), job({ jobUuid: 'b' })])) : accepted
+    const { failure: said, requests } = await wait(t, polls, variables, create)
+    assert.match(said, failure)
+    assert.deepEqual(requests.filter((request) => request.startsWith('POST')), ['POST /dicloud/i/storage/cimg/create'])
   })
 }

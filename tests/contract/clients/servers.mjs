@@ -6,8 +6,8 @@ export const tools = ['openapi-fetch', 'hey-api']
 
 /** What is exported by the example of a tool. */
 export const load = async (tool) => ({
-  ...await import(`../out/${tool}/client.js`),
-  ...await import(`../out/${tool}/flow.js`),
+  ...await import(`./out/${tool}/client.js`),
+  ...await import(`./out/${tool}/flow.js`),
 })
 
 /** Serves until the test ends; requests fills with what was asked for. */
@@ -29,6 +29,10 @@ export function passOn(url, request, respond) {
 }
 
 export const respondTo = (response) => (reply) => reply.pipe(response.writeHead(reply.statusCode, reply.headers))
+
+/** Answers with a row of outcomes.json. */
+export const answer = (response, { status = 200, contentType = 'application/json', location, reply, body = JSON.stringify(reply) }) =>
+  response.writeHead(status, { 'Content-Type': contentType, ...location && { Location: location } }).end(body)
 
 export const html = (status) => (response) =>
   response.writeHead(status, { 'Content-Type': 'text/html' }).end('<html><h1>Bad day</h1></html>')

@@ -1,4 +1,4 @@
-import { fetchOnce } from '../rules/fetch.js'
+import { bearer, fetchOnce } from '../rules/fetch.js'
 import { createClient, type Client } from './generated/client/index.js'
 
 export type Cimg = Client
@@ -6,7 +6,7 @@ export type Cimg = Client
 export function connect(baseUrl: string, token: string): Cimg {
   return createClient({
     baseUrl,
-    auth: token,
+    headers: { Authorization: bearer(token) },
     fetch: fetchOnce,
     // A reply is an envelope or it is none, whatever its Content-Type.
     parseAs: 'json',

@@ -2,7 +2,7 @@
 // openapi.yaml, and the rules that no generator knows.
 package cimgogen
 
-//go:generate go tool ogen --config ogen.yml --target generated --package generated --clean ../../../../openapi.yaml
+//go:generate go tool ogen --config ogen.yml --target generated --package generated --clean openapi.yaml
 
 import (
 	"context"

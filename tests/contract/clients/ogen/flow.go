@@ -8,19 +8,17 @@ import (
 )
 
 // CreateAndCopy creates an image, waits for it, copies it to another region,
-// waits again, and returns the copy.
+// waits again, and returns the copy. Save is given the jobs as soon as they run:
+// whoever keeps their ids can go on in another process.
 func CreateAndCopy(
 	ctx context.Context, client *generated.Client, image generated.CreateCIMGInput, from, to generated.RegionId, waiting Waiting,
+	save func(region generated.RegionId, jobs []generated.Job) error,
 ) (string, error) {
 	created, err := CreateImages(ctx, client, from, image)
 	if err != nil {
 		return "", fmt.Errorf("create: %w", err)
 	}
-	ended, err := WaitForJobs(ctx, client, from, created, waiting)
-	if err != nil {
-		return "", fmt.Errorf("create: %w", err)
-	}
-	origin, err := imageOf(ended[0])
+	origin, err := follow(ctx, client, from, created, waiting, save)
 	if err != nil {
 		return "", fmt.Errorf("create: %w", err)
 	}
@@ -29,26 +27,51 @@ func CreateAndCopy(
 		Name: image.Name, OriginImageUuid: origin, OriginRegionId: string(from),
 	})
 	if err != nil {
-		return "", fmt.Errorf("import: %w", err)
+		return "", fmt.Errorf("import of %s: %w", origin, err)
 	}
-	if ended, err = WaitForJobs(ctx, client, to, copied, waiting); err != nil {
-		return "", fmt.Errorf("import: %w", err)
+	imported, err := follow(ctx, client, to, copied, waiting, save)
+	if err != nil {
+		return "", fmt.Errorf("import of %s: %w", origin, err)
+	}
+	return imported, nil
+}
+
+// follow saves and waits for the job of one image.
+func follow(
+	ctx context.Context, client *generated.Client, region generated.RegionId, started []generated.Job, waiting Waiting,
+	save func(generated.RegionId, []generated.Job) error,
+) (image string, err error) {
+	if err := save(region, started); err != nil {
+		return "", err
+	}
+	ended, err := WaitForJobs(ctx, client, region, started, waiting)
+	if err != nil {
+		return "", err
 	}
 	return imageOf(ended[0])
 }
 
-// CreateImages starts a job for each image.
+var errNothing = fmt.Errorf("%w: a change of nothing", ErrNotSent)
+
+// CreateImages starts a job for each image. An error but for that of an empty
+// list is a *[ChangeError].
 func CreateImages(
 	ctx context.Context, client *generated.Client, region generated.RegionId, images ...generated.CreateCIMGInput,
 ) ([]generated.Job, error) {
+	if len(images) == 0 {
+		return nil, errNothing
+	}
 	reply, err := client.CreateCIMG(ctx, &generated.CreateCIMGRequest{RegionId: region, Cimg: images})
 	return outcomeOf(len(images), reply, err)
 }
 
-// ImportImages starts a job for each copy.
+// ImportImages starts a job for each copy, see [CreateImages].
 func ImportImages(
 	ctx context.Context, client *generated.Client, region generated.RegionId, copies ...generated.ImportCIMGInput,
 ) ([]generated.Job, error) {
+	if len(copies) == 0 {
+		return nil, errNothing
+	}
 	reply, err := client.ImportCIMG(ctx, &generated.ImportCIMGRequest{RegionId: region, Cimg: copies})
 	return outcomeOf(len(copies), reply, err)
 }
@@ -62,22 +85,26 @@ func ImagesNamed(ctx context.Context, client *generated.Client, region generated
 		Condition: generated.NewOptListCIMGCondition(generated.ListCIMGCondition{Names: []string{name}}),
 	}
 	var images []generated.CIMG
+	seen := map[string]bool{}
 	for {
 		reply, err := client.ListCIMG(ctx, request)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("cannot list: %w", err)
 		}
 		page, ok := reply.(*generated.ListCIMGReply)
 		if !ok || page.Errno != 0 || !page.Data.Set || page.Data.Null {
 			return nil, fmt.Errorf("cannot list: %+v", reply)
 		}
-		if len(page.Data.Value.Items) == 0 { // what count counts is not published
-			return images, nil
-		}
+		known := len(seen)
 		for _, image := range page.Data.Value.Items {
-			if image.Name == name { // whether the service's match is exact is not published
+			// Whether the service's match is exact is not published.
+			if !seen[image.CimgUuid] && image.Name == name {
 				images = append(images, image)
 			}
+			seen[image.CimgUuid] = true
+		}
+		if len(seen) == known { // what count counts is not published
+			return images, nil
 		}
 		request.Start += int64(len(page.Data.Value.Items))
 	}
@@ -88,7 +115,7 @@ func imageOf(job generated.Job) (string, error) {
 	if !job.Success {
 		return "", fmt.Errorf("job %s failed: %s", job.JobUuid, job.Result.Value)
 	}
-	if !job.ResourceUuid.Set {
+	if job.ResourceUuid.Value == "" {
 		return "", fmt.Errorf("job %s does not name its image", job.JobUuid)
 	}
 	return job.ResourceUuid.Value, nil

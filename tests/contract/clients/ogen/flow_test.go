@@ -2,6 +2,8 @@ package cimgogen_test
 
 import (
 	"bufio"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,9 +32,17 @@ const (
 func TestCreateAndCopy(t *testing.T) {
 	client := connect(t, startMock(t))
 	image := generated.CreateCIMGInput{Name: "copied", SnapUuid: snapshot}
-	imported, err := cimgogen.CreateAndCopy(t.Context(), client, image, "gz", "bj", quick)
+	var saved []string
+	save := func(region generated.RegionId, jobs []generated.Job) error {
+		saved = append(saved, fmt.Sprintf("%s %d", region, len(jobs)))
+		return nil
+	}
+	imported, err := cimgogen.CreateAndCopy(t.Context(), client, image, "gz", "bj", quick, save)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Equal(saved, []string{"gz 1", "bj 1"}) {
+		t.Error(saved)
 	}
 	for _, region := range []generated.RegionId{"gz", "bj"} {
 		images, err := cimgogen.ImagesNamed(t.Context(), client, region, "copied")
@@ -101,41 +111,95 @@ func TestALostReplyIsLookedUp(t *testing.T) {
 	}
 }
 
+// outcome is a row of ../outcomes.json: a reply to a create of two images, and
+// what it means. The other examples, and the wrapper, are held to the same.
+type outcome struct {
+	Name        string
+	Kind        string
+	Except      map[string]string
+	Status      int
+	ContentType string
+	Location    string
+	Reply       json.RawMessage
+	Body        string
+}
+
+func (o outcome) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	if o.Location != "" {
+		w.Header().Set("Location", o.Location)
+	}
+	reply(cmp.Or(o.Status, http.StatusOK), cmp.Or(o.ContentType, "application/json"), cmp.Or(string(o.Reply), o.Body))(w, r)
+}
+
 func TestOutcomes(t *testing.T) {
-	const job = `{"jobUuid": "a", "type": "CreateCIMG", "progress": 0, "done": false, "success": false}`
-	for _, c := range []struct {
-		name   string
-		answer http.HandlerFunc
-		want   error
-	}{
-		{"errno 0 with two jobs", envelope(0, "["+job+","+job+"]"), nil},
-		{"errno 1000011", envelope(1000011, "null"), cimgogen.ErrRejected},
-		{"HTTP 401", html(401), cimgogen.ErrRejected},
-		{"HTTP 403", html(403), cimgogen.ErrRejected},
-		{"HTTP 429", html(429), cimgogen.ErrRejected},
-		{"a connection that breaks", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, cimgogen.ErrUnknown},
-		{"HTTP 502 with HTML", html(502), cimgogen.ErrUnknown},
-		{"HTTP 200 with HTML", html(200), cimgogen.ErrUnknown},
-		{"a redirect", http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect).ServeHTTP, cimgogen.ErrUnknown},
-		{"errno 2", envelope(2, "null"), cimgogen.ErrUnknown},
-		{"an errno that is not listed", envelope(77, "null"), cimgogen.ErrUnknown},
-		{"errno 41017 with a job", envelope(41017, "["+job+"]"), cimgogen.ErrUnknown},
-		{"errno 0 with one job for two images", envelope(0, "["+job+"]"), cimgogen.ErrUnknown},
-		{"errno 0 with jobs that are none", envelope(0, "[{}, {}]"), cimgogen.ErrUnknown},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			server, requests := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				io.Copy(io.Discard, r.Body)
-				c.answer(w, r)
-			}))
-			_, err := cimgogen.CreateImages(t.Context(), connect(t, server), "gz", twoImages...)
-			if !errors.Is(err, c.want) {
-				t.Error(err)
+	text, err := os.ReadFile("../outcomes.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var outcomes []outcome
+	if err := json.Unmarshal(text, &outcomes); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]error{"accepted": nil, "rejected": cimgogen.ErrRejected, "unknown": cimgogen.ErrUnknown}
+	for _, o := range outcomes {
+		t.Run(o.Name, func(t *testing.T) {
+			server, requests := serve(t, o)
+			jobs, err := cimgogen.CreateImages(t.Context(), connect(t, server), "gz", twoImages...)
+			want := kinds[cmp.Or(o.Except["ogen"], o.Kind)]
+			if want == nil && (err != nil || len(jobs) != 2) || !errors.Is(err, want) {
+				t.Error(jobs, err)
 			}
 			if sent := requests(); !slices.Equal(sent, []string{create}) {
 				t.Error(sent)
 			}
 		})
+	}
+	t.Run("a connection that breaks", func(t *testing.T) {
+		server, requests := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+		if _, err := cimgogen.CreateImages(t.Context(), connect(t, server), "gz", twoImages...); !errors.Is(err, cimgogen.ErrUnknown) {
+			t.Error(err)
+		}
+		if sent := requests(); !slices.Equal(sent, []string{create}) {
+			t.Error(sent)
+		}
+	})
+}
+
+func TestAnUnknownOutcomeKeepsWhatTheReplyNamed(t *testing.T) {
+	server, _ := serve(t, reply(200, "application/json", `{"errno":0,"errmsg":"ok","requestId":"r","data":[{"jobUuid":"a","type":"CreateCIMG","progress":0,"done":false,"success":false}]}`))
+	_, err := cimgogen.CreateImages(t.Context(), connect(t, server), "gz", twoImages...)
+	var change *cimgogen.ChangeError
+	if !errors.As(err, &change) || !errors.Is(change.Outcome, cimgogen.ErrUnknown) || len(change.Jobs) != 1 || change.Jobs[0].JobUuid != "a" || change.RequestID != "r" {
+		t.Errorf("%+v", err)
+	}
+}
+
+func TestNothingIsNotSent(t *testing.T) {
+	server, requests := serve(t, html(500))
+	client := connect(t, server)
+	_, create := cimgogen.CreateImages(t.Context(), client, "gz")
+	_, copied := cimgogen.ImportImages(t.Context(), client, "gz")
+	if !errors.Is(create, cimgogen.ErrNotSent) || !errors.Is(copied, cimgogen.ErrNotSent) || len(requests()) > 0 {
+		t.Error(create, copied, requests())
+	}
+}
+
+func TestAListEndsAlthoughEachPageIsTheFirst(t *testing.T) {
+	server, requests := serve(t, reply(200, "application/json",
+		`{"errno":0,"errmsg":"ok","requestId":"r","data":{"count":2,"items":[{"cimgUuid":"a","name":"one"},{"cimgUuid":"b","name":"One"}]}}`))
+	images, err := cimgogen.ImagesNamed(t.Context(), connect(t, server), "gz", "one")
+	if err != nil || len(images) != 1 || len(requests()) != 2 {
+		t.Error(images, err, requests())
+	}
+}
+
+func TestAListThatCannotBeReadIsNotEmpty(t *testing.T) {
+	for _, answer := range []http.HandlerFunc{envelope(2, "null"), envelope(0, "null"), html(200), html(500)} {
+		server, _ := serve(t, answer)
+		if images, err := cimgogen.ImagesNamed(t.Context(), connect(t, server), "gz", "one"); err == nil {
+			t.Error(images)
+		}
 	}
 }
 
@@ -151,29 +215,43 @@ func TestWaiting(t *testing.T) {
 	poll := func(members string) http.HandlerFunc {
 		return envelope(0, `[{"jobUuid": "a", "type": "CreateCIMG", `+members+`}]`)
 	}
+	const short, long = 30 * time.Millisecond, time.Minute
 	for _, c := range []struct {
-		name     string
-		replies  []http.HandlerFunc // the last for ever
-		want     string             // success, the job's result, or a part of the error
-		grace    time.Duration
-		deadline time.Duration
+		name            string
+		replies         []http.HandlerFunc // the last for ever
+		want            string             // the image, the job's result, or a part of the error
+		polls           int                // 0: any number
+		grace, deadline time.Duration
 	}{
 		{"bears trouble that may pass, and jobs that are not known yet", []http.HandlerFunc{
 			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			html(502),
+			html(200),
 			html(429),
+			html(400),
 			envelope(2, "null"),
+			envelope(40000, "null"),
 			envelope(1, "null"),
 			envelope(0, "[]"),
-			poll(`"progress": 100, "done": false, "success": false`),
-			poll(`"progress": 100, "done": true, "success": true`),
-		}, "success", time.Minute, time.Minute},
+			envelope(0, "null"),
+			poll(`"progress": 100, "done": false, "success": false, "resourceUuid": "image i"`),
+			// Told twice, in contradiction; and without what was told before.
+			envelope(0, `[{"jobUuid": "a", "type": "CreateCIMG", "progress": 100, "done": true, "success": true, "resourceUuid": ""},
+				{"jobUuid": "a", "type": "CreateCIMG", "progress": 99, "done": false, "success": false}]`),
+		}, "image i", 12, long, long},
+		{"does not take trouble for a job that is not known", []http.HandlerFunc{
+			html(502), html(429), envelope(3, "null"), poll(`"progress": 100, "done": true, "success": true, "resourceUuid": "image i"`),
+		}, "image i", 4, -1, long},
 		{"ends with a job that fails half way", []http.HandlerFunc{
 			poll(`"progress": 57, "done": true, "success": false, "result": "no space"`),
-		}, "no space", time.Minute, time.Minute},
-		{"ends when a job stays unknown", []http.HandlerFunc{envelope(0, "[]")}, "job a is not known", 30 * time.Millisecond, time.Minute},
-		{"ends when the token stays rejected", []http.HandlerFunc{html(401)}, "HTTP 401", 30 * time.Millisecond, time.Minute},
-		{"ends at the deadline", []http.HandlerFunc{html(502)}, "deadline exceeded", time.Minute, 100 * time.Millisecond},
+		}, "no space", 1, long, long},
+		{"ends when a job stays unknown", []http.HandlerFunc{envelope(0, "[]")}, "job a is not known; left: a", 0, short, long},
+		{"ends when its id stays refused", []http.HandlerFunc{envelope(13, "null")}, "job a is not known: errno 13", 0, short, long},
+		{"ends at once when the token is rejected", []http.HandlerFunc{html(401)}, "is refused: HTTP 401; left: a", 1, long, long},
+		{"ends at once when errno 4 says so", []http.HandlerFunc{envelope(4, "null")}, "is refused: errno 4", 1, long, long},
+		{"ends at once when refused for good", []http.HandlerFunc{envelope(77, "null")}, "is refused: errno 77", 1, long, long},
+		{"ends at once when there is no such path", []http.HandlerFunc{html(404)}, "is refused: HTTP 404", 1, long, long},
+		{"ends at the deadline", []http.HandlerFunc{html(502)}, "deadline exceeded; left: a", 0, long, 100 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			replies := c.replies
@@ -195,25 +273,51 @@ func TestWaiting(t *testing.T) {
 			case err != nil:
 				got = err.Error()
 			case ended[0].Success:
-				got = "success"
+				got = ended[0].ResourceUuid.Value
 			default:
 				got = ended[0].Result.Value
 			}
 			if !strings.Contains(got, c.want) {
 				t.Error(got)
 			}
-			if sent := len(requests()); sent < len(c.replies) {
+			if sent := len(requests()); c.polls > 0 && sent != c.polls {
 				t.Errorf("%d polls", sent)
 			}
 		})
 	}
 }
 
+func TestManyJobsAreAskedForInSeveralRequests(t *testing.T) {
+	jobs := make([]generated.Job, 250)
+	for i := range jobs {
+		jobs[i].JobUuid = fmt.Sprintf("job-%d", i)
+	}
+	server, requests := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var ended []string
+		for id := range strings.SplitSeq(r.URL.Query().Get("jobUuids"), ",") {
+			ended = append(ended, `{"jobUuid": "`+id+`", "type": "CreateCIMG", "progress": 100, "done": true, "success": true}`)
+		}
+		envelope(0, "["+strings.Join(ended, ",")+"]")(w, r)
+	}))
+	waiting := cimgogen.Waiting{PauseBefore: func(int) time.Duration { return 0 }, Deadline: time.Minute}
+	if _, err := cimgogen.WaitForJobs(t.Context(), connect(t, server), "gz", jobs, waiting); err != nil || len(requests()) != 3 {
+		t.Error(err, len(requests()))
+	}
+}
+
+func TestPausesGrow(t *testing.T) {
+	for poll, want := range map[int]time.Duration{0: time.Second, 1: 1500 * time.Millisecond, 11: time.Minute, 1000: time.Minute} {
+		if pause := cimgogen.Patient.PauseBefore(poll); pause != want {
+			t.Error(poll, pause)
+		}
+	}
+}
+
 var (
 	quick = cimgogen.Waiting{
 		PauseBefore: func(int) time.Duration { return 50 * time.Millisecond },
-		Grace:       time.Second,
-		Deadline:    20 * time.Second,
+		Grace:       20 * time.Second,
+		Deadline:    time.Minute,
 	}
 	twoImages = []generated.CreateCIMGInput{{Name: "one", SnapUuid: snapshot}, {Name: "two", SnapUuid: snapshot}}
 )

@@ -2,10 +2,10 @@ package cimgogen
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cimg-go/cimg/tests/contract/clients/ogen/generated"
@@ -14,6 +14,7 @@ import (
 // Waiting is how to wait for jobs.
 type Waiting struct {
 	PauseBefore func(poll int) time.Duration // before the first poll (0), the second (1), ...
+	Gap         time.Duration                // between two requests of one poll, when its jobs need several
 	Grace       time.Duration                // for which the service may not know a job yet
 	Deadline    time.Duration                // after which the wait is given up
 }
@@ -23,76 +24,115 @@ var Patient = Waiting{
 	PauseBefore: func(poll int) time.Duration {
 		return time.Duration(min(math.Pow(1.5, float64(poll)), 60) * float64(time.Second))
 	},
+	Gap:      time.Second,
 	Grace:    30 * time.Second,
 	Deadline: time.Hour,
 }
 
+// WaitError is a wait that ended before its jobs, which may go on: with their ids
+// so can it.
+type WaitError struct {
+	Left []string // ids
+	Err  error
+}
+
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("waiting ended: %v; left: %s", e.Err, strings.Join(e.Left, ","))
+}
+func (e *WaitError) Unwrap() error { return e.Err }
+
+const idsInARequest = 100
+
 // WaitForJobs waits until all the jobs have ended, well or not, and returns
-// them as they ended. All that are left are asked for in one request; as it
-// changes nothing, it is simply sent again after a failure that may pass.
+// them as they ended. Many are asked for in one request; as it changes nothing, it
+// is simply sent again after a failure that may pass. The error is a *WaitError.
 func WaitForJobs(
 	ctx context.Context, client *generated.Client, region generated.RegionId, started []generated.Job, waiting Waiting,
 ) ([]generated.Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, waiting.Deadline)
 	defer cancel()
-	jobs := map[string]generated.Job{}
-	left := map[string]time.Time{} // and since when it is missing
-	for _, job := range started {
-		jobs[job.JobUuid] = job
-		left[job.JobUuid] = time.Time{}
-	}
-
-	var lastErr error
-	for poll := 0; len(left) > 0; poll++ {
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), lastErr)
-		case <-time.After(waiting.PauseBefore(poll)):
-		}
-		params := generated.GetJobResultParams{RegionId: region}
-		for _, job := range started {
-			if _, ok := left[job.JobUuid]; ok {
-				params.JobUuids = append(params.JobUuids, generated.UUID(job.JobUuid))
+	w := wait{client: client, region: region, jobs: slices.Clone(started), missing: map[string]time.Time{}, grace: waiting.Grace}
+	for poll := 0; len(w.left()) > 0; poll++ {
+		pause := waiting.PauseBefore(poll)
+		for ids := range slices.Chunk(w.left(), idsInARequest) {
+			select {
+			case <-ctx.Done():
+				return nil, &WaitError{w.left(), ctx.Err()}
+			case <-time.After(pause):
 			}
-		}
-		reply, err := client.GetJobResult(ctx, params)
-		seen, err := jobsOf(reply, err)
-		lastErr = err
-		// An id that is not known yet may be left out, or the whole request refused.
-		if err != nil && (!errors.Is(err, ErrRejected) || errors.Is(err, statusError(http.StatusTooManyRequests))) {
-			continue
-		}
-
-		found := map[string]bool{}
-		for _, job := range seen {
-			before, asked := jobs[job.JobUuid]
-			if !asked {
-				continue
+			if err := w.ask(ctx, ids); err != nil {
+				return nil, &WaitError{w.left(), err}
 			}
-			if !job.ResourceUuid.Set { // a later reply may lack what an earlier one had
-				job.ResourceUuid = before.ResourceUuid
-			}
-			found[job.JobUuid] = true
-			jobs[job.JobUuid] = job
-			left[job.JobUuid] = time.Time{}
-			if job.Done {
-				delete(left, job.JobUuid)
-			}
-		}
-		for id, since := range left {
-			switch {
-			case found[id]:
-			case since.IsZero():
-				left[id] = time.Now()
-			case time.Since(since) > waiting.Grace:
-				return nil, errors.Join(fmt.Errorf("job %s is not known", id), err)
-			}
+			pause = waiting.Gap
 		}
 	}
+	return w.jobs, nil
+}
 
-	ended := make([]generated.Job, len(started))
-	for i, job := range started {
-		ended[i] = jobs[job.JobUuid]
+type wait struct {
+	client  *generated.Client
+	region  generated.RegionId
+	jobs    []generated.Job      // as last seen
+	missing map[string]time.Time // since when
+	grace   time.Duration
+}
+
+// left returns the ids of the jobs that have not ended.
+func (w *wait) left() (ids []string) {
+	for _, job := range w.jobs {
+		if !job.Done {
+			ids = append(ids, job.JobUuid)
+		}
 	}
-	return ended, nil
+	return ids
+}
+
+// ask polls once. An error ends the wait.
+func (w *wait) ask(ctx context.Context, asked []string) error {
+	params := generated.GetJobResultParams{RegionId: w.region}
+	for _, id := range asked {
+		params.JobUuids = append(params.JobUuids, generated.UUID(id))
+	}
+	reply, err := w.client.GetJobResult(ctx, params)
+	a := answerOf(reply, err)
+	if a.err != nil {
+		switch a.trouble() {
+		case passing:
+			return nil
+		case refused:
+			return fmt.Errorf("the poll is refused: %w", a.err)
+		}
+		a.jobs = nil // an id may be the reason, which is not known yet
+	}
+	seen := map[string]bool{}
+	for _, job := range a.jobs {
+		seen[job.JobUuid] = true
+		w.see(job)
+	}
+	for _, id := range asked {
+		since := w.missing[id]
+		switch {
+		case seen[id]:
+			delete(w.missing, id)
+		case since.IsZero():
+			w.missing[id] = time.Now()
+		case time.Since(since) > w.grace && a.err != nil:
+			return fmt.Errorf("job %s is not known: %w", id, a.err)
+		case time.Since(since) > w.grace:
+			return fmt.Errorf("job %s is not known", id)
+		}
+	}
+	return nil
+}
+
+// see takes note of a job, unless it is nobody's or told twice.
+func (w *wait) see(job generated.Job) {
+	i := slices.IndexFunc(w.jobs, func(j generated.Job) bool { return j.JobUuid == job.JobUuid })
+	if i < 0 || w.jobs[i].Done {
+		return
+	}
+	if job.ResourceUuid.Value == "" { // a later reply may lack what an earlier one had
+		job.ResourceUuid = w.jobs[i].ResourceUuid
+	}
+	w.jobs[i] = job
 }

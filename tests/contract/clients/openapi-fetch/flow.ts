@@ -7,16 +7,30 @@ import type { components } from './generated/cimg.js'
 
 type Schemas = components['schemas']
 
-/** Creates an image, waits for it, copies it to another region, waits again. */
+interface Order {
+  name: string
+  snapUuid: string
+  from: string
+  to: string
+}
+
+/**
+ * Creates an image, waits for it, copies it to another region, waits again.
+ * save is given the jobs as soon as they run: whoever keeps their ids can go on
+ * in another process.
+ */
 export async function createAndCopy(
   cimg: Cimg,
-  { name, snapUuid, from, to }: { name: string; snapUuid: string; from: string; to: string },
-  waiting?: Waiting,
+  { name, snapUuid, from, to }: Order,
+  { save, ...waiting }: Waiting & { save?: (regionId: string, jobs: Job[]) => Promise<void> } = {},
 ): Promise<string[]> {
-  const created = accepted(await createImages(cimg, from, [{ name, snapUuid }]))
+  const created = accepted('create', await createImages(cimg, from, [{ name, snapUuid }]))
+  await save?.(from, created)
   const images = imagesOf(await waitFor(cimg, from, created, waiting))
+
   const copies = images.map((originImageUuid) => ({ name, originImageUuid, originRegionId: from }))
-  const copied = accepted(await importImages(cimg, to, copies))
+  const copied = accepted(`import of ${images.join()}`, await importImages(cimg, to, copies))
+  await save?.(to, copied)
   return imagesOf(await waitFor(cimg, to, copied, waiting))
 }
 

@@ -59,7 +59,8 @@ collection.item = [
     ...change('rejected', null),
   }),
 ]
-// baseUrl is in the collection already.
+// The generator's is production. Whoever means that says so.
+collection.variable.find(({ key }) => key === 'baseUrl').value = 'http://127.0.0.1:8080'
 collection.variable.push(
   { key: 'bearerToken', value: '' },
   { key: 'firstPause', value: '1000' },

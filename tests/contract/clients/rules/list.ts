@@ -1,6 +1,7 @@
 import { describe, isReply, type Result } from './reply.js'
 
-interface Named {
+interface Listed {
+  cimgUuid: string
   name: string
 }
 
@@ -8,25 +9,26 @@ interface Named {
  * The images of one name, for a look after an unknown outcome. A list that
  * cannot be read throws: an empty one would say that nothing was made.
  */
-export async function named<Image extends Named>(
+export async function named<Image extends Listed>(
   name: string,
   readPage: (start: number, limit: number) => Promise<Result<{ items: Image[] }>>,
 ): Promise<Image[]> {
-  const images: Image[] = []
+  const images = new Map<string, Image>()
   for (let start = 0; ; ) {
-    const page = itemsOf(await readPage(start, 100))
-    if (page.length === 0) break // what count counts is not published
-    images.push(...page)
+    const page = pageOf(await readPage(start, 100).catch((error: unknown): Result<{ items: Image[] }> => ({ error })))
+    const known = images.size
+    for (const image of page) images.set(image.cimgUuid, image)
+    if (images.size === known) break // what count counts is not published
     start += page.length
   }
   // Whether the service's match is exact is not published.
-  return images.filter((image) => image.name === name)
+  return [...images.values()].filter((image) => image.name === name)
 }
 
-function itemsOf<Image>(result: Result<{ items: Image[] }>): Image[] {
+function pageOf<Image>(result: Result<{ items: Image[] }>): Image[] {
   const { data, response } = result
   // The provider's table has a bare array where the captured reply has a page.
   const items = Array.isArray(data?.data) ? data.data : data?.data?.items
-  if (response?.ok && isReply(data) && data.errno === 0 && Array.isArray(items)) return items
+  if (response?.status === 200 && isReply(data) && data.errno === 0 && Array.isArray(items)) return items
   throw new Error(`cannot list: ${describe(result)}`)
 }

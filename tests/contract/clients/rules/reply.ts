@@ -10,6 +10,7 @@ export interface Job {
 export interface Reply<Data> {
   errno: number
   errmsg: string
+  requestId?: string
   data?: Data | null
 }
 
@@ -20,23 +21,49 @@ export interface Result<Data> {
   response?: Response
 }
 
-/** The errnos that say: nothing was done. Of any other but 0, nobody knows. */
+/** The errnos that say: nothing was changed. */
 const rejections = new Set([1, 4, 13, 41017, 41026, 1000011, 1100020, 10000001, 16000002])
+/** The errnos that may pass. */
+const passing = new Set([2, 3, 40000])
+/** What may be the fault of one id: it is not published what an unknown one does. */
+const blamesIds = { errnos: new Set([1, 13]), statuses: new Set([400, 413, 414]) }
 
-/** Tells whether a reply says that nothing was done. */
+/** Tells whether the reply to a change says that nothing was changed. */
 export function isRejected({ data, error, response }: Result<unknown>): boolean {
-  if (response === undefined) return false
   const body = data ?? error
-  // Data would belie the refusal.
-  if (isReply(body) && Array.isArray(body.data) && body.data.length > 0) return false
+  if (response === undefined || holdsData(body)) return false // data would belie it
   if ([401, 403, 429].includes(response.status)) return true
   // A 5xx may come from a gateway that lost the reply, whatever its body.
   return response.status < 500 && isReply(body) && rejections.has(body.errno)
 }
 
-/** The jobs of a reply with errno 0, undefined if it is anything else. */
-export function jobsOf({ data, response }: Result<Job[]>): Job[] | undefined {
-  return response?.ok && isReply(data) && data.errno === 0 && isJobs(data.data) ? data.data : undefined
+/**
+ * The jobs of a reply with errno 0, undefined if it is anything else. What is
+ * no job is left out.
+ */
+export function jobsOf(result: Result<Job[]>): Job[] | undefined {
+  const jobs = itemsOf(result)
+  return jobs?.filter(isJob)
+}
+
+/** What is in the place of the jobs in a reply with errno 0, be they jobs or not. */
+export function itemsOf({ data, response }: Result<Job[]>): unknown[] | undefined {
+  if (response?.status !== 200 || !isReply(data) || data.errno !== 0) return undefined
+  const items: unknown = data.data ?? []
+  return Array.isArray(items) ? items : undefined
+}
+
+/** Why a poll brought no jobs: ask again, look at the ids, or give up. */
+export function trouble({ data, error, response }: Result<unknown>): 'passing' | 'ids' | 'refused' {
+  const body = data ?? error
+  if (response === undefined) return 'passing'
+  const { status } = response
+  const errno = isReply(body) ? body.errno : undefined
+  if (status === 401 || status === 403 || errno === 4) return 'refused'
+  if (status === 408 || status === 429 || status >= 500 || errno !== undefined && passing.has(errno)) return 'passing'
+  if (blamesIds.statuses.has(status) || errno !== undefined && blamesIds.errnos.has(errno)) return 'ids'
+  // A reply that is none, with HTTP 200, is a gateway's.
+  return status === 200 && (errno === undefined || errno === 0) ? 'passing' : 'refused'
 }
 
 export function describe({ data, error, response }: Result<unknown>): string {
@@ -51,9 +78,14 @@ export function isReply(body: unknown): body is Reply<unknown> {
   return typeof body === 'object' && body !== null && 'errno' in body && Number.isInteger(body.errno)
 }
 
-function isJobs(data: unknown): data is Job[] {
-  return Array.isArray(data) && data.every((job) =>
-    typeof job?.jobUuid === 'string' && typeof job.done === 'boolean' && typeof job.success === 'boolean')
+function isJob(job: unknown): job is Job {
+  const { jobUuid, done, success } = (job ?? {}) as Job
+  return typeof jobUuid === 'string' && /^[^,]+$/.test(jobUuid) && typeof done === 'boolean' && typeof success === 'boolean'
+}
+
+function holdsData(body: unknown): boolean {
+  const data = typeof body === 'object' && body !== null && 'data' in body ? body.data : undefined
+  return typeof data === 'object' && data !== null && Object.keys(data).length > 0
 }
 
 function cause(error: Error): string {

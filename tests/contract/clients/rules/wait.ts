@@ -1,56 +1,77 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, isRejected, jobsOf, type Job, type Result } from './reply.js'
+import { describe, jobsOf, trouble, type Job, type Result } from './reply.js'
 
 export interface Waiting {
   /** Milliseconds before the first poll (0), the second (1), ... */
   pauseBefore?: (poll: number) => number
+  /** Milliseconds between two requests of one poll, when its jobs need several. */
+  gap?: number
   /** Milliseconds for which the service may not know a job yet. */
   grace?: number
   /** Milliseconds after which the wait is given up, whatever the jobs do. */
   deadline?: number
 }
 
-const growing = (poll: number) => Math.min(1000 * 1.5 ** poll, 60_000)
+/** A wait that ended before its jobs, which may go on: with their ids so can it. */
+export class WaitEnded extends Error {
+  constructor(why: string, readonly jobUuids: string[], options?: ErrorOptions) {
+    super(`${why}; left: ${jobUuids.join()}`, options)
+  }
+}
+
+export const growing = (poll: number) => Math.min(1000 * 1.5 ** poll, 60_000)
+const idsInARequest = 100
 
 /**
  * Waits until all the jobs have ended, well or not, and returns them as they
- * ended. read asks for all that are left in one request; as it changes nothing,
- * it is simply called again after a failure that may pass.
+ * ended. read asks for many in one request; as it changes nothing, it is simply
+ * called again after a failure that may pass.
  */
 export async function waitForJobs(
   started: Job[],
   read: (jobUuids: string[], signal: AbortSignal) => Promise<Result<Job[]>>,
-  { pauseBefore = growing, grace = 30_000, deadline = 3_600_000 }: Waiting = {},
+  { pauseBefore = growing, gap = 1000, grace = 30_000, deadline = 3_600_000 }: Waiting = {},
 ): Promise<Job[]> {
   const jobs = new Map(started.map((job) => [job.jobUuid, job]))
   const missingSince = new Map<string, number>()
+  const left = () => [...jobs.values()].filter((job) => !job.done).map((job) => job.jobUuid)
   const signal = AbortSignal.timeout(deadline)
+  const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal }).catch((cause: unknown) => {
+    throw new WaitEnded('gave up waiting', left(), { cause })
+  })
 
-  for (let poll = 0; ; poll++) {
-    const left = [...jobs.values()].filter((job) => !job.done).map((job) => job.jobUuid)
-    if (left.length === 0) return [...jobs.values()]
-    await sleep(pauseBefore(poll), undefined, { signal }).catch((cause: unknown) => {
-      throw new Error(`gave up waiting for ${left.join()}`, { cause })
-    })
-
-    const result = await read(left, signal).catch((error: unknown): Result<Job[]> => ({ error }))
-    const seen = jobsOf(result)
-    // An id that is not known yet may be left out, or the whole request refused.
-    const isAnswer = seen !== undefined || isRejected(result) && result.response?.status !== 429
-    if (!isAnswer) continue
-
-    for (const job of seen ?? []) {
-      // A later reply may lack what an earlier one had, such as resourceUuid.
-      if (left.includes(job.jobUuid)) jobs.set(job.jobUuid, { ...jobs.get(job.jobUuid), ...job })
+  for (let poll = 0; left().length > 0; poll++) {
+    const ids = left()
+    for (let from = 0; from < ids.length; from += idsInARequest) {
+      await pause(from === 0 ? pauseBefore(poll) : gap)
+      await ask(ids.slice(from, from + idsInARequest))
     }
-    for (const jobUuid of left) {
-      if (seen?.some((job) => job.jobUuid === jobUuid)) {
-        missingSince.delete(jobUuid)
+  }
+  return [...jobs.values()]
+
+  async function ask(ids: string[]) {
+    const result = await read(ids, signal).catch((error: unknown): Result<Job[]> => ({ error }))
+    let seen = jobsOf(result)
+    if (seen === undefined) {
+      const kind = trouble(result)
+      if (kind === 'refused') throw new WaitEnded(`the poll is refused: ${describe(result)}`, left())
+      if (kind === 'passing') return
+      seen = [] // an id may be the reason, which is not known yet
+    }
+    for (const job of seen) {
+      const before = jobs.get(job.jobUuid)
+      if (!before || before.done) continue // nobody's, or told twice
+      // A later reply may lack what an earlier one had.
+      jobs.set(job.jobUuid, { ...before, ...job, resourceUuid: job.resourceUuid || before.resourceUuid })
+    }
+    for (const id of ids) {
+      if (seen.some((job) => job.jobUuid === id)) {
+        missingSince.delete(id)
         continue
       }
-      const since = missingSince.get(jobUuid) ?? Date.now()
-      missingSince.set(jobUuid, since)
-      if (Date.now() - since > grace) throw new Error(`job ${jobUuid} is not known: ${describe(result)}`)
+      const since = missingSince.get(id) ?? Date.now()
+      missingSince.set(id, since)
+      if (Date.now() - since > grace) throw new WaitEnded(`job ${id} is not known: ${describe(result)}`, left())
     }
   }
 }
@@ -59,7 +80,7 @@ export async function waitForJobs(
 export function imagesOf(jobs: Job[]): string[] {
   return jobs.map(({ jobUuid, success, resourceUuid, result }) => {
     if (!success) throw new Error(`job ${jobUuid} failed: ${result}`)
-    if (resourceUuid === undefined) throw new Error(`job ${jobUuid} does not name its image`)
+    if (typeof resourceUuid !== 'string' || resourceUuid === '') throw new Error(`job ${jobUuid} does not name its image`)
     return resourceUuid
   })
 }

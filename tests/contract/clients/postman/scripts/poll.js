@@ -1,23 +1,38 @@
 function expectJobs(nextStep) {
-  const { code, errno, jobs: found, isAcceptance, isRejection } = answer()
-  const jobUuids = pm.variables.get('jobUuids').split(',')
-  const jobs = jobUuids.map((jobUuid) => isAcceptance && found.find((job) => job.jobUuid === jobUuid))
+  const reply = answer()
+  const { code, errno } = reply
+  const jobs = remembered('jobs'), missingSince = remembered('missingSince')
+  const asked = jobs.filter((job) => !job.done)
+  const kind = reply.isSuccess ? 'answer' : trouble(reply)
 
-  // An id that is not known yet may be left out, or the whole request refused.
-  // A poll that fails otherwise tells nothing, and is made again.
-  if (jobs.every(Boolean)) pm.collectionVariables.unset('missingSince')
-  else if ((isAcceptance || isRejection && code !== 429) && !pm.variables.has('missingSince')) {
-    pm.collectionVariables.set('missingSince', Date.now())
+  if (kind === 'answer' || kind === 'ids') { // an id may be the reason, which is not known yet
+    for (const job of asked) {
+      const seen = reply.jobs.filter(({ jobUuid }) => jobUuid === job.jobUuid)
+      if (seen.length === 0) missingSince[job.jobUuid] = missingSince[job.jobUuid] || Date.now()
+      else delete missingSince[job.jobUuid]
+      // One that is told twice has ended if one of them says so. A later reply
+      // may lack what an earlier one had.
+      const { resourceUuid } = job
+      Object.assign(job, seen.find(({ done }) => done) || seen[0])
+      job.resourceUuid = job.resourceUuid || resourceUuid
+    }
   }
-  const missingFor = pm.variables.has('missingSince') ? Date.now() - pm.variables.get('missingSince') : 0
+  const left = jobs.filter((job) => !job.done).map((job) => job.jobUuid)
+  remember('jobs', jobs)
+  remember('missingSince', missingSince)
 
-  if (jobs.every((job) => job && job.done)) {
+  if (left.length === 0) {
     const failed = jobs.filter((job) => !job.success)
+    const nameless = jobs.filter((job) => typeof job.resourceUuid !== 'string' || job.resourceUuid === '')
     pm.test('the jobs succeeded', () => pm.expect(failed.map((job) => job.result)).to.eql([]))
-    if (failed.length === 0) pm.execution.setNextRequest(nextStep)
-  } else if (Date.now() > pm.variables.get('deadline') || missingFor > pm.variables.get('grace')) {
-    pm.test('the jobs ended in time', () => pm.expect.fail(`HTTP ${code}, errno ${errno}`))
-  } else {
-    pm.execution.setNextRequest(pm.info.requestName)
+    pm.test('the jobs name their images', () => pm.expect(nameless.map((job) => job.jobUuid)).to.eql([]))
+    jobs.forEach((job, i) => pm.collectionVariables.set(`image${i}`, job.resourceUuid))
+    if (failed.length + nameless.length === 0) pm.execution.setNextRequest(nextStep)
+    return
   }
+  pm.collectionVariables.set('jobUuids', left.join(','))
+  const isUnknown = Object.values(missingSince).some((since) => Date.now() - since > pm.variables.get('grace'))
+  const end = kind === 'refused' ? 'is refused' : isUnknown ? 'does not know a job' : Date.now() > pm.variables.get('deadline') && 'took too long'
+  if (end) pm.test(`the wait ${end}`, () => pm.expect.fail(`HTTP ${code}, errno ${errno}; left: ${left}`))
+  else pm.execution.setNextRequest(pm.info.requestName)
 }
