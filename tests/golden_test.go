@@ -98,5 +98,5 @@ func TestGeneratedTypes(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]bool{"CIMG.Job": true, "ListCIMGReply.Data": true}, pointers,
-		"gen/overlay.yaml says which optional members are pointers and why")
+		"decide in gen/overlay.yaml whether an optional member is a value or, for a reason that stands there, a pointer; list pointers here")
 }

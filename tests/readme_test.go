@@ -145,7 +145,10 @@ func TestCommandsAndLinksOfThePages(t *testing.T) {
 	}
 }
 
-var comment = regexp.MustCompile(`(?m)\s*(//|# ).*$`)
+var (
+	comment = regexp.MustCompile(`(?m)(^|\s+)(//|#) .*$`)
+	outline = regexp.MustCompile(`^(#+ |\||- |\d\. |` + "```" + `\w*)`)
+)
 
 // Whatever one of them has, the other has: headings, tables, lists, programs
 // but for their comments, and links.
@@ -155,10 +158,10 @@ func TestTranslationsAreComplete(t *testing.T) {
 		"docs/other-languages.zh-CN.md": "docs/other-languages.md",
 	} {
 		// Each links to the other, and to what there is in its language.
-		shape := func(page string) (lines []string, programs []string, links []string) {
+		partsOf := func(page string) (lines []string, programs []string, links []string) {
 			text := read(t, page)
 			for line := range strings.Lines(text) {
-				if start := regexp.MustCompile(`^(#+ |\||- |\d\. |` + "```" + `\w*)`).FindString(line); start != "" {
+				if start := outline.FindString(line); start != "" {
 					lines = append(lines, start)
 				}
 			}
@@ -172,8 +175,8 @@ func TestTranslationsAreComplete(t *testing.T) {
 			}
 			return lines, programs, links
 		}
-		lines, programs, links := shape(original)
-		linesOf, programsOf, linksOf := shape(translated)
+		lines, programs, links := partsOf(original)
+		linesOf, programsOf, linksOf := partsOf(translated)
 		require.Equal(t, lines, linesOf, translated)
 		require.Equal(t, programs, programsOf, translated)
 		require.ElementsMatch(t, links, linksOf, translated)
@@ -181,23 +184,30 @@ func TestTranslationsAreComplete(t *testing.T) {
 }
 
 // The settings that the page for other languages shows are those that the
-// examples are run with.
+// examples are run with: files as a whole, but for programs.
 func TestSettingsOnThePageAreThoseOfTheExamples(t *testing.T) {
-	examples := map[string]string{
-		"ts":   "openapi-fetch/client.ts hey-api/client.ts",
-		"yaml": "ogen/ogen.yml",
-		"json": "postman/options.json",
-	}
 	page := read(t, "docs/other-languages.md")
-	for language, files := range examples {
-		var all strings.Builder
-		for _, file := range strings.Fields(files) {
-			all.WriteString(read(t, "tests/contract/clients/"+file))
-		}
-		settings := blocks(page, language)
-		require.Len(t, settings, len(strings.Fields(files)))
-		for _, setting := range settings {
-			require.Contains(t, all.String(), setting)
+	require.Equal(t, []string{read(t, "tests/contract/clients/ogen/ogen.yml")}, blocks(page, "yaml"))
+	require.Equal(t, []string{read(t, "tests/contract/clients/postman/options.json")}, blocks(page, "json"))
+	programs := read(t, "tests/contract/clients/openapi-fetch/client.ts") + read(t, "tests/contract/clients/hey-api/client.ts")
+	for _, setting := range blocks(page, "ts") {
+		require.Contains(t, programs, setting)
+	}
+	var lock struct {
+		Packages map[string]struct{ Version string }
+	}
+	text := read(t, "tests/contract/package-lock.json")
+	require.NoError(t, json.Unmarshal([]byte(text), &lock))
+	require.NotContains(t, text, `"resolved"`, "whoever installs chooses the registry, see .npmrc")
+	named := regexp.MustCompile(`(?:^| )((?:@[\w-]+/)?[\w-]+)@(\d[\d.]*)`)
+	for _, command := range blocks(page, "sh") {
+		for line := range strings.Lines(command) {
+			if !strings.HasPrefix(line, "npm install") {
+				continue
+			}
+			for _, tool := range named.FindAllStringSubmatch(line, -1) {
+				require.True(t, strings.HasPrefix(lock.Packages["node_modules/"+tool[1]].Version, tool[2]), tool[0])
+			}
 		}
 	}
 }
