@@ -71,7 +71,7 @@ func concerned(r checker.BackwardCompatibilityRule) audience {
 		return generated
 	case r.Direction == checker.DirectionRequest, r.Area == checker.AreaPaths:
 		return callers
-	case r.Direction == checker.DirectionResponse, strings.HasPrefix(r.Id, "webhook-"):
+	case r.Direction == checker.DirectionResponse:
 		return readers
 	}
 	return nobody
