@@ -33,8 +33,7 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 	const base = "/swagger-ui/"
 	ui := unframed(v5emb.NewWithConfig(swgui.Config{
 		SettingsUI: map[string]string{"tryItOutEnabled": "true"},
-		// The address under the title is that of the contract as it is shown.
-		AppendHead: `<meta name="viewport" content="width=device-width, initial-scale=1"><style>.info hgroup .link { display: none }</style>`,
+		AppendHead: swaggerUIHead,
 	})("cimg mock", base+"openapi.yaml", base))
 	pages := map[string]http.Handler{
 		"/openapi.yaml":       static("application/yaml", cimg.Spec),
@@ -58,6 +57,16 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 		page.ServeHTTP(w, r)
 	}), nil
 }
+
+// swaggerUIHead hides the address under the title, which is that of the contract
+// as it is shown, and breaks the provider's long addresses, which would push
+// the buttons off a phone's screen.
+const swaggerUIHead = `<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+  .info hgroup .link { display: none }
+  .swagger-ui .opblock-external-docs { display: block; overflow-wrap: anywhere }
+</style>
+`
 
 // forSwaggerUI is the contract as the interactive page shows it. Its only server
 // is the one that it is read from: a browser that followed the contract as it

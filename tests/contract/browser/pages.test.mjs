@@ -125,6 +125,22 @@ test('without the token, or with another, nothing is created', async (t) => {
   page.assertQuiet()
 })
 
+test('on a phone, nothing is cut off at the side', async (t) => {
+  const page = await open(t, '/', { viewport: { width: 375, height: 700 } })
+  const assertFits = async () => assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 375)
+  await page.locator('#operations-images-createCIMG').waitFor()
+  await assertFits()
+  await page.shot('phone')
+  await authorize(page, mock.token)
+  const create = await openCreate(page)
+  await assertFits()
+  assert.equal((await send(create)).errno, 0)
+  await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
+  await assertFits()
+  await page.shot('phone-created')
+  page.assertQuiet()
+})
+
 test('a query carries several jobs in one parameter', async (t) => {
   const page = await open(t, '/')
   await authorize(page, mock.token)
