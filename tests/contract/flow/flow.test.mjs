@@ -52,6 +52,7 @@ describe('against cimg mock', { concurrency: 2 }, () => {
 describe('against scripted replies', { concurrency: 3 }, () => {
   const cases = [
     { name: 'a running or missing job is asked for again', polls: [job({ done: false }), envelope({ data: [] }), job({ done: true, success: true })], code: 0 },
+    { name: 'a job names its image when it has ended', create: envelope({ data: [{ ...accepted, resourceUuid: undefined }] }), polls: [job({ done: true, success: true })], code: 0 },
     { name: 'trouble that may pass is asked through', polls: [envelope({ errno: 3 }), html(503), job({ done: true, success: true })], code: 0 },
     { name: 'a refused id is asked for again', polls: [envelope({ errno: 1 }), html(400), job({ done: true, success: true })], code: 0 },
     { name: 'another job is no success', polls: [job({ jobUuid: 'another', done: true, success: true })], code: 1 },
