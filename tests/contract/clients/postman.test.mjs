@@ -65,6 +65,7 @@ test('a create that is never answered ends the run', async (t) => {
 
 const jobs = (change) => json(200, envelope(0, ['a', 'b'].map((jobUuid) => job({ jobUuid, resourceUuid: `image ${jobUuid}`, ...change }))))
 const accepted = jobs()
+const later = (status, value) => (response) => { response.setHeader('Retry-After', value); html(status)(response) }
 
 /** Runs the flow while a create is accepted, and polls bring these replies. */
 async function wait(t, polls, variables, create = accepted) {
@@ -95,7 +96,7 @@ test('a wait bears trouble that may pass, and jobs that are not known yet', asyn
     html(200),
     json(200, envelope(2)),
     json(200, envelope(40000)),
-    json(200, envelope(1)),
+    later(503, new Date(0).toUTCString()), // is now
     json(200, envelope(0, [])),
     json(200, envelope(0, null)),
     jobs({ progress: 100 }), // not done, in spite of its progress
@@ -109,12 +110,36 @@ test('a wait bears trouble that may pass, and jobs that are not known yet', asyn
   assert.deepEqual(JSON.parse(bodies[12]).cimg.map((copy) => copy.originImageUuid), ['image a', 'image b'])
 })
 
+test('a poll is not sent before Retry-After', async (t) => {
+  const { url, requests } = await serve(t, (request, response) => request.resume().on('end', () =>
+    (requests.length === 1 ? accepted : later(429, '60'))(response)))
+  await assert.rejects(run(url, 'token', {}, { timeout: 1000 }), /timed out/) // of the whole run
+  assert.ok(requests.length <= 2, requests) // fewer on a machine that is slow to begin
+})
+
+test('the ids of a refused poll are asked for one by one, until each is answered', async (t) => {
+  const refused = json(200, envelope(13))
+  const { requests, failure } = await wait(t, [
+    refused, // a and b
+    json(200, envelope(0, [job()])), // a
+    refused, // b
+    refused, // b, again
+    json(200, envelope(0, [done('a')])), // a, of which b is kept apart
+    json(200, envelope(0, [done('b')])),
+  ])
+  assert.deepEqual(requests.slice(1, 7).map((request) => request.split('jobUuids=')[1]), ['a,b', 'a', 'b', 'b', 'a', 'b'])
+  assert.equal(requests[7], 'POST /dicloud/i/storage/cimg/import', failure)
+})
+
 for (const [name, polls, failure, variables] of [
   ['a job that fails half way', [jobs({ progress: 57, done: true, result: 'no space' })], /no space/],
   ['a job that names no image', [json(200, envelope(0, ['a', 'b'].map((id) => done(id, { resourceUuid: undefined }))))], /'a', 'b'/],
   ['a token that is rejected', [html(401)], /HTTP 401, errno undefined; left: a,b/],
+  ['HTTP 408', [html(408), jobs({ done: true, success: true })], /HTTP 408, errno undefined; left: a,b/],
   ['errno 4', [json(200, envelope(4))], /errno 4; left: a,b/],
   ['an errno that nobody listed', [json(200, envelope(77))], /errno 77/],
+  ['an id that stays refused', Array(10).fill(json(400, envelope(13))), /errno 13; left: a,b/, { grace: 5 }],
+  ['Retry-After beyond the deadline', [later(429, '3600'), jobs({ done: true, success: true })], /errno undefined; left: a,b/, { longestWait: 100 }],
   ['a job that stays unknown', Array(10).fill(json(200, envelope(0, []))), /errno 0; left: a,b/, { grace: 5 }],
   ['a job that never ends', Array(10).fill(accepted), /errno 0; left: a,b/, { longestWait: 20 }],
 ]) {

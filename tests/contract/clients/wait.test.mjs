@@ -79,6 +79,7 @@ for (const tool of tools) {
       ['errno 4', json(200, envelope(4))],
       ['errno 77', json(200, envelope(77))],
       ['HTTP 404', html(404)],
+      ['HTTP 408', html(408)],
     ]) {
       test(`a poll refused by ${name} ends the wait at once, and the ids are kept`, async (t) => {
         const { requests, ended } = await wait(t, [reply])
@@ -86,6 +87,48 @@ for (const tool of tools) {
         assert.equal(requests.length, 1)
       })
     }
+
+    /** Waits for three jobs of a service that refuses polls which hold an id it does not know yet. */
+    async function waitForBad(t, waiting) {
+      const asked = []
+      const { url } = await serve(t, (request, response) => {
+        const ids = new URL(request.url, url).searchParams.get('jobUuids')
+        const isKnown = asked.includes('good,better')
+        asked.push(ids)
+        json(200, ids.includes('bad') && !isKnown ? envelope(13)
+          : envelope(0, ids.split(',').map((jobUuid) => job({ jobUuid, done: isKnown || ids === 'good,better', success: true }))))(response)
+      })
+      const started = ['good', 'bad', 'better'].map((jobUuid) => job({ jobUuid }))
+      return { asked, ended: waitFor(connect(url, 'token'), 'gz', started, { pauseBefore: () => 1, gap: 1, deadline: 20_000, ...waiting }) }
+    }
+
+    test('the ids of a refused poll are asked for one by one, until each is answered', async (t) => {
+      const { asked, ended } = await waitForBad(t)
+      assert.deepEqual((await ended).map(({ done }) => done), [true, true, true])
+      assert.deepEqual(asked, ['good,bad,better', 'good', 'bad', 'better', 'bad', 'good,better', 'bad'])
+    })
+
+    test('it is the id refused alone that is not known', async (t) => {
+      const { asked, ended } = await waitForBad(t, { grace: -1 })
+      await assert.rejects(ended, /job bad is not known: HTTP 200, errno 13/)
+      assert.deepEqual(asked, ['good,bad,better', 'good', 'bad'])
+    })
+
+    for (const [name, value] of [['seconds', () => '60'], ['a date', () => new Date(Date.now() + 60_000).toUTCString()], ['ages', () => '9'.repeat(30)]]) {
+      test(`a poll is not sent before Retry-After, in ${name}`, async (t) => {
+        const later = (response) => { response.setHeader('Retry-After', value()); html(429)(response) }
+        const { requests, ended } = await wait(t, [later], { deadline: 200 })
+        await assert.rejects(ended, /gave up waiting/)
+        assert.equal(requests.length, 1)
+      })
+    }
+
+    test('a Retry-After that says nothing is no reason to wait', async (t) => {
+      const replies = ['0', 'soon', '-1', new Date(0).toUTCString()].map((value) => (response) => { response.setHeader('Retry-After', value); html(503)(response) })
+      const { requests, ended } = await wait(t, [...replies, poll({ done: true, success: true })])
+      await ended
+      assert.equal(requests.length, 5)
+    })
 
     test('many jobs are asked for in several requests', async (t) => {
       const all = Array.from({ length: 250 }, (_, i) => job({ jobUuid: `job-${i}` }))

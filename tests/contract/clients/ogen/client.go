@@ -6,7 +6,9 @@ package cimgogen
 
 import (
 	"context"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/cimg-go/cimg/tests/contract/clients/ogen/generated"
@@ -29,7 +31,8 @@ func (b bearer) BearerAuth(context.Context, generated.OperationName) (generated.
 }
 
 // sendOnce takes from net/http what it sends a POST again with, over another
-// connection: ogen gives every request a way to read its body twice.
+// connection: ogen gives every request a way to read its body twice. It also
+// notes what ogen does not pass on, until when the service wants to be left alone.
 type sendOnce struct{ http.RoundTripper }
 
 func (s sendOnce) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -37,5 +40,21 @@ func (s sendOnce) RoundTrip(req *http.Request) (*http.Response, error) {
 		req = req.Clone(req.Context())
 		req.GetBody = nil
 	}
-	return s.RoundTripper.RoundTrip(req)
+	resp, err := s.RoundTripper.RoundTrip(req)
+	if notBefore, ok := req.Context().Value(notBeforeKey{}).(*time.Time); ok && err == nil {
+		*notBefore = retryAfter(resp.Header)
+	}
+	return resp, err
+}
+
+type notBeforeKey struct{}
+
+// retryAfter is zero where a reply does not say.
+func retryAfter(header http.Header) time.Time {
+	said := header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(said); err == nil {
+		return time.Now().Add(time.Duration(min(seconds, math.MaxInt32)) * time.Second)
+	}
+	date, _ := http.ParseTime(said)
+	return date
 }

@@ -251,6 +251,10 @@ func TestWaiting(t *testing.T) {
 		{"ends at once when errno 4 says so", []http.HandlerFunc{envelope(4, "null")}, "is refused: errno 4", 1, long, long},
 		{"ends at once when refused for good", []http.HandlerFunc{envelope(77, "null")}, "is refused: errno 77", 1, long, long},
 		{"ends at once when there is no such path", []http.HandlerFunc{html(404)}, "is refused: HTTP 404", 1, long, long},
+		{"ends at once at HTTP 408", []http.HandlerFunc{html(408)}, "is refused: HTTP 408", 1, long, long},
+		{"keeps to Retry-After", []http.HandlerFunc{later("60"), html(404)}, "deadline exceeded; left: a", 1, long, 200 * time.Millisecond},
+		{"keeps to a date in Retry-After", []http.HandlerFunc{later(time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)), html(404)}, "deadline exceeded", 1, long, 200 * time.Millisecond},
+		{"does not mind a Retry-After that says nothing", []http.HandlerFunc{later("soon"), later("-1"), later("0"), html(404)}, "HTTP 404", 4, long, long},
 		{"ends at the deadline", []http.HandlerFunc{html(502)}, "deadline exceeded; left: a", 0, long, 100 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -305,6 +309,44 @@ func TestManyJobsAreAskedForInSeveralRequests(t *testing.T) {
 	}
 }
 
+// The service refuses polls that hold an id it does not know yet: it is asked for
+// alone, and so are the others, until they are answered.
+func TestRefusedIDsAreAskedForApart(t *testing.T) {
+	const together = "good,better"
+	for _, c := range []struct {
+		grace time.Duration
+		want  []string
+		err   string
+	}{
+		{time.Minute, []string{"good,bad,better", "good", "bad", "better", "bad", together, "bad"}, ""},
+		{-1, []string{"good,bad,better", "good", "bad", "better", "bad"}, "job bad is not known: errno 13"},
+	} {
+		var asked []string
+		server, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ids := r.URL.Query().Get("jobUuids")
+			known := slices.Contains(asked, together)
+			asked = append(asked, ids)
+			if strings.Contains(ids, "bad") && !known {
+				envelope(13, "null")(w, r)
+				return
+			}
+			var jobs []string
+			for id := range strings.SplitSeq(ids, ",") {
+				jobs = append(jobs, fmt.Sprintf(`{"jobUuid": %q, "type": "CreateCIMG", "progress": 0, "done": %t, "success": true}`, id, known || ids == together))
+			}
+			envelope(0, "["+strings.Join(jobs, ",")+"]")(w, r)
+		}))
+		waiting := cimgogen.Waiting{PauseBefore: func(int) time.Duration { return 0 }, Grace: c.grace, Deadline: time.Minute}
+		_, err := cimgogen.WaitForJobs(t.Context(), connect(t, server), "gz", []generated.Job{{JobUuid: "good"}, {JobUuid: "bad"}, {JobUuid: "better"}}, waiting)
+		if err != nil && c.err == "" || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Error(err)
+		}
+		if !slices.Equal(asked, c.want) {
+			t.Error(asked)
+		}
+	}
+}
+
 func TestPausesGrow(t *testing.T) {
 	for poll, want := range map[int]time.Duration{0: time.Second, 1: 1500 * time.Millisecond, 11: time.Minute, 1000: time.Minute} {
 		if pause := cimgogen.Patient.PauseBefore(poll); pause != want {
@@ -346,6 +388,13 @@ func envelope(errno int, data string) http.HandlerFunc {
 
 func html(status int) http.HandlerFunc {
 	return reply(status, "text/html", "<html><h1>Bad day</h1></html>")
+}
+
+func later(retryAfter string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", retryAfter)
+		html(429)(w, r)
+	}
 }
 
 func reply(status int, contentType, body string) http.HandlerFunc {

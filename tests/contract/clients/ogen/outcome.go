@@ -107,7 +107,7 @@ func (a answer) trouble() trouble {
 	switch {
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.errno == 4:
 		return refused
-	case a.status == 0, a.status == http.StatusRequestTimeout, a.status == http.StatusTooManyRequests, a.status >= 500,
+	case a.status == 0, a.status == http.StatusTooManyRequests, a.status >= 500,
 		a.errno == 2, a.errno == 3, a.errno == 40000:
 		return passing
 	case a.status == http.StatusBadRequest, a.status == http.StatusRequestEntityTooLarge, a.status == http.StatusRequestURITooLong,

@@ -51,14 +51,17 @@ func WaitForJobs(
 ) ([]generated.Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, waiting.Deadline)
 	defer cancel()
-	w := wait{client: client, region: region, jobs: slices.Clone(started), missing: map[string]time.Time{}, grace: waiting.Grace}
+	w := wait{
+		client: client, region: region, jobs: slices.Clone(started), grace: waiting.Grace,
+		missing: map[string]time.Time{}, alone: map[string]bool{},
+	}
 	for poll := 0; len(w.left()) > 0; poll++ {
 		pause := waiting.PauseBefore(poll)
-		for ids := range slices.Chunk(w.left(), idsInARequest) {
+		for _, ids := range w.requests() {
 			select {
 			case <-ctx.Done():
 				return nil, &WaitError{w.left(), ctx.Err()}
-			case <-time.After(pause):
+			case <-time.After(max(pause, time.Until(w.notBefore))):
 			}
 			if err := w.ask(ctx, ids); err != nil {
 				return nil, &WaitError{w.left(), err}
@@ -70,11 +73,13 @@ func WaitForJobs(
 }
 
 type wait struct {
-	client  *generated.Client
-	region  generated.RegionId
-	jobs    []generated.Job      // as last seen
-	missing map[string]time.Time // since when
-	grace   time.Duration
+	client    *generated.Client
+	region    generated.RegionId
+	jobs      []generated.Job      // as last seen
+	missing   map[string]time.Time // since when
+	alone     map[string]bool      // the ids of a refused request, until each is answered
+	grace     time.Duration
+	notBefore time.Time // as the last answer wanted
 }
 
 // left returns the ids of the jobs that have not ended.
@@ -87,13 +92,27 @@ func (w *wait) left() (ids []string) {
 	return ids
 }
 
+// requests puts the ids of the jobs that have not ended into requests: many in
+// each, those that are to be alone apart.
+func (w *wait) requests() (requests [][]string) {
+	var others []string
+	for _, id := range w.left() {
+		if w.alone[id] {
+			requests = append(requests, []string{id})
+		} else {
+			others = append(others, id)
+		}
+	}
+	return slices.AppendSeq(requests, slices.Chunk(others, idsInARequest))
+}
+
 // ask polls once. An error ends the wait.
 func (w *wait) ask(ctx context.Context, asked []string) error {
 	params := generated.GetJobResultParams{RegionId: w.region}
 	for _, id := range asked {
 		params.JobUuids = append(params.JobUuids, generated.UUID(id))
 	}
-	reply, err := w.client.GetJobResult(ctx, params)
+	reply, err := w.client.GetJobResult(context.WithValue(ctx, notBeforeKey{}, &w.notBefore), params)
 	a := answerOf(reply, err)
 	if a.err != nil {
 		switch a.trouble() {
@@ -102,8 +121,14 @@ func (w *wait) ask(ctx context.Context, asked []string) error {
 		case refused:
 			return fmt.Errorf("the poll is refused: %w", a.err)
 		}
-		a.jobs = nil // an id may be the reason, which is not known yet
+		a.jobs = nil
 	}
+	for _, id := range asked {
+		w.alone[id] = a.err != nil // one of them may be the reason
+	}
+	if a.err != nil && len(asked) > 1 {
+		return nil
+	} // else it is this one, which may not be known yet
 	seen := map[string]bool{}
 	for _, job := range a.jobs {
 		seen[job.JobUuid] = true

@@ -60,10 +60,17 @@ export function trouble({ data, error, response }: Result<unknown>): 'passing' |
   const { status } = response
   const errno = isReply(body) ? body.errno : undefined
   if (status === 401 || status === 403 || errno === 4) return 'refused'
-  if (status === 408 || status === 429 || status >= 500 || errno !== undefined && passing.has(errno)) return 'passing'
+  if (status === 429 || status >= 500 || errno !== undefined && passing.has(errno)) return 'passing'
   if (blamesIds.statuses.has(status) || errno !== undefined && blamesIds.errnos.has(errno)) return 'ids'
   // A reply that is none, with HTTP 200, is a gateway's.
   return status === 200 && (errno === undefined || errno === 0) ? 'passing' : 'refused'
+}
+
+/** Milliseconds before which the service does not want to be asked again; mostly it says nothing. */
+export function retryAfter({ response }: Result<unknown>): number {
+  const said = response?.headers.get('Retry-After') ?? ''
+  const milliseconds = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now()
+  return Math.max(milliseconds || 0, 0)
 }
 
 export function describe({ data, error, response }: Result<unknown>): string {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, jobsOf, trouble, type Job, type Result } from './reply.js'
+import { describe, jobsOf, retryAfter, trouble, type Job, type Result } from './reply.js'
 
 export interface Waiting {
   /** Milliseconds before the first poll (0), the second (1), ... */
@@ -21,6 +21,7 @@ export class WaitEnded extends Error {
 
 export const growing = (poll: number) => Math.min(1000 * 1.5 ** poll, 60_000)
 const idsInARequest = 100
+const longestTimer = 2 ** 31 - 1 // beyond it, Node's fire at once
 
 /**
  * Waits until all the jobs have ended, well or not, and returns them as they
@@ -34,6 +35,8 @@ export async function waitForJobs(
 ): Promise<Job[]> {
   const jobs = new Map(started.map((job) => [job.jobUuid, job]))
   const missingSince = new Map<string, number>()
+  const alone = new Set<string>() // the ids of a refused request, until each is answered
+  let notBefore = 0 // as the last answer wanted
   const left = () => [...jobs.values()].filter((job) => !job.done).map((job) => job.jobUuid)
   const signal = AbortSignal.timeout(deadline)
   const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal }).catch((cause: unknown) => {
@@ -41,22 +44,28 @@ export async function waitForJobs(
   })
 
   for (let poll = 0; left().length > 0; poll++) {
-    const ids = left()
-    for (let from = 0; from < ids.length; from += idsInARequest) {
-      await pause(from === 0 ? pauseBefore(poll) : gap)
-      await ask(ids.slice(from, from + idsInARequest))
+    let wanted = pauseBefore(poll)
+    for (const ids of requestsFor(left(), alone)) {
+      await pause(Math.max(wanted, Math.min(notBefore - Date.now(), longestTimer)))
+      await ask(ids)
+      wanted = gap
     }
   }
   return [...jobs.values()]
 
   async function ask(ids: string[]) {
     const result = await read(ids, signal).catch((error: unknown): Result<Job[]> => ({ error }))
+    notBefore = Date.now() + retryAfter(result)
     let seen = jobsOf(result)
     if (seen === undefined) {
       const kind = trouble(result)
       if (kind === 'refused') throw new WaitEnded(`the poll is refused: ${describe(result)}`, left())
       if (kind === 'passing') return
-      seen = [] // an id may be the reason, which is not known yet
+      for (const id of ids) alone.add(id) // one of them may be the reason
+      if (ids.length > 1) return
+      seen = [] // it is this one, which may not be known yet
+    } else {
+      for (const id of ids) alone.delete(id)
     }
     for (const job of seen) {
       const before = jobs.get(job.jobUuid)
@@ -74,6 +83,14 @@ export async function waitForJobs(
       if (Date.now() - since > grace) throw new WaitEnded(`job ${id} is not known: ${describe(result)}`, left())
     }
   }
+}
+
+/** Puts ids into requests: many in each, those that are to be alone apart. */
+function requestsFor(ids: string[], alone: Set<string>): string[][] {
+  const requests = ids.filter((id) => alone.has(id)).map((id) => [id])
+  const others = ids.filter((id) => !alone.has(id))
+  for (let from = 0; from < others.length; from += idsInARequest) requests.push(others.slice(from, from + idsInARequest))
+  return requests
 }
 
 /** The images that jobs have made; throws if one has failed. */

@@ -1,11 +1,17 @@
 function expectJobs(nextStep) {
   const reply = answer()
-  const { code, errno } = reply
+  const { code, errno, retryAfter } = reply
   const jobs = remembered('jobs'), missingSince = remembered('missingSince')
-  const asked = jobs.filter((job) => !job.done)
+  const ids = pm.variables.get('jobUuids').split(',')
+  const asked = jobs.filter((job) => ids.includes(job.jobUuid))
   const kind = reply.isSuccess ? 'answer' : trouble(reply)
 
-  if (kind === 'answer' || kind === 'ids') { // an id may be the reason, which is not known yet
+  // One of several refused ids may be the reason: each is asked for alone, until
+  // it is answered. One refused alone may not be known yet.
+  const alone = new Set(remembered('alone'))
+  if (kind === 'ids') ids.forEach((id) => alone.add(id))
+  if (kind === 'answer') ids.forEach((id) => alone.delete(id))
+  if (kind === 'answer' || kind === 'ids' && ids.length === 1) {
     for (const job of asked) {
       const seen = reply.jobs.filter(({ jobUuid }) => jobUuid === job.jobUuid)
       if (seen.length === 0) missingSince[job.jobUuid] = missingSince[job.jobUuid] || Date.now()
@@ -20,6 +26,9 @@ function expectJobs(nextStep) {
   const left = jobs.filter((job) => !job.done).map((job) => job.jobUuid)
   remember('jobs', jobs)
   remember('missingSince', missingSince)
+  remember('alone', [...alone])
+  const notBefore = Date.now() + retryAfter
+  pm.collectionVariables.set('notBefore', notBefore)
 
   if (left.length === 0) {
     const failed = jobs.filter((job) => !job.success)
@@ -30,9 +39,18 @@ function expectJobs(nextStep) {
     if (failed.length + nameless.length === 0) pm.execution.setNextRequest(nextStep)
     return
   }
-  pm.collectionVariables.set('jobUuids', left.join(','))
+  let turns = remembered('turns')
+  if (turns.length === 0) turns = requestsFor(left, alone)
+  pm.collectionVariables.set('jobUuids', turns.shift())
+  remember('turns', turns)
   const isUnknown = Object.values(missingSince).some((since) => Date.now() - since > pm.variables.get('grace'))
-  const end = kind === 'refused' ? 'is refused' : isUnknown ? 'does not know a job' : Date.now() > pm.variables.get('deadline') && 'took too long'
+  const end = kind === 'refused' ? 'is refused' : isUnknown ? 'does not know a job' : notBefore > pm.variables.get('deadline') && 'took too long'
   if (end) pm.test(`the wait ${end}`, () => pm.expect.fail(`HTTP ${code}, errno ${errno}; left: ${left}`))
   else pm.execution.setNextRequest(pm.info.requestName)
+}
+
+// Puts ids into requests: all in one, but for those that are to be alone.
+function requestsFor(ids, alone) {
+  const together = ids.filter((id) => !alone.has(id))
+  return [...ids.filter((id) => alone.has(id)), ...together.length > 0 ? [together.join(',')] : []]
 }

@@ -15,7 +15,14 @@ function answer() {
   const holdsData = typeof data === 'object' && data !== null && Object.keys(data).length > 0
   const isRejection = !holdsData && // which would belie it
     ([401, 403, 429].includes(code) || code < 500 && rejections.includes(errno))
-  return { code, errno, isSuccess, isRejection, items, jobs: items.filter(isJob) }
+  return { code, errno, isSuccess, isRejection, items, jobs: items.filter(isJob), retryAfter: retryAfter() }
+}
+
+// Milliseconds before which the service does not want to be asked again; mostly it says nothing.
+function retryAfter() {
+  const said = pm.response.headers.get('Retry-After') || ''
+  const milliseconds = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now()
+  return Math.max(milliseconds || 0, 0)
 }
 
 function isJob(job) {
@@ -26,7 +33,7 @@ function isJob(job) {
 // Why a poll brought no jobs: ask again, look at the ids, or give up.
 function trouble({ code, errno }) {
   if (code === 401 || code === 403 || errno === 4) return 'refused'
-  if (code === 408 || code === 429 || code >= 500 || [2, 3, 40000].includes(errno)) return 'passing'
+  if (code === 429 || code >= 500 || [2, 3, 40000].includes(errno)) return 'passing'
   if ([400, 413, 414].includes(code) || errno === 1 || errno === 13) return 'ids'
   return code === 200 && !errno ? 'passing' : 'refused'
 }
