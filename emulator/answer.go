@@ -86,7 +86,11 @@ func (e *Emulator) act(call *call) (any, *refusal) {
 	if refused := call.checkForm(); refused != nil {
 		return nil, refused
 	}
-	if !e.options.Strict {
+	if e.options.Strict {
+		if refused := call.checkRepetition(); refused != nil {
+			return nil, refused
+		}
+	} else {
 		call.body = fromExampleForm(call.operation(), call.body)
 	}
 	if refused := e.contract.checkRequest(call); refused != nil {

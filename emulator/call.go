@@ -2,9 +2,11 @@ package emulator
 
 import (
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/routers"
@@ -77,6 +79,18 @@ func (c *call) checkForm() *refusal {
 	var anything jsontext.Value
 	if err := json.Unmarshal(c.body, &anything); err != nil {
 		return refuse(errnoBadRequest, "the body cannot be read as JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+	}
+	return nil
+}
+
+// checkRepetition refuses a parameter that stands in the query more than once.
+// Clients that do not know the contract's explode: false send jobUuids so, and
+// of what they ask only the first is read.
+func (c *call) checkRepetition() *refusal {
+	for _, name := range slices.Sorted(maps.Keys(c.query)) {
+		if times := len(c.query[name]); times > 1 {
+			return refuse(errnoBadCall, "%s: given %d times, where the contract has it once, its values joined by commas", name, times)
+		}
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ type Options struct {
 	Plan func(JobStart) Plan
 
 	// Strict refuses the request form of the published examples: one bare
-	// object as cimg, no regionId, a list without start.
+	// object as cimg, no regionId, a list without start. It also refuses a query
+	// parameter that is repeated, as in jobUuids=a&jobUuids=b.
 	Strict bool
 
 	// Stock is what exists at the start; nil: [DefaultStock]. It is copied.

@@ -67,6 +67,16 @@ func TestStrictRefusesTheExampleForm(t *testing.T) {
 	s.create("in the contract's form")
 }
 
+func TestStrictRefusesRepeatedParameters(t *testing.T) {
+	const repeated = resultPath + "?regionId=gz&jobUuids=a&jobUuids=b"
+	require.Zero(t, newEmulator(t, emulator.Options{}).call(http.MethodGet, repeated, "").Errno)
+	s := newEmulator(t, emulator.Options{Strict: true})
+	refused := s.call(http.MethodGet, repeated, "")
+	require.EqualValues(t, 13, refused.Errno)
+	require.Equal(t, "调用方式有点小问题，请反馈客服: jobUuids: given 2 times, where the contract has it once, its values joined by commas", refused.Errmsg)
+	require.Zero(t, s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids=a,b", "").Errno)
+}
+
 // Each bad request gets the errno of its kind and, after the published text,
 // a line that says what to change.
 func TestBadRequests(t *testing.T) {

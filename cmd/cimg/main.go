@@ -44,13 +44,24 @@ func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error)
 	return ctx, nil
 }
 
+// wrongUsage says what is wrong with a flag; the library would say it twice,
+// above and below the whole help.
+func wrongUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
+	return fmt.Errorf("%w; see %s --help", err, cmd.FullName())
+}
+
 // command is the command line.
 func command() *cli.Command {
-	return &cli.Command{
+	root := &cli.Command{
 		Name:           "cimg",
 		Usage:          "DiDi Cloud custom images: a demo, an emulator of the service and its documentation",
 		Commands:       []*cli.Command{demoCommand(), mockCommand(), docsCommand()},
 		Action:         unknownCommand,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main reports errors
+		OnUsageError:   wrongUsage,
 	}
+	for _, sub := range root.Commands {
+		sub.OnUsageError = wrongUsage
+	}
+	return root
 }

@@ -19,7 +19,7 @@ function commands(heading) {
 }
 
 let mock
-before(async () => { mock = await startMock('--job-duration', '300ms') })
+before(async () => { mock = await startMock('--strict', '--job-duration', '300ms') })
 after(() => mock.stop())
 
 describe('in a folder of their own', { concurrency: 2 }, () => {

@@ -7,7 +7,7 @@ import { envelope, html, job, json, load, passOn, respondTo, serve, tools } from
 const waiting = { pauseBefore: () => 50, deadline: 20_000 }
 
 let mock
-before(async () => { mock = await startMock('--job-duration', '300ms') })
+before(async () => { mock = await startMock('--strict', '--job-duration', '300ms') })
 after(() => mock.stop())
 
 for (const tool of tools) {

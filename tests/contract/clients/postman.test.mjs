@@ -14,7 +14,7 @@ const run = (baseUrl, bearerToken, variables, options) => promisify(newman.run)(
 })
 
 test('creates two images and copies them; a refused create is rejected', async (t) => {
-  const mock = await startMock('--job-duration', '300ms')
+  const mock = await startMock('--strict', '--job-duration', '300ms')
   t.after(mock.stop)
   const replies = []
   const { url, requests } = await serve(t, (request, response) => passOn(mock.url, request, (reply) => {

@@ -19,7 +19,7 @@ test('the document lints clean', async () => {
 
 describe('against cimg mock', { concurrency: 2 }, () => {
   let mock
-  before(async () => { mock = await startMock('--job-duration', '300ms') })
+  before(async () => { mock = await startMock('--strict', '--job-duration', '300ms') })
   after(() => mock.stop())
 
   test('every workflow runs to its end', async () => {

@@ -424,7 +424,7 @@ func startMock(t *testing.T) string {
 	if err := build.Run(); err != nil {
 		t.Fatal(err)
 	}
-	mock := exec.Command(program, "mock", "--addr", "127.0.0.1:0", "--token", token, "--job-duration", "300ms")
+	mock := exec.Command(program, "mock", "--addr", "127.0.0.1:0", "--token", token, "--strict", "--job-duration", "300ms")
 	out, err := mock.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
