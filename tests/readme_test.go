@@ -165,7 +165,7 @@ func TestTranslationsAreComplete(t *testing.T) {
 					lines = append(lines, start)
 				}
 			}
-			for _, language := range []string{"go", "sh", "ts", "yaml", "json"} {
+			for _, language := range []string{"go", "sh", "js", "ts", "yaml", "json"} {
 				for _, program := range blocks(text, language) {
 					programs = append(programs, comment.ReplaceAllString(program, ""))
 				}

@@ -12,10 +12,10 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// Descriptions of OpenAPI are CommonMark; ours have tables, too. HTML in them
-// is left out, which is the library's default.
+// Descriptions of OpenAPI are CommonMark; ours have tables and bare addresses,
+// too. HTML in them is left out, which is the library's default.
 var renderer = goldmark.New(
-	goldmark.WithExtensions(extension.Table),
+	goldmark.WithExtensions(extension.Table, extension.Linkify),
 	goldmark.WithParserOptions(parser.WithAutoHeadingID()),
 )
 

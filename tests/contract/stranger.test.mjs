@@ -18,25 +18,31 @@ function commands(heading) {
   return block.split('\n').filter((line) => !line.startsWith('npm install')).join('\n')
 }
 
+/** The program that runs what a tool's client has been built to. */
+function program(tool, url) {
+  const [, block] = page.match(/^```js\n(.*?)^```$/ms)
+  return block.replaceAll('out/openapi-fetch', `out/${tool}`).replace('http://127.0.0.1:8080', url)
+}
+
 let mock
 before(async () => { mock = await startMock('--strict', '--job-duration', '300ms') })
 after(() => mock.stop())
 
 describe('in a folder of their own', { concurrency: 2 }, () => {
   const cases = [
-    { heading: 'openapi-typescript', copied: ['clients/openapi-fetch', 'clients/rules', 'clients/tsconfig.json'], made: 'out/openapi-fetch/flow.js' },
-    { heading: '@hey-api', copied: ['clients/hey-api', 'clients/rules', 'clients/tsconfig.json'], made: 'out/hey-api/flow.js' },
+    { heading: 'openapi-typescript', copied: ['clients/openapi-fetch', 'clients/rules', 'clients/tsconfig.json'], made: 'out/openapi-fetch/flow.js', tool: 'openapi-fetch' },
+    { heading: '@hey-api', copied: ['clients/hey-api', 'clients/rules', 'clients/tsconfig.json'], made: 'out/hey-api/flow.js', tool: 'hey-api' },
     { heading: 'Postman', copied: ['clients/postman'], made: 'postman/generated/flow.json' },
     { heading: 'Waiting', copied: ['flow/images.arazzo.yaml', 'flow/redocly.yaml'], made: 'openapi.yaml' },
     { heading: 'ogen', copied: ['clients/ogen'], within: 'ogen', made: 'generated/oas_client_gen.go' },
   ]
-  for (const { heading, copied, within = '.', made } of cases) {
+  for (const { heading, copied, within = '.', made, tool } of cases) {
     test(heading, async (t) => {
       const root = mkdtempSync(join(tmpdir(), 'stranger-'))
       t.after(() => rmSync(root, { recursive: true }))
       for (const path of copied) {
         cpSync(join(here, path), join(root, path.split('/').at(-1)), {
-          recursive: true, filter: (from) => !/\/(generated|out|openapi\.yaml)$/.test(from),
+          recursive: true, filter: (from) => !/\/(generated|out|openapi\.yaml|.*_test\.go)$/.test(from),
         })
       }
       const dir = join(root, within)
@@ -54,6 +60,10 @@ describe('in a folder of their own', { concurrency: 2 }, () => {
         .replace('http://127.0.0.1:8080', mock.url)
       await run(script, dir)
       assert.ok(readFileSync(join(dir, made)).length > 0)
+      if (tool) {
+        writeFileSync(join(root, 'main.mjs'), program(tool, mock.url))
+        assert.match(await run(`CIMG_TOKEN=${mock.token} node main.mjs`, root), /^\[ '[0-9a-f]{32}' \]$/m)
+      }
     })
   }
 })
@@ -62,6 +72,6 @@ function run(script, cwd) {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, REDOCLY_SUPPRESS_NOTIFICATIONS: 'true', NO_COLOR: '1' }
     execFile('bash', ['-euc', script], { cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
-      error ? reject(new Error(`${error.message}\n${stdout}\n${stderr}`)) : resolve())
+      error ? reject(new Error(`${error.message}\n${stdout}\n${stderr}`)) : resolve(stdout))
   })
 }
