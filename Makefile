@@ -28,7 +28,8 @@ breaking: ## tell what openapi.yaml breaks since the last release, or since REV=
 
 .PHONY: docs
 docs: ## make bin/cimg.html, the contract as a page for people
-	mkdir -p bin && go run ./cmd/cimg docs > bin/cimg.html.new
+	mkdir -p bin
+	go run ./cmd/cimg docs > bin/cimg.html.new || { rm bin/cimg.html.new; exit 1; }
 	mv bin/cimg.html.new bin/cimg.html
 
 .PHONY: check

@@ -90,30 +90,33 @@ func withoutEmpty(v any) any {
 func TestGeneratedTypes(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../gen/client.gen.go", nil, parser.SkipObjectResolution)
 	require.NoError(t, err)
-	var pointers []string
+	structs := make(map[string]*ast.StructType)
 	ast.Inspect(file, func(node ast.Node) bool {
-		declared, isType := node.(*ast.TypeSpec)
-		if !isType {
-			return true
+		if declared, isType := node.(*ast.TypeSpec); isType {
+			if structure, isStruct := declared.Type.(*ast.StructType); isStruct {
+				structs[declared.Name.Name] = structure
+			}
 		}
-		structure, isStruct := declared.Type.(*ast.StructType)
-		if !isStruct {
-			return false
-		}
+		return true
+	})
+	var pointers []string
+	for name, structure := range structs {
 		for _, field := range structure.Fields.List {
 			if field.Tag == nil || !strings.Contains(field.Tag.Value, `json:"`) {
 				continue // of the client, not of the contract
 			}
-			for _, name := range field.Names {
-				member := declared.Name.Name + "." + name.Name
-				if _, isPointer := field.Type.(*ast.StarExpr); isPointer {
-					pointers = append(pointers, member)
+			member := name + "." + field.Names[0].Name
+			switch typ := field.Type.(type) {
+			case *ast.StarExpr:
+				pointers = append(pointers, member)
+			case *ast.Ident:
+				if structs[typ.Name] != nil && strings.Contains(field.Tag.Value, ",omitempty") {
+					require.Contains(t, field.Tag.Value, ",omitzero", "%s is sent as {} when it is empty: give it x-omitzero in gen/overlay.yaml", member)
 				}
-				require.False(t, strings.HasSuffix(name.Name, "Uuid") || strings.HasSuffix(name.Name, "Id"), member)
 			}
+			require.False(t, strings.HasSuffix(member, "Uuid") || strings.HasSuffix(member, "Id"), member)
 		}
-		return false
-	})
+	}
 	slices.Sort(pointers)
 	require.Equal(t, []string{"CIMG.Job", "ListCIMGReply.Data"}, pointers,
 		"decide in gen/overlay.yaml whether an optional member is a value or, for a reason that stands there, a pointer; list pointers here")
