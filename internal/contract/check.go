@@ -158,33 +158,6 @@ func (c *checker) checkReference(root Node, r reference) {
 	}
 }
 
-// checkEndless refuses a schema that is, by its allOf and the like, a part of
-// itself. One of whose members has its type is none.
-func (c *checker) checkEndless(schema Node) {
-	seen := make(map[*yaml.Node]bool)
-	var contains func(n Node) bool
-	contains = func(n Node) bool {
-		for _, combinator := range []string{"allOf", "anyOf", "oneOf"} {
-			for _, part := range n.Member(combinator).Items() {
-				part = part.Resolved()
-				if part.yaml == schema.yaml {
-					return true
-				}
-				if part.Exists() && !seen[part.yaml] {
-					seen[part.yaml] = true
-					if contains(part) {
-						return true
-					}
-				}
-			}
-		}
-		return false
-	}
-	if contains(schema) {
-		c.add(schema, "the schema is a part of itself")
-	}
-}
-
 // isOf tells whether a value has the type that a kind asks for.
 func isOf(n Node, kind string) bool {
 	if kind == "count" {

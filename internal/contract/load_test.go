@@ -71,6 +71,9 @@ func TestABrokenContractSaysWhere(t *testing.T) {
 		{"a reply that is a schema", "        default:\n          $ref: '#/components/responses/Gateway'", "        default:\n          $ref: '#/components/schemas/Job'¶", "leads to no response"},
 		{"a $ref to itself", "    CIMG:\n", "    Self:\n      $ref: '#/components/schemas/Self'¶\n    CIMG:\n", "leads back to itself"},
 		{"a schema within itself", "    CIMG:\n", "    Self:\n      allOf:¶\n        - oneOf: [$ref: '#/components/schemas/Self']\n    CIMG:\n", "the schema is a part of itself"},
+		{"a schema that is not itself", "    CIMG:\n", "    Self:\n      type: object¶\n      not: {$ref: '#/components/schemas/Self'}\n      example: {}\n    CIMG:\n", "the schema is a part of itself"},
+		{"a schema that is only within itself", "    CIMG:\n", "    Self:\n      properties:¶\n        x: {$ref: '#/components/schemas/Self'}\n      example: {x: {}}\n    CIMG:\n", "the schema says nothing but that it is within itself: give it a type"},
+		{"a dictionary of itself", "    CIMG:\n", "    Self:\n      description: a¶\n      additionalProperties: {properties: {x: {items: {$ref: '#/components/schemas/Self'}}}}\n      properties: {y: {type: string}}\n      default: {}\n    CIMG:\n", "the schema says nothing but that it is within itself: give it a type"},
 
 		// Sense.
 		{"an unknown type", "      type: string\n      minLength: 1\n      pattern", "      type: strng¶\n      minLength: 1\n      pattern", `unsupported 'type' value "strng"`},
@@ -146,6 +149,8 @@ func TestWhatIsAContract(t *testing.T) {
 		"extensions":                       edit("info:\n", "x-a: [null, {b: }]\ninfo:\n  x-c:\n"),
 		"examples with nulls and $refs":    edit("            examples:\n              one:\n", "            examples:\n              odd: {value: {regionId: gz, cimg: [{name: a, snapUuid: b, c: null, $ref: d}]}}\n              one:\n"),
 		"a schema whose member is its own": edit("    CIMG:\n      type: object\n      description: |\n", "    Tree: {type: object, properties: {left: {$ref: '#/components/schemas/Tree'}, all: {type: array, items: {$ref: '#/components/schemas/Tree'}}}}\n    CIMG:\n      type: object\n      description: |\n"),
+		"a tree without a type":            edit("    CIMG:\n", "    Tree: {properties: {left: {$ref: '#/components/schemas/Tree'}, name: {type: string}}, example: {left: {name: a}}}\n    CIMG:\n"),
+		"a list of itself":                 edit("    CIMG:\n", "    Tree: {items: {anyOf: [{type: string}, {$ref: '#/components/schemas/Tree'}]}, example: [[a]]}\n    CIMG:\n"),
 		"members with odd names":           edit("        size:\n", "        $ref: {type: string}\n        x-y: {type: string}\n        size:\n"),
 		"a $ref through a path":            edit("$ref: '#/components/schemas/RegionId'\n          example: gz", "$ref: '#/components/schemas/List%43IMGRequest/properties/start'\n          example: 1"),
 	} {
