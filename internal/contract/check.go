@@ -79,15 +79,7 @@ func inner(kind string) string { return kind[1 : len(kind)-1] }
 // checkNamed checks an object whose members may have any name.
 func (c *checker) checkNamed(n Node, kind string) {
 	for key, value := range n.entries() {
-		name := key.Value()
-		isExtension := (kind == "path" || kind == "response") && strings.HasPrefix(name, "x-")
-		if isExtension {
-			continue
-		}
-		if kind == "path" && strings.Count(name, "{") != strings.Count(pathParameter.ReplaceAllString(name, "{}"), "{}") {
-			c.add(key, "the braces of %q do not match", name)
-		}
-		c.check(fmt.Sprintf("%q", name), key, value, kind)
+		c.check(fmt.Sprintf("%q", key.Value()), key, value, kind)
 	}
 }
 
@@ -101,10 +93,15 @@ var (
 func (c *checker) checkObject(name string, key, n Node, kind string) {
 	for member, value := range n.entries() {
 		of, known := kinds[kind][member.Value()]
+		isExtension := !known && strings.HasPrefix(member.Value(), "x-")
+		if !known {
+			of, known = kinds[kind]["*"]
+		}
 		switch {
+		case isExtension:
 		case known:
 			c.check(fmt.Sprintf("%q", member.Value()), member, value, strings.TrimSuffix(of, "!"))
-		case !strings.HasPrefix(member.Value(), "x-"):
+		default:
 			c.add(member, "OpenAPI 3.0 has no member %q here", member.Value())
 		}
 	}
@@ -118,8 +115,14 @@ func (c *checker) checkObject(name string, key, n Node, kind string) {
 		if openapi := n.Member("openapi"); openapi.Exists() && !version.MatchString(openapi.Value()) {
 			c.add(openapi, "the version of OpenAPI is %q, not 3.0", openapi.Value())
 		}
-	case "operation":
-		for key := range n.Member("responses").entries() {
+	case "paths":
+		for key := range n.entries() {
+			if name := key.Value(); strings.Count(name, "{") != strings.Count(pathParameter.ReplaceAllString(name, "{}"), "{}") {
+				c.add(key, "the braces of %q do not match", name)
+			}
+		}
+	case "responses":
+		for key := range n.entries() {
 			if !status.MatchString(key.Value()) {
 				c.add(key, "%q is no HTTP status", key.Value())
 			}
@@ -154,7 +157,7 @@ func (c *checker) checkReference(root Node, r reference) {
 			c.add(r.ref, "$ref %q leads back to itself", to)
 		}
 	case c.kinds[target.yaml] != r.kind:
-		c.add(r.ref, "$ref %q leads to no %s", to, strings.Trim(r.kind, "{}"))
+		c.add(r.ref, "$ref %q leads to no %s", to, r.kind)
 	}
 }
 

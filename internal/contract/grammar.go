@@ -4,30 +4,34 @@ import "strings"
 
 // grammar is what OpenAPI 3.0.3 lets an object have: of each kind of object the
 // members, and what they are. [kind] is an array of them, {kind} an object whose
-// members may have any name, "|" means or, "!" that the member must be there;
-// "any" is a value of the API's, "count" a whole number from 0.
+// members may have any name, "|" means or, "!" that the member must be there, "*"
+// any name but an extension's; "any" is a value of the API's, "count" a whole
+// number from 0.
 //
 // It is stricter in one thing: an operation must have an operationId, for
 // generators name after it what they make.
 const grammar = `
-document       openapi:text! info:info! servers:[server] paths:{path}! components:components security:[{[text]}] tags:[tag] externalDocs:docs
+document       openapi:text! info:info! servers:[server] paths:paths! components:components security:[{[text]}] tags:[tag] externalDocs:docs
 info           title:text! description:text termsOfService:text contact:contact license:license version:text!
 contact        name:text url:text email:text
 license        name:text! url:text
 server         url:text! description:text variables:{variable}
 variable       enum:[text] default:text! description:text
 components     schemas:{schema} responses:{response} parameters:{parameter} examples:{example} requestBodies:{requestBody}
-components     headers:{header} securitySchemes:{securityScheme} links:{link} callbacks:{{path}}
+components     headers:{header} securitySchemes:{securityScheme} links:{link} callbacks:{callback}
+paths          *:path
 path           summary:text description:text servers:[server] parameters:[parameter]
 path           get:operation put:operation post:operation delete:operation options:operation head:operation patch:operation trace:operation
 operation      tags:[text] summary:text description:text externalDocs:docs operationId:text! parameters:[parameter] requestBody:requestBody
-operation      responses:{response}! callbacks:{{path}} deprecated:bool security:[{[text]}] servers:[server]
+operation      responses:responses! callbacks:{callback} deprecated:bool security:[{[text]}] servers:[server]
 docs           description:text url:text!
 parameter      name:text! in:text! description:text required:bool deprecated:bool allowEmptyValue:bool style:text explode:bool
 parameter      allowReserved:bool schema:schema example:any examples:{example} content:{media}
 requestBody    description:text content:{media}! required:bool
 media          schema:schema example:any examples:{example} encoding:{encoding}
 encoding       contentType:text headers:{header} style:text explode:bool allowReserved:bool
+responses      *:response
+callback       *:path
 response       description:text! headers:{header} content:{media} links:{link}
 example        summary:text description:text value:any externalValue:text
 link           operationRef:text operationId:text parameters:{any} requestBody:any description:text server:server
@@ -49,7 +53,7 @@ flow           authorizationUrl:text tokenUrl:text refreshUrl:text scopes:{text}
 // referable are the kinds of objects in whose place a $ref may stand.
 var referable = map[string]bool{
 	"schema": true, "response": true, "parameter": true, "example": true, "requestBody": true, "header": true,
-	"securityScheme": true, "link": true, "{path}": true, "path": true,
+	"securityScheme": true, "link": true, "callback": true, "path": true,
 }
 
 // kinds are those of the grammar.

@@ -62,6 +62,8 @@ func TestABrokenContractSaysWhere(t *testing.T) {
 		{"another OpenAPI", "openapi: 3.0.3", "openapi: 3.1.0¶", `the version of OpenAPI is "3.1.0", not 3.0`},
 		{"a status in words", "        '200':\n", "        'OK':¶\n", `"OK" is no HTTP status`},
 		{"a path with a loose brace", "  /dicloud/i/result:", "  /dicloud/{i/result:¶", "do not match"},
+		{"paths that are elsewhere", "paths:\n", "paths:\n  $ref: '#/components/callbacks/C'¶\n", `"$ref" is text, not an object`},
+		{"a component that is no reply", "    Gateway:\n", "    x-gateway: 7¶\n    Gateway:\n", `"x-gateway" is a number, not an object`},
 
 		// $refs.
 		{"a dangling $ref", "$ref: '#/components/schemas/CreateCIMGRequest'", "$ref: '#/components/schemas/Creat'¶", "leads nowhere"},
@@ -151,6 +153,8 @@ func TestWhatIsAContract(t *testing.T) {
 		"a schema whose member is its own": edit("    CIMG:\n      type: object\n      description: |\n", "    Tree: {type: object, properties: {left: {$ref: '#/components/schemas/Tree'}, all: {type: array, items: {$ref: '#/components/schemas/Tree'}}}}\n    CIMG:\n      type: object\n      description: |\n"),
 		"a tree without a type":            edit("    CIMG:\n", "    Tree: {properties: {left: {$ref: '#/components/schemas/Tree'}, name: {type: string}}, example: {left: {name: a}}}\n    CIMG:\n"),
 		"a list of itself":                 edit("    CIMG:\n", "    Tree: {items: {anyOf: [{type: string}, {$ref: '#/components/schemas/Tree'}]}, example: [[a]]}\n    CIMG:\n"),
+		"expressions for callbacks":        edit("      operationId: createCIMG\n", "      operationId: createCIMG\n      callbacks: {done: {'{$request.body#/url}': {x-a: 1}, 'http://a?b={$request.body#/b}': {}, x-c: 2}}\n"),
+		"a component with an odd name":     edit("    Gateway:\n", "    Gate: {$ref: '#/components/responses/x-gate'}\n    x-gate: {description: a}\n    Gateway:\n"),
 		"members with odd names":           edit("        size:\n", "        $ref: {type: string}\n        x-y: {type: string}\n        size:\n"),
 		"a $ref through a path":            edit("$ref: '#/components/schemas/RegionId'\n          example: gz", "$ref: '#/components/schemas/List%43IMGRequest/properties/start'\n          example: 1"),
 	} {
