@@ -129,7 +129,12 @@ func TestWhatIsNoContract(t *testing.T) {
 		"\x00":          "openapi.yaml:1: the control character U+0000 is not allowed",
 		"\xff\xfeo\x00": "openapi.yaml:1: the byte 0xff is not UTF-8",
 		"a: b\nc:\n  d: e\n  f:\n    g: h\n   i: j\n": "openapi.yaml:6: did not find expected key (in the block that begins in line 3)",
-		"openapi: 3.0.3\n":                            "openapi.yaml:1: the document lacks \"info\"\nopenapi.yaml:1: the document lacks \"paths\"",
+		// Beginnings that end within a value that is right are no guide.
+		"a: \"b\n  c\n  d\n  e\n  f\n  g\"\nh: \"i\n":                "openapi.yaml:7: found unexpected end of stream",
+		"a: [b,\n  c,\n  d,\n  e,\n  f,\n  g]\nh: [i\nj: k\n":        "openapi.yaml:7: did not find expected ',' or ']'",
+		"a: {b: c,\n  d: e,\n  f: g,\n  h: {},\n  i: j}\nk: {l: m\n": "openapi.yaml:6: did not find expected ',' or '}'",
+		"\"a\nb: c\n\nd: e\n\n\n":                                    "openapi.yaml:1: found unexpected end of stream",
+		"openapi: 3.0.3\n":                                           "openapi.yaml:1: the document lacks \"info\"\nopenapi.yaml:1: the document lacks \"paths\"",
 		"swagger: '2.0'\n": "openapi.yaml:1: OpenAPI 3.0 has no member \"swagger\" here\nopenapi.yaml:1: the document lacks \"info\"\n" +
 			"openapi.yaml:1: the document lacks \"openapi\"\nopenapi.yaml:1: the document lacks \"paths\"",
 	} {

@@ -65,7 +65,9 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 // unparsable finds the line of an error of YAML's parser. That names the line
 // before the block that it was reading, or none. Who looks for the mistake is
 // better off with the line that it could not read: the last one of the shortest
-// beginning that it refuses in the same words.
+// beginning that it refuses in the same words. Beginnings that end in the midst
+// of what is right may be refused so, too: where the parser named a line, they
+// count from there only.
 func unparsable(text []byte, err error) Problem {
 	match := yamlLine.FindStringSubmatch(err.Error())
 	if match == nil {
@@ -74,10 +76,15 @@ func unparsable(text []byte, err error) Problem {
 	said := err.Error()[len(match[0]):]
 	named, _ := strconv.Atoi(match[1])
 	lines := bytes.SplitAfter(text, []byte("\n"))
-	read := 1 + sort.Search(len(lines)-1, func(i int) bool {
-		err := yaml.Unmarshal(bytes.Join(lines[:i+1], nil), new(yaml.Node))
+	isRefused := func(count int) bool {
+		err := yaml.Unmarshal(bytes.Join(lines[:count], nil), new(yaml.Node))
 		return err != nil && strings.HasSuffix(err.Error(), said)
-	})
+	}
+	from := min(max(named, 1), len(lines))
+	if isRefused(from - 1) {
+		from = 1 // of what begins in line 1, the parser names the end
+	}
+	read := from + sort.Search(len(lines)-from, func(i int) bool { return isRefused(from + i) })
 	if begins := named + 1; named > 0 && begins < read {
 		said += fmt.Sprintf(" (in the block that begins in line %d)", begins)
 	}
