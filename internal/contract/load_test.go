@@ -38,6 +38,9 @@ func TestABrokenContractSaysWhere(t *testing.T) {
 		{"a name that is no text", "        size:\n", "        ? [a]¶\n        : {type: string}\n        size:\n", "a name must be text"},
 		{"a name that is null", "        size:\n", "        ~: {type: string}¶\n        size:\n", "a name must be text"},
 		{"a number that JSON lacks", "          maximum: 100\n", "          maximum: .nan¶\n", ".nan is no number of JSON"},
+		{"a tag", "          maximum: 100\n", "          maximum: !!float abc¶\n", "the tag !!float is not read alike by every tool"},
+		{"a tag of an example", "          example: gz\n", "          example: !!binary '***'¶\n", "the tag !!binary is not"},
+		{"a name with a tag", "        size:\n", "        !!int abc: {type: string}¶\n        size:\n", "a name must be text"},
 		{"a second document", "externalDocs:\n  description: The provider's documentation", "---¶\nexternalDocs:\n  description: The provider's documentation", "a second document begins"},
 
 		// The grammar of OpenAPI.
@@ -71,6 +74,9 @@ func TestABrokenContractSaysWhere(t *testing.T) {
 		{"a $ref that is a comment", "$ref: '#/components/schemas/CreateCIMGRequest'", "$ref: #/components/schemas/CreateCIMGRequest¶", "$ref is empty; what begins with # must be put in quotes"},
 		{"a $ref to another kind", "$ref: '#/components/schemas/CreateCIMGRequest'", "$ref: '#/components/responses/Gateway'¶", "leads to no schema"},
 		{"a reply that is a schema", "        default:\n          $ref: '#/components/responses/Gateway'", "        default:\n          $ref: '#/components/schemas/Job'¶", "leads to no response"},
+		{"a $ref to another kind by another", "        - name: regionId\n          in: query\n          required: true\n          description: The region the jobs run in.\n          schema:\n            $ref: '#/components/schemas/RegionId'\n          example: gz\n", "        - $ref: '#/components/schemas/CreateCIMGRequest/properties/regionId'¶\n", "leads to no parameter"},
+		{"a $ref with a sign", "    CIMG:\n", "    One:\n      allOf: [{type: object}, {$ref: '#/components/schemas/One/allOf/+0'}]¶\n    CIMG:\n", "leads nowhere"},
+		{"a $ref to the file", "$ref: '#/components/schemas/CreateCIMGRequest'", "$ref: '#'¶", `"#" must begin with #/`},
 		{"a $ref to itself", "    CIMG:\n", "    Self:\n      $ref: '#/components/schemas/Self'¶\n    CIMG:\n", "leads back to itself"},
 		{"a schema within itself", "    CIMG:\n", "    Self:\n      allOf:¶\n        - oneOf: [$ref: '#/components/schemas/Self']\n    CIMG:\n", "the schema is a part of itself"},
 		{"a schema that is not itself", "    CIMG:\n", "    Self:\n      type: object¶\n      not: {$ref: '#/components/schemas/Self'}\n      example: {}\n    CIMG:\n", "the schema is a part of itself"},
@@ -78,6 +84,8 @@ func TestABrokenContractSaysWhere(t *testing.T) {
 		{"a dictionary of itself", "    CIMG:\n", "    Self:\n      description: a¶\n      additionalProperties: {properties: {x: {items: {$ref: '#/components/schemas/Self'}}}}\n      properties: {y: {type: string}}\n      default: {}\n    CIMG:\n", "the schema says nothing but that it is within itself: give it a type"},
 
 		// Sense.
+		{"a parameter with schema and content", "          example: gz\n", "          example: gz\n          content: {text/plain: {}}¶\n", `"content" cannot stand beside "schema"`},
+		{"example beside examples", "          example: gz\n", "          example: gz\n          examples: {}¶\n", `"examples" cannot stand beside "example"`},
 		{"an unknown type", "      type: string\n      minLength: 1\n      pattern", "      type: strng¶\n      minLength: 1\n      pattern", `unsupported 'type' value "strng"`},
 		{"a bad pattern", "    Uuid:\n      type: string\n      minLength: 1\n      pattern: '^[^,]+$'", "    Uuid:\n      type: string\n      minLength: 1\n      pattern: '^[^,+$'¶", "missing closing ]"},
 		{"an operationId twice", "    post:\n      operationId: importCIMG", "    post:\n      operationId: createCIMG¶", `the same operation id "createCIMG"`},

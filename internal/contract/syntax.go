@@ -103,7 +103,7 @@ func portable(n Node) (problems []Problem) {
 		switch tag := key.yaml.ShortTag(); {
 		case tag == "!!merge":
 			add(key, "<< is not read by every tool: write the members out, or use $ref")
-		case tag != "!!str" && tag != "!!int":
+		case key.yaml.Style&yaml.TaggedStyle != 0, tag != "!!str" && tag != "!!int":
 			add(key, "a name must be text, put it in quotes")
 		case first[name] > 0:
 			add(key, "%q is already defined in line %d", name, first[name])
@@ -118,6 +118,8 @@ func portable(n Node) (problems []Problem) {
 	switch {
 	case n.yaml.Kind == yaml.AliasNode:
 		add(n, "aliases are not read alike by every tool: write it out, or use $ref")
+	case n.yaml.Style&yaml.TaggedStyle != 0:
+		add(n, "the tag %s is not read alike by every tool: leave it out", n.yaml.Tag)
 	case n.yaml.Kind != yaml.ScalarNode:
 	case n.yaml.ShortTag() == "!!float" && strings.ContainsAny(strings.ToLower(n.Value()), "ni"): // .inf, .nan
 		add(n, "%s is no number of JSON", n.Value())

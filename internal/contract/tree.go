@@ -86,7 +86,7 @@ func (n Node) entry(name string) (key, value Node) {
 			return key, value
 		}
 	}
-	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(n.Items()) {
+	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(n.Items()) && strconv.Itoa(i) == name {
 		return n.Items()[i], n.Items()[i]
 	}
 	return Node{}, Node{}
