@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -39,7 +40,21 @@ func invalid(root Node, err error, where ...string) []Problem {
 	if extra, ok := errors.AsType[*openapi3.ExtraSiblingFieldsError](err); ok {
 		where = append(where, extra.Fields[0])
 	}
-	return []Problem{{Line: root.lineOf(where...), Reason: firstLine(err.Error())}}
+	reason := firstLine(err.Error())
+	return []Problem{{Line: cmp.Or(lineOfRequirement(root, reason), root.lineOf(where...)), Reason: reason}}
+}
+
+var securityRequirement = regexp.MustCompile(`security requirement (/\S+) `)
+
+// lineOfRequirement is the line of the security requirement that an error is
+// about, 0 if it is about something else.
+func lineOfRequirement(root Node, reason string) int {
+	pointer := securityRequirement.FindStringSubmatch(reason)
+	if pointer == nil {
+		return 0
+	}
+	path, _ := refPath("#" + pointer[1])
+	return root.lineOf(path...)
 }
 
 // componentSections are the members of `components`, by kin-openapi's names for
@@ -77,10 +92,15 @@ func lineIn(root Node, origin *openapi3.Origin, err error) int {
 		return lineOfField(origin, func(member string) bool { return member == "pattern" })
 	}
 	text := firstLine(err.Error())
+	if line := lineOfRequirement(root, text); line > 0 {
+		return line
+	}
 	return lineOfField(origin, func(member string) bool {
-		// "type" and "name" are words of the language, too, unless they are quoted.
+		// "type" and "name" are words of the language, too, unless they are quoted or
+		// in a set phrase.
 		name := regexp.QuoteMeta(member)
 		quoted := fmt.Sprintf(`['"[]%[1]s['"\]]|\b%[1]s=|invalid %[1]s:`, name)
+		quoted += `|^value of (license )?` + name + ` must|^` + name + ` is required`
 		if strings.ToLower(member) != member {
 			quoted += `|\b` + name + `\b`
 		}
