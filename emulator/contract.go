@@ -21,6 +21,7 @@ import (
 // contract is openapi.yaml, ready to route requests and to check them and
 // their replies.
 type contract struct {
+	text       []byte
 	document   *openapi3.T
 	router     routers.Router
 	operations []string // the ids
@@ -47,7 +48,7 @@ func newContract(text []byte) (*contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &contract{document: document, router: router}
+	c := &contract{text: text, document: document, router: router}
 	var index []string
 	for path, item := range document.Paths.Map() {
 		for method, operation := range item.Operations() {
@@ -59,6 +60,33 @@ func newContract(text []byte) (*contract, error) {
 	slices.Sort(index)
 	c.index = strings.Join(index, ", ")
 	return c, nil
+}
+
+// checkHandled refuses a contract with an operation that no handler answers.
+func (c *contract) checkHandled(handlers map[string]handler) error {
+	var errs []error
+	for _, operation := range c.operations {
+		if handlers[operation] == nil {
+			errs = append(errs, fmt.Errorf("openapi.yaml:%d: operation %q has no handler in package emulator", c.lineOf(operation), operation))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// lineOf is the line of openapi.yaml that names an operation.
+func (c *contract) lineOf(operation string) int {
+	root, err := spec.Parse("openapi.yaml", c.text)
+	if err != nil {
+		return 0 // never: the same text was loaded
+	}
+	for _, path := range root.Get("paths").Members() {
+		for _, member := range path.Resolved().Members() {
+			if id := member.Member("operationId"); id.Value() == operation {
+				return id.Line()
+			}
+		}
+	}
+	return 0
 }
 
 // allowed returns the methods of a path, as the header Allow lists them.

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -41,4 +42,21 @@ func TestABrokenContractStopsTheStart(t *testing.T) {
 	broken := strings.Replace(string(cimg.Spec), "info:\n", "inf:\n", 1)
 	_, err := newContract([]byte(broken))
 	require.EqualError(t, err, "openapi.yaml:4: the document lacks \"info\"\nopenapi.yaml:6: OpenAPI 3.0 has no member \"inf\" here")
+}
+
+// Who adds or renames an operation reads which, too.
+func TestAnOperationWithoutHandlerStopsTheStart(t *testing.T) {
+	e, err := New(Options{})
+	require.NoError(t, err)
+	rename := strings.NewReplacer("operationId: createCIMG", "operationId: makeCIMG", "operationId: getJobResult", "operationId: getJob")
+	text := rename.Replace(string(cimg.Spec))
+	c, err := newContract([]byte(text))
+	require.NoError(t, err)
+	line := func(operation string) int {
+		before, _, _ := strings.Cut(text, "operationId: "+operation)
+		return strings.Count(before, "\n") + 1
+	}
+	require.EqualError(t, c.checkHandled(e.handlers), fmt.Sprintf(
+		"openapi.yaml:%d: operation \"getJob\" has no handler in package emulator\nopenapi.yaml:%d: operation \"makeCIMG\" has no handler in package emulator",
+		line("getJob"), line("makeCIMG")))
 }

@@ -51,10 +51,8 @@ func New(options Options) (*Emulator, error) {
 		"deleteCIMG":     handle(e, fromBody[gen.DeleteCIMGRequest], e.cloud.deleteCIMG),
 		"getJobResult":   handle(e, fromQuery, e.cloud.getJobResult),
 	}
-	for _, operation := range contract.operations {
-		if e.handlers[operation] == nil {
-			return nil, fmt.Errorf("emulator: openapi.yaml: operation %q is not emulated", operation)
-		}
+	if err := contract.checkHandled(e.handlers); err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
 	}
 	return e, nil
 }
