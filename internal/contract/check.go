@@ -26,6 +26,7 @@ func misfits(root Node) []Problem {
 	for _, schema := range c.schemas {
 		c.checkEndless(schema)
 	}
+	c.checkRequired()
 	return c.problems
 }
 

@@ -86,6 +86,7 @@ func TestABrokenContractSaysWhere(t *testing.T) {
 		// Sense.
 		{"a parameter with schema and content", "          example: gz\n", "          example: gz\n          content: {text/plain: {}}¶\n", `"content" cannot stand beside "schema"`},
 		{"example beside examples", "          example: gz\n", "          example: gz\n          examples: {}¶\n", `"examples" cannot stand beside "example"`},
+		{"a required name that is no property", "required: [name, snapUuid]", "required: [name, snapUuids]¶", `required names "snapUuids", which is no property`},
 		{"an unknown type", "      type: string\n      minLength: 1\n      pattern", "      type: strng¶\n      minLength: 1\n      pattern", `unsupported 'type' value "strng"`},
 		{"a bad pattern", "    Uuid:\n      type: string\n      minLength: 1\n      pattern: '^[^,]+$'", "    Uuid:\n      type: string\n      minLength: 1\n      pattern: '^[^,+$'¶", "missing closing ]"},
 		{"an operationId twice", "    post:\n      operationId: importCIMG", "    post:\n      operationId: createCIMG¶", `the same operation id "createCIMG"`},
@@ -175,6 +176,9 @@ func TestWhatIsAContract(t *testing.T) {
 		"a list of itself":                 edit("    CIMG:\n", "    Tree: {items: {anyOf: [{type: string}, {$ref: '#/components/schemas/Tree'}]}, example: [[a]]}\n    CIMG:\n"),
 		"expressions for callbacks":        edit("      operationId: createCIMG\n", "      operationId: createCIMG\n      callbacks: {done: {'{$request.body#/url}': {x-a: 1}, 'http://a?b={$request.body#/b}': {}, x-c: 2}}\n"),
 		"a component with an odd name":     edit("    Gateway:\n", "    Gate: {$ref: '#/components/responses/x-gate'}\n    x-gate: {description: a}\n    Gateway:\n"),
+		"required by allOf":                edit("    CIMG:\n", "    Named: {type: object, required: [name], properties: {id: {type: string}}}\n    Both: {allOf: [{$ref: '#/components/schemas/Named'}, {properties: {name: {type: string}}}]}\n    CIMG:\n"),
+		"required and of any name":         edit("    CIMG:\n", "    Named: {type: object, required: [name], properties: {id: {type: string}}, additionalProperties: {type: string}}\n    CIMG:\n"),
+		"required alone":                   edit("    CIMG:\n", "    Named: {type: object, required: [name]}\n    CIMG:\n"),
 		"members with odd names":           edit("        size:\n", "        $ref: {type: string}\n        x-y: {type: string}\n        size:\n"),
 		"a $ref through a path":            edit("$ref: '#/components/schemas/RegionId'\n          example: gz", "$ref: '#/components/schemas/List%43IMGRequest/properties/start'\n          example: 1"),
 	} {
