@@ -9,16 +9,18 @@ import (
 
 // checker holds a contract to the grammar.
 type checker struct {
-	kinds    map[*yaml.Node]string // of the objects seen
-	refs     []reference
-	schemas  []Node
-	problems []Problem
+	kinds      map[*yaml.Node]string // of the objects seen
+	refs       []reference
+	schemas    []Node
+	operations map[string]bool // by operationId
+	links      []Node          // to operations, by operationId
+	problems   []Problem
 }
 
 // misfits finds what does not follow the grammar, and $refs that lead to what
 // cannot stand in their place.
 func misfits(root Node) []Problem {
-	c := checker{kinds: make(map[*yaml.Node]string)}
+	c := checker{kinds: make(map[*yaml.Node]string), operations: make(map[string]bool)}
 	c.check("the document", root, root, "document")
 	for _, r := range c.refs {
 		c.checkReference(root, r)
@@ -27,6 +29,7 @@ func misfits(root Node) []Problem {
 		c.checkEndless(schema)
 	}
 	c.checkRequired()
+	c.checkLinks()
 	return c.problems
 }
 
@@ -57,7 +60,8 @@ func (c *checker) check(name string, key, n Node, kind string) {
 			c.check("an item of "+name, item, item, inner(kind))
 		}
 	case referable[kind] && n.Member("$ref").Exists():
-		c.refs = append(c.refs, reference{n.Member("$ref"), "$ref", kind})
+		ref := n.Member("$ref")
+		c.refs = append(c.refs, reference{ref, ref.Value(), "$ref", kind})
 	case kind[0] == '{':
 		c.kinds[n.yaml] = kind
 		c.checkNamed(n, inner(kind))

@@ -6,7 +6,7 @@ import "strings"
 // members, and what they are. [kind] is an array of them, {kind} an object whose
 // members may have any name, "|" means or, "!" that the member must be there, "*"
 // any name but an extension's; "any" is a value of the API's, "count" a whole
-// number from 0.
+// number from 0, "positive" a number above 0.
 //
 // It is stricter in one thing: an operation must have an operationId, for
 // generators name after it what they make.
@@ -38,7 +38,7 @@ link           operationRef:text operationId:text parameters:{any} requestBody:a
 header         description:text required:bool deprecated:bool allowEmptyValue:bool style:text explode:bool
 header         allowReserved:bool schema:schema example:any examples:{example} content:{media}
 tag            name:text! description:text externalDocs:docs
-schema         title:text multipleOf:number maximum:number exclusiveMaximum:bool minimum:number exclusiveMinimum:bool
+schema         title:text multipleOf:positive maximum:number exclusiveMaximum:bool minimum:number exclusiveMinimum:bool
 schema         maxLength:count minLength:count pattern:text maxItems:count minItems:count uniqueItems:bool maxProperties:count minProperties:count
 schema         required:[text] enum:[any] type:text allOf:[schema] oneOf:[schema] anyOf:[schema] not:schema items:schema properties:{schema}
 schema         additionalProperties:schema|bool description:text format:text default:any nullable:bool discriminator:discriminator

@@ -88,8 +88,6 @@ func lineIn(root Node, origin *openapi3.Origin, err error) int {
 		return lineInExample(root, origin, err)
 	case *openapi3.DuplicateOperationIDError:
 		return lineOfField(origin, func(member string) bool { return member == "operationId" })
-	case *openapi3.SchemaPatternRegexError:
-		return lineOfField(origin, func(member string) bool { return member == "pattern" })
 	}
 	text := firstLine(err.Error())
 	if line := lineOfRequirement(root, text); line > 0 {

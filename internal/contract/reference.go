@@ -2,18 +2,19 @@ package contract
 
 import "strings"
 
-// reference is text that says where an object of a kind is: a $ref that stands
-// in its place, or what the member called name says.
+// reference leads to an object of a kind: a $ref that stands in its place, or
+// what another text comes to.
 type reference struct {
 	text Node
-	name string
+	to   string
+	name string // of the text, for people
 	kind string
 }
 
 // checkReference checks where a reference leads to. All of them must lead into
 // this file: that is what makes it whole wherever it is taken.
 func (c *checker) checkReference(root Node, r reference) {
-	to := r.text.Value()
+	to := r.to
 	if to == "" || r.text.IsObject() || r.text.IsArray() {
 		c.add(r.text, "%s is empty; what begins with # must be put in quotes", r.name)
 		return

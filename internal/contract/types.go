@@ -6,9 +6,9 @@ func isOf(n Node, kind string) bool {
 		var count uint64
 		return n.yaml.ShortTag() == "!!int" && n.yaml.Decode(&count) == nil
 	}
-	if kind == "number" {
+	if kind == "number" || kind == "positive" {
 		var number float64
-		return typeOf(n) == "a number" && n.yaml.Decode(&number) == nil
+		return typeOf(n) == "a number" && n.yaml.Decode(&number) == nil && (number > 0 || kind == "number")
 	}
 	return typeOf(n) == typeOfKind(kind)
 }
@@ -24,6 +24,8 @@ func typeOfKind(kind string) string {
 		return "true or false"
 	case kind == "number":
 		return "a number"
+	case kind == "positive":
+		return "a number above 0"
 	case kind == "count":
 		return "a whole number from 0"
 	}
