@@ -8,8 +8,10 @@ import "strings"
 // any name but an extension's; "any" is a value of the API's, "count" a whole
 // number from 0, "positive" a number above 0.
 //
-// It is stricter in one thing: an operation must have an operationId, for
-// generators name after it what they make.
+// It is stricter in some things: an operation must have an operationId, for
+// generators name after it what they make; references must lead into this file,
+// and not into an extension; and YAML must be what every tool reads alike. See
+// also [checker.checkRequired].
 const grammar = `
 document       openapi:text! info:info! servers:[server] paths:paths! components:components security:[{[text]}] tags:[tag] externalDocs:docs
 info           title:text! description:text termsOfService:text contact:contact license:license version:text!

@@ -148,6 +148,8 @@ func breakContract(t *testing.T, old, broken string) (text string, line int) {
 func TestWhatIsNoContract(t *testing.T) {
 	for text, reason := range map[string]string{
 		"":              "openapi.yaml:1: the file is empty",
+		"---\n":         "openapi.yaml:1: the file is empty",
+		"null\n":        "openapi.yaml:1: the document is not an object",
 		"# nothing\n":   "openapi.yaml:1: the file is empty",
 		"- a":           "openapi.yaml:1: the document is not an object",
 		"\n<html>":      "openapi.yaml:2: the document is not an object",

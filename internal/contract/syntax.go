@@ -36,6 +36,9 @@ func parse(text []byte) (Node, []Problem) {
 		return Node{}, []Problem{{Line: second.Line, Reason: "a second document begins"}}
 	}
 	root := Node{document.Content[0], document.Content[0]}
+	if root.yaml.ShortTag() == "!!null" && root.Value() == "" {
+		return root, []Problem{{Line: 1, Reason: "the file is empty"}} // but for a ---
+	}
 	if !root.IsObject() {
 		return root, []Problem{{Line: root.Line(), Reason: "the document is not an object"}}
 	}
