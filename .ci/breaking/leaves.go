@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // readLeaves names the places of a contract that changed and that the changes
@@ -15,11 +13,11 @@ import (
 func (r *Report) readLeaves(nothingFound bool) error {
 	before, after := map[string]bool{}, map[string]bool{}
 	for content, into := range map[*[]byte]map[string]bool{&r.base.content: before, &r.revision.content: after} {
-		var document any
-		if err := yaml.Unmarshal(*content, &document); err != nil {
+		tree, err := parseTree(*content)
+		if err != nil {
 			return err
 		}
-		leaves(nil, document, into)
+		leaves(nil, tree, into)
 	}
 	var texts, others, unjudged []string
 	for leaf := range before {
@@ -74,9 +72,6 @@ func leaves(place []string, node any, into map[string]bool) {
 		for i, value := range node {
 			leaves(append(slices.Clone(place), nameOfItem(i, value)), value, into)
 		}
-	case map[any]any: // keys that are not all texts: as they are printed
-		into[strings.Join(place, "\x01")+"\x00"+fmt.Sprint(node)] = true
-		return
 	default:
 		into[fmt.Sprintf("%s\x00%T %v", strings.Join(place, "\x01"), node, node)] = true
 	}
@@ -124,8 +119,10 @@ var sorts = map[string]sort{
 // sortOf says what a place is within, and what to call it. The names of members,
 // schemas and the like are no keywords, whatever they are.
 func sortOf(place []string) (name string, kind sort) {
+	isName := false
 	for i, step := range place {
-		if i > 0 && (place[i-1] == "properties" || i == 2 && place[0] == "components") {
+		// A member may be called properties; what follows it is no name.
+		if isName = i > 0 && !isName && place[i-1] == "properties" || i == 2 && place[0] == "components"; isName {
 			continue
 		}
 		kind := sorts[step]

@@ -114,6 +114,26 @@ func TestMembersNamedLikeKeywords(t *testing.T) {
 	require.Equal(t, []string{"components/schemas/CIMG/properties/description/description"}, report.texts)
 }
 
+// What follows a member called properties is a keyword again.
+func TestAMemberNamedProperties(t *testing.T) {
+	base := edited(t, versioned(t, realContract(t), "1.4.2"), replyMember("{type: object, properties: {properties: {type: string, description: a, x-a: 1}}}"))
+	report := compared(t, base, edited(t, base, edit{"    CIMG:", "description: a, x-a: 1", "description: b, x-a: 2"}))
+	require.Equal(t, []string{"components/schemas/CIMG/properties/extra/properties/properties/description"}, report.texts)
+	require.Equal(t, []string{"components/schemas/CIMG/properties/extra/properties/properties/x-a"}, report.unjudged)
+}
+
+func TestStatusesWithoutQuotes(t *testing.T) {
+	quoted := edited(t, versioned(t, realContract(t), "1.4.2"), edit{"operationId: listCIMG", "        default:\n          $ref: '#/components/responses/Gateway'\n", "        '404': {description: None.}\n"})
+	plain := edited(t, quoted, edit{"operationId: listCIMG", "'200':", "200:"}, edit{"operationId: listCIMG", "'404':", "404:"})
+	report := compared(t, quoted, plain)
+	require.Empty(t, report.unjudged)
+	require.Empty(t, report.texts)
+
+	report = compared(t, plain, edited(t, plain, edit{"operationId: listCIMG", "None.", "Nothing."}))
+	require.Equal(t, []string{"paths/dicloud/i/storage/cimg/list/post/responses/404/description"}, report.texts)
+	require.Empty(t, report.unjudged)
+}
+
 func TestRulesAreOasdiffs(t *testing.T) {
 	for id := range hints {
 		require.Contains(t, rules, id)
