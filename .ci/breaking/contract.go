@@ -28,14 +28,23 @@ func (c contract) read() (*openapi3.T, error) {
 	return doc, err
 }
 
-// readBoth returns the contract as it is written, and flat. It reads it twice,
-// for to make one flat changes it.
-func (c contract) readBoth() (written, flat *openapi3.T, err error) {
-	if written, err = c.read(); err != nil {
-		return nil, nil, err
+// A document is a contract that was read: as it is written, flat, and as a tree
+// that keeps what the others do not know.
+type document struct {
+	written, flat *openapi3.T
+	tree          any
+}
+
+// readAll reads the contract anew for each, for to make one flat changes it.
+func (c contract) readAll() (d document, err error) {
+	if d.written, err = c.read(); err != nil {
+		return document{}, err
 	}
-	flat, err = c.readFlat()
-	return written, flat, err
+	if d.flat, err = c.readFlat(); err != nil {
+		return document{}, err
+	}
+	d.tree, err = parseTree(c.content)
+	return d, err
 }
 
 // An endpoint is where an operation is found in both contracts.

@@ -2,138 +2,106 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
 
-// readLeaves names the places of a contract that changed and that the changes
-// found do not tell of: texts, which only people read, and what no check knows.
-// Neither must vanish without a word. If nothing was found, no check knew any.
-func (r *Report) readLeaves(nothingFound bool) error {
-	before, after := map[string]bool{}, map[string]bool{}
-	for content, into := range map[*[]byte]map[string]bool{&r.base.content: before, &r.revision.content: after} {
-		tree, err := parseTree(*content)
-		if err != nil {
-			return err
-		}
-		leaves(nil, tree, into)
+// A place leads through a contract: the keys of objects, and what names an item
+// of a list. Joined, it can be compared, and begins with those it is within.
+type place string
+
+const separator = "\x01"
+
+func placeOf(steps ...string) place { return place(separator + strings.Join(steps, separator)) }
+
+func (p place) steps() []string { return strings.Split(string(p), separator)[1:] }
+
+func (p place) isWithin(other place) bool {
+	return strings.HasPrefix(string(p), string(other)+separator)
+}
+
+func (p place) String() string {
+	return strings.ReplaceAll(strings.Join(p.steps(), "/"), "//", "/")
+}
+
+func names(places []place) (all []string) {
+	for _, p := range places {
+		all = append(all, p.String())
 	}
-	var texts, others, unjudged []string
-	for leaf := range before {
-		if after[leaf] {
-			delete(after, leaf)
-			delete(before, leaf)
-		}
-	}
-	maps.Copy(before, after)
-	for leaf := range before {
-		place, _, _ := strings.Cut(leaf, "\x00")
-		steps := strings.Split(place, "\x01")
-		switch name, kind := sortOf(steps); {
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// changedPlaces returns where two contracts differ: in what checks know, in
+// texts, which only people read, and in what no check knows.
+func changedPlaces(base, revision any) (judged, texts, unknown []place) {
+	for _, at := range difference(leavesOf(base), leavesOf(revision)) {
+		switch p, kind := sortOf(at.steps()); {
 		case kind == isText:
-			texts = append(texts, name)
-		case name == "info/version": // the verdict is about it
-		case kind == isUnknown || nothingFound:
-			unjudged = append(unjudged, name)
-		default:
-			others = append(others, name)
+			texts = append(texts, p)
+		case kind == isUnknown:
+			unknown = append(unknown, p)
+		case p != placeOf("info", "version"): // the verdict is about it
+			judged = append(judged, p)
 		}
 	}
 	// The texts of what came or went as a whole are no news.
-	whole := outermost(others)
-	r.texts = slices.DeleteFunc(outermost(texts), func(place string) bool {
-		return slices.ContainsFunc(whole, func(other string) bool { return strings.HasPrefix(place, other+"/") })
-	})
-	r.unjudged = outermost(unjudged)
-	return nil
+	judged = outermost(judged)
+	texts = slices.DeleteFunc(outermost(texts), func(p place) bool { return slices.ContainsFunc(judged, p.isWithin) })
+	return judged, texts, outermost(unknown)
+}
+
+// difference returns the places of what only one of two contracts has.
+func difference(before, after map[leaf]bool) (places []place) {
+	for _, sides := range [][2]map[leaf]bool{{before, after}, {after, before}} {
+		for l := range sides[0] {
+			if !sides[1][l] {
+				places = append(places, l.place)
+			}
+		}
+	}
+	return places
 }
 
 // outermost leaves out what is within another place of the list.
-func outermost(places []string) (some []string) {
+func outermost(places []place) (some []place) {
 	slices.Sort(places)
-	for _, place := range places {
-		if n := len(some); n == 0 || place != some[n-1] && !strings.HasPrefix(place, some[n-1]+"/") {
-			some = append(some, place)
+	for _, p := range places {
+		if n := len(some); n == 0 || p != some[n-1] && !p.isWithin(some[n-1]) {
+			some = append(some, p)
 		}
 	}
 	return some
 }
 
-// leaves collects place and value of each. The order of plain values in a list
-// means nothing anywhere in OpenAPI (required, enum, tags).
-func leaves(place []string, node any, into map[string]bool) {
+// A leaf is a place and the plain value there, as Go prints its type and itself;
+// of an object or a list none.
+type leaf struct {
+	place
+	value string
+}
+
+func leavesOf(tree any) map[leaf]bool {
+	found := map[leaf]bool{}
+	leaves("", tree, found)
+	return found
+}
+
+// leaves collects those of a node. The order of plain values in a list means
+// nothing anywhere in OpenAPI (required, enum, tags).
+func leaves(at place, node any, into map[leaf]bool) {
 	switch node := node.(type) {
 	case map[string]any:
 		for key, value := range node {
-			leaves(append(slices.Clone(place), key), value, into)
+			leaves(at+placeOf(key), value, into)
 		}
 	case []any:
 		for i, value := range node {
-			leaves(append(slices.Clone(place), nameOfItem(i, value)), value, into)
+			leaves(at+placeOf(nameOfItem(i, value)), value, into)
 		}
 	default:
-		into[fmt.Sprintf("%s\x00%T %v", strings.Join(place, "\x01"), node, node)] = true
+		into[leaf{at, fmt.Sprintf("%T %v", node, node)}] = true
+		return
 	}
-	into[strings.Join(place, "\x01")+"\x00"] = true // an empty object is there, too
+	into[leaf{at, ""}] = true // an empty object is there, too
 }
-
-// nameOfItem is what tells an item of a list from others, so that one that is put
-// in between does not make all that follow look changed. The order of plain values
-// means nothing anywhere in OpenAPI.
-func nameOfItem(i int, item any) string {
-	switch item := item.(type) {
-	case map[string]any:
-		for _, identity := range []string{"$ref", "name", "url"} {
-			if name, ok := item[identity].(string); ok {
-				if in, ok := item["in"].(string); ok {
-					return in + " " + name
-				}
-				return name
-			}
-		}
-	case []any:
-	default:
-		return "*"
-	}
-	return fmt.Sprint(i)
-}
-
-type sort int
-
-const (
-	isJudged  sort = iota // by some check
-	isText                // only people read it
-	isUnknown             // no check knows it
-)
-
-var sorts = map[string]sort{
-	"description": isText, "summary": isText, "title": isText, "example": isText, "examples": isText,
-	"externalDocs": isText, "license": isText, "contact": isText, "termsOfService": isText,
-
-	"openapi": isUnknown, "not": isUnknown, "xml": isUnknown, "encoding": isUnknown, "allowEmptyValue": isUnknown,
-	"callbacks": isUnknown, "links": isUnknown, "variables": isUnknown,
-	"headers": isUnknown, // of replies and encodings; half of what can be said of them
-}
-
-// sortOf says what a place is within, and what to call it. The names of members,
-// schemas and the like are no keywords, whatever they are.
-func sortOf(place []string) (name string, kind sort) {
-	isName := false
-	for i, step := range place {
-		// A member may be called properties; what follows it is no name.
-		if isName = i > 0 && !isName && place[i-1] == "properties" || i == 2 && place[0] == "components"; isName {
-			continue
-		}
-		kind := sorts[step]
-		if strings.HasPrefix(step, "x-") && !isGeneratorsWish(step) {
-			kind = isUnknown
-		}
-		if kind != isJudged {
-			return joined(place[:i+1]), kind
-		}
-	}
-	return joined(place), isJudged
-}
-
-func joined(place []string) string { return strings.ReplaceAll(strings.Join(place, "/"), "//", "/") }
