@@ -78,7 +78,7 @@ func findChanges(before, after document) ([]change, error) {
 		found = append(found, find(before.flat, after.flat)...)
 	}
 	// The rest is about how the contract is written, too: its names.
-	for _, find := range []finder{servers, security, generatedNames, generatedTypes} {
+	for _, find := range []finder{servers, security, generatedNames, generatedTypes, generatedReplies} {
 		found = append(found, find(before.written, after.written)...)
 	}
 	slices.SortFunc(found, func(a, b change) int {

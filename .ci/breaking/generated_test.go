@@ -31,6 +31,12 @@ var goMutations = []mutation{
 		edits(edit{"description: One page of images", "format: int64", "format: int32"}, edit{"description: One page of images", "k: {type: string}", "k: {type: string, format: uuid}"}),
 		[]finding{breaks(generated, "", "`listCIMG(reply 200 application/json).n` was integer/int64, and is integer/int32"),
 			breaks(generated, "", "`listCIMG(reply 200 application/json).m{}.k` was string, and is string/uuid")}},
+	{"reply of an error removed", edits(edit{"operationId: listCIMG", "        default:\n", "        '429': {description: Too fast.}\n        default:\n"}),
+		edits(edit{"operationId: listCIMG", "        '429': {description: Too fast.}\n", ""}),
+		[]finding{breaks(generated, "listCIMG", "the reply `429` is gone")}},
+	{"reply added to the only one", edits(edit{"operationId: listCIMG", "        default:\n          $ref: '#/components/responses/Gateway'\n", ""}),
+		edits(edit{"operationId: listCIMG", "      responses:\n", "      responses:\n        '429': {description: Too fast.}\n"}),
+		[]finding{breaks(generated, "listCIMG", "the reply `429` came beside the only one"), fine("listCIMG", "`429`")}},
 	{"envelope extracted into a shared part", nil, edits(
 		edit{"    JobsReply:", "      required: [errno, errmsg, requestId]\n      properties:\n        errno:\n          $ref: '#/components/schemas/Errno'\n", "      required: [errmsg, requestId]\n      allOf: [{$ref: '#/components/schemas/Envelope'}]\n      properties:\n"},
 		edit{"  schemas:", "\n", "\n    Envelope: {type: object, required: [errno], properties: {errno: {type: integer, format: int64}}}\n"}), nil},

@@ -69,5 +69,5 @@ var edgeMutations = []mutation{
 	{"enum added to a reply", edits(replyMember("{type: string}")), edits(edit{"    CIMG:", "        extra: {type: string}", "        extra: {type: string, enum: [a, b]}"}),
 		[]finding{fine("listCIMG", "added the new `a` enum value"), breaks(generated, "", "`CIMG.extra`")}},
 	{"default reply removed", nil, edits(edit{"operationId: listCIMG", "        default:\n          $ref: '#/components/responses/Gateway'\n", ""}),
-		[]finding{fine("listCIMG", "what any other status means is no longer said")}},
+		[]finding{breaks(generated, "listCIMG", "the reply `default` is gone")}},
 }
