@@ -73,8 +73,7 @@ func findChanges(before, after document) ([]change, error) {
 		return nil, err
 	}
 	found = append(found, inItems...)
-	found = narrowedReplies(before.flat, found)
-	for _, find := range []finder{serialization, closedRequests, widenedReplies} {
+	for _, find := range []finder{serialization, closedRequests, enums} {
 		found = append(found, find(before.flat, after.flat)...)
 	}
 	// The rest is about how the contract is written, too: its names.

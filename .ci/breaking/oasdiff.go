@@ -77,9 +77,9 @@ func concerned(r checker.BackwardCompatibilityRule) audience {
 	return nobody
 }
 
-// leftToUs are the rules that verdict.go and security.go do better: oasdiff
-// lets 0.x break with a minor, and calls every change of a security scheme, and
-// of what all operations require, compatible.
+// leftToUs are the rules that verdict.go, security.go and enums.go do better:
+// oasdiff lets 0.x break with a minor, and calls every change of a security
+// scheme, and of what all operations require, compatible.
 func leftToUs(r checker.BackwardCompatibilityRule) bool {
-	return r.Area == checker.AreaInfo || r.Area == checker.AreaSecurity
+	return r.Area == checker.AreaInfo || r.Area == checker.AreaSecurity || isOfEnums(r)
 }

@@ -21,7 +21,7 @@ func parameterItems(base, revision *openapi3.T) (changes []change, err error) {
 	text := checker.NewDefaultLocalizer()
 	for _, f := range found {
 		op, said := before[endpoint{f.GetOperation(), f.GetPath()}.key()], f.GetUncolorizedText(text)
-		if !op.isWithinParameter(said) {
+		if leftToUs(rules[f.GetId()]) || !op.isWithinParameter(said) {
 			continue // about the parameter itself, which is found without this
 		}
 		changes = append(changes, change{

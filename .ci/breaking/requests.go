@@ -13,22 +13,20 @@ import (
 //
 // Replies are left out: the contract says that they may carry more than it lists.
 func closedRequests(base, revision *openapi3.T) (changes []change) {
-	for _, form := range []func(*openapi3.T) *openapi3.T{asItIs, parametersAsBodies} {
-		inBoth(form(base), form(revision), func(before, after operation) {
-			later := bodyObjects(after)
-			for place, object := range ordered(bodyObjects(before)) {
-				now, ok := later[place]
-				if from := openTo(object); ok && openTo(now) < from {
-					changes = append(changes, change{callers, true, before.name,
-						fmt.Sprintf("`%s` of the request took %s further members, and takes %s", place, from, openTo(now))})
-				}
+	inBoth(base, revision, func(before, after operation) {
+		atBoth(requestSites(before), requestSites(after), func(was, now site) {
+			if isObject(was.Schema) && isObject(now.Schema) && openTo(now.Schema) < openTo(was.Schema) {
+				changes = append(changes, change{callers, true, before.name,
+					fmt.Sprintf("`%s` of the request took %s further members, and takes %s", now.mediaType+now.place, openTo(was.Schema), openTo(now.Schema))})
 			}
 		})
-	}
+	})
 	return changes
 }
 
-func asItIs(doc *openapi3.T) *openapi3.T { return doc }
+func isObject(s *openapi3.Schema) bool {
+	return s.Type.Is("object") || s.Type == nil && len(s.Properties) > 0
+}
 
 // openness is which members an object takes that its schema does not list.
 type openness int
@@ -50,19 +48,4 @@ func openTo(s *openapi3.Schema) openness {
 		return toNone
 	}
 	return toAny
-}
-
-// bodyObjects are the objects of a request, by their places.
-func bodyObjects(op operation) map[string]*openapi3.Schema {
-	found := map[string]*openapi3.Schema{}
-	if op.RequestBody != nil {
-		for mediaType, content := range op.RequestBody.Value.Content {
-			walk(mediaType, content.Schema, map[*openapi3.Schema]bool{}, func(place string, s *openapi3.Schema) {
-				if s.Type.Is("object") || s.Type == nil && len(s.Properties) > 0 {
-					found[place] = s
-				}
-			})
-		}
-	}
-	return found
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -56,8 +59,23 @@ func walk(place string, ref *openapi3.SchemaRef, above map[*openapi3.Schema]bool
 	walk(place+"/items", s.Items, above, visit)
 	walk(place+"/*", s.AdditionalProperties.Schema, above, visit)
 	for kind, parts := range map[string]openapi3.SchemaRefs{"allOf": s.AllOf, "anyOf": s.AnyOf, "oneOf": s.OneOf} {
-		for i, part := range parts {
-			walk(fmt.Sprintf("%s/%s/%d", place, kind, i), part, above, visit)
+		seen := map[string]int{}
+		for _, part := range parts {
+			name := nameOfPart(part)
+			if seen[name]++; seen[name] > 1 {
+				name += fmt.Sprintf("#%d", seen[name])
+			}
+			walk(place+"/"+kind+"/"+name, part, above, visit)
 		}
 	}
+}
+
+// nameOfPart tells a part of a composition from others: their order means nothing.
+// One without a name is known by what it looks like.
+func nameOfPart(part *openapi3.SchemaRef) string {
+	if part.Ref != "" || part.Value == nil {
+		return component(part.Ref)
+	}
+	members := slices.Sorted(maps.Keys(part.Value.Properties))
+	return strings.Join(part.Value.Type.Slice(), "|") + "{" + strings.Join(members, ",") + "}"
 }

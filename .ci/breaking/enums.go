@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/oasdiff/oasdiff/checker"
+)
+
+// enums finds values that may be sent, or come, and those that no longer do.
+// oasdiff tells of each value that is listed, or no longer is, and not of what
+// it means: without a list any value is allowed. Nor does it look at a whole
+// body in a reply.
+func enums(base, revision *openapi3.T) (changes []change) {
+	inBoth(base, revision, func(before, after operation) {
+		atBoth(requestSites(before), requestSites(after), func(was, now site) {
+			narrower, wider := enumChanges(was, now, fmt.Sprintf("%s of the request", now.name()))
+			changes = append(changes, told(narrower, callers, !now.ReadOnly, before.name)...)
+			changes = append(changes, told(wider, callers, false, before.name)...)
+		})
+		atBoth(replySites(before), replySites(after), func(was, now site) {
+			narrower, wider := enumChanges(was, now, fmt.Sprintf("%s of the reply `%s`", now.name(), now.status))
+			changes = append(changes, told(narrower, readers, false, before.name)...)
+			changes = append(changes, told(wider, readers, !now.WriteOnly, before.name)...)
+		})
+	})
+	return changes
+}
+
+// enumChanges says what is no longer allowed at a place, and what is now.
+func enumChanges(was, now site, place string) (narrower, wider []string) {
+	switch {
+	case len(was.Enum) == 0 && len(now.Enum) == 0:
+	case len(was.Enum) == 0:
+		return []string{fmt.Sprintf("%s is one of %s, no longer any value", place, values(now.Enum))}, nil
+	case len(now.Enum) == 0:
+		return nil, []string{fmt.Sprintf("%s may have any value, no longer one of %s", place, values(was.Enum))}
+	}
+	for _, value := range missing(was.Enum, now.Enum) {
+		narrower = append(narrower, fmt.Sprintf("removed the enum value %s of %s", value, place))
+	}
+	for _, value := range missing(now.Enum, was.Enum) {
+		wider = append(wider, fmt.Sprintf("added the new %s enum value to %s", value, place))
+	}
+	return narrower, wider
+}
+
+func told(texts []string, who audience, breaking bool, operation string) (changes []change) {
+	for _, text := range texts {
+		changes = append(changes, change{who, breaking, operation, text})
+	}
+	return changes
+}
+
+// missing are the values of one enum that another does not have.
+func missing(from, other []any) (texts []string) {
+	has := map[string]bool{}
+	for _, value := range other {
+		has[quoted(value)] = true
+	}
+	for _, value := range from {
+		if !has[quoted(value)] {
+			texts = append(texts, quoted(value))
+		}
+	}
+	return texts
+}
+
+func values(enum []any) string { return strings.Join(missing(enum, nil), ", ") }
+
+func quoted(value any) string { return fmt.Sprintf("`%v`", value) }
+
+// isOfEnums says if a rule of oasdiff's is about what enums does better.
+func isOfEnums(r checker.BackwardCompatibilityRule) bool {
+	return strings.Contains(r.Id, "-enum") && !strings.Contains(r.Id, "extensible")
+}
