@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"regexp"
@@ -54,7 +55,7 @@ type operation struct {
 	*openapi3.Operation
 	endpoint
 	name       string                         // what people call it
-	parameters map[string]*openapi3.Parameter // by place and name, those of the path included
+	parameters map[string]*openapi3.Parameter // by their keys, those of the path item included
 	servers    openapi3.Servers
 	security   openapi3.SecurityRequirements
 }
@@ -64,6 +65,23 @@ var pathParameter = regexp.MustCompile(`\{[^}]*\}`)
 // key leaves out the names of path parameters, which no caller sends.
 func (e endpoint) key() string {
 	return e.method + " " + pathParameter.ReplaceAllString(e.path, "{}")
+}
+
+// keyOf is what tells a parameter from others. One of the path is known by where it
+// stands there.
+func (e endpoint) keyOf(p *openapi3.Parameter) string {
+	if p.In == openapi3.ParameterInPath {
+		return fmt.Sprintf("%s %d", p.In, slices.Index(e.pathNames(), p.Name)+1)
+	}
+	return p.In + " " + p.Name
+}
+
+// pathNames are the names of the parameters of the path, in its order.
+func (e endpoint) pathNames() (names []string) {
+	for _, name := range pathParameter.FindAllString(e.path, -1) {
+		names = append(names, strings.Trim(name, "{}"))
+	}
+	return names
 }
 
 // operations are what holds for each operation, wherever the contract says it.
@@ -79,7 +97,7 @@ func operations(doc *openapi3.T) map[string]operation {
 				op.name = method + " " + path
 			}
 			for _, p := range slices.Concat(item.Parameters, o.Parameters) {
-				op.parameters[p.Value.In+" "+p.Value.Name] = p.Value
+				op.parameters[op.keyOf(p.Value)] = p.Value
 			}
 			if len(item.Servers) > 0 {
 				op.servers = item.Servers

@@ -129,18 +129,17 @@ func addOperation(doc *openapi3.T, things map[string]goThing, op operation) {
 		return
 	}
 	var takes []string
-	for _, p := range op.parameters {
-		if p.In == openapi3.ParameterInPath {
-			takes = append(takes, p.Name)
+	for key, p := range op.parameters {
+		if p.In == openapi3.ParameterInPath { // names of arguments do not matter
+			takes = append(takes, key)
 		} else if !slices.Contains(takes, "parameters") {
 			takes = append(takes, "parameters")
 		}
 		if p.Schema != nil {
-			name := p.Name
 			if p.In == openapi3.ParameterInHeader { // has no case
-				name = strings.ToLower(name)
+				key = strings.ToLower(key)
 			}
-			things[fmt.Sprintf("%s(%s %s)", owner, p.In, name)] = goThing{owner, goType(doc, p.Schema)}
+			things[fmt.Sprintf("%s(%s)", owner, key)] = goThing{owner, goType(doc, p.Schema)}
 		}
 	}
 	if op.RequestBody != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -17,11 +16,12 @@ func parameterItems(base, revision *openapi3.T) (changes []change, err error) {
 	if err != nil {
 		return nil, err
 	}
-	before := operations(base)
+	before, after := operations(base), operations(revision)
 	text := checker.NewDefaultLocalizer()
 	for _, f := range found {
-		op, said := before[endpoint{f.GetOperation(), f.GetPath()}.key()], f.GetUncolorizedText(text)
-		if leftToUs(rules[f.GetId()]) || !op.isWithinParameter(said) {
+		key := endpoint{f.GetOperation(), f.GetPath()}.key()
+		op, said := before[key], f.GetUncolorizedText(text)
+		if leftToUs(rules[f.GetId()]) || !op.isWithinParameter(said, after[key]) {
 			continue // about the parameter itself, which is found without this
 		}
 		changes = append(changes, change{
@@ -34,10 +34,13 @@ func parameterItems(base, revision *openapi3.T) (changes []change, err error) {
 	return changes, nil
 }
 
-// isWithinParameter tells whether a text quotes a place below a parameter.
-func (op operation) isWithinParameter(said string) bool {
-	for _, p := range op.parameters {
-		if strings.Contains(said, fmt.Sprintf("`%s %s/", p.In, p.Name)) {
+// isWithinParameter tells whether a text quotes a place below a parameter, or one
+// whose schema is that of its content, of which oasdiff reads nothing.
+func (op operation) isWithinParameter(said string, after operation) bool {
+	for key, p := range op.parameters {
+		q, inBoth := after.parameters[key]
+		hasContent := inBoth && len(p.Content) > 0 && len(q.Content) > 0
+		if strings.Contains(said, "`"+key+"/") || hasContent && strings.Contains(said, "`"+key+"`") {
 			return true
 		}
 	}
@@ -48,9 +51,9 @@ func parametersAsBodies(doc *openapi3.T) *openapi3.T {
 	paths := openapi3.NewPaths()
 	for _, op := range operations(doc) {
 		members := openapi3.NewObjectSchema()
-		for _, p := range op.parameters {
+		for key, p := range op.parameters {
 			if schema := schemaOf(p); schema != nil {
-				members.Properties[p.In+" "+p.Name] = schema
+				members.Properties[key] = schema
 			}
 		}
 		item := paths.Value(op.path)

@@ -14,6 +14,10 @@ import (
 // the difference and has no check for it.
 func serialization(base, revision *openapi3.T) (changes []change) {
 	inBoth(base, revision, func(before, after operation) {
+		if from, to := before.pathNames(), after.pathNames(); areInAnotherOrder(from, to) {
+			changes = append(changes, change{callers, true, before.name,
+				fmt.Sprintf("the parameters of the path are in another order: `%s` became `%s`", before.path, after.path)})
+		}
 		for key, p := range ordered(before.parameters) {
 			q, ok := after.parameters[key]
 			if !ok {
@@ -30,6 +34,16 @@ func serialization(base, revision *openapi3.T) (changes []change) {
 		}
 	})
 	return changes
+}
+
+// areInAnotherOrder tells of names if one of them stands where another did.
+func areInAnotherOrder(from, to []string) bool {
+	for i, name := range from {
+		if at := slices.Index(to, name); at >= 0 && at != i {
+			return true
+		}
+	}
+	return false
 }
 
 // written describes what style, explode and content make of a parameter.
