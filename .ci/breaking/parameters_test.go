@@ -1,5 +1,11 @@
 package main
 
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
 const inJSON = "name: o, in: query, content: {application/json: {schema: {type: object, properties: {a: {type: string}}}}}"
 
 func pathParameters(path, parameters string) edit {
@@ -36,4 +42,24 @@ var parameterMutations = []mutation{
 	{"path parameter renamed, of another type", edits(pathParameters("/a/{x}", pathX)),
 		edits(edit{"paths:", "/a/{x}", "/a/{z}"}, edit{"paths:", pathX, "{name: z, in: path, required: true, schema: {type: integer}}"}),
 		[]finding{breaks(generated, "", "`getPart(path 1)` was string, and is integer"), breaks(callers, "getPart", "the `type` was changed from `string` to `integer`")}},
+}
+
+// Two sets of oasdiff's rules read what is within a parameter.
+func TestParametersAreToldOnce(t *testing.T) {
+	base := edited(t, versioned(t, realContract(t), "1.4.2"), parameter("name: o, in: query, schema: {type: array, items: {type: string, pattern: a, enum: [a, b]}}"))
+	for items, want := range map[string][]bool{
+		"{type: integer, pattern: a, enum: [a, b]}":              {true},
+		"{type: string, pattern: a, enum: [a]}":                  {true},
+		"{pattern: a, enum: [a, b]}":                             {false},
+		"{type: string, pattern: a, enum: [a, b], maxLength: 3}": {true},
+	} {
+		report := compared(t, base, edited(t, base, edit{jobs, "{type: string, pattern: a, enum: [a, b]}", items}))
+		var breaking []bool
+		for _, c := range report.changes {
+			if c.audience == callers {
+				breaking = append(breaking, c.breaking)
+			}
+		}
+		require.Equal(t, want, breaking, "%s: %s", items, report)
+	}
 }
