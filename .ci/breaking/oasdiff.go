@@ -31,13 +31,8 @@ func foundByOasdiff(base, revision *openapi3.T) (changes []change, err error) {
 		if leftToUs(rule) {
 			continue
 		}
-		c := change{
-			audience: concerned(rule),
-			// A warning says that oasdiff cannot tell, which is no promise.
-			breaking:  f.GetLevel() >= checker.WARN,
-			operation: f.GetOperationId(),
-			text:      f.GetUncolorizedText(text) + hints[rule.Id],
-		}
+		breaking, said := judged(f, text)
+		c := change{audience: concerned(rule), breaking: breaking, operation: f.GetOperationId(), text: said + hints[rule.Id]}
 		at := endpoint{f.GetOperation(), f.GetPath()}
 		if before, ok := names[at.key()]; ok { // a new name tells nobody what breaks
 			c.operation = before.name
@@ -62,6 +57,24 @@ func check(base, revision *openapi3.T) (checker.Changes, error) {
 	config := checker.NewConfig(checker.GetAllChecks(),
 		checker.WithSeverityLevels(raised), checker.WithStabilityLevel(checker.StabilityDraft))
 	return checker.CheckBackwardCompatibilityUntilLevel(config, d, sources, checker.INFO), nil
+}
+
+// judged is what a finding of oasdiff's means, and its text.
+func judged(f checker.Change, text checker.Localizer) (breaking bool, said string) {
+	said = f.GetUncolorizedText(text)
+	if isAnotherTime(f) {
+		return true, strings.Replace(said, "was widened", "changed", 1)
+	}
+	// A warning says that oasdiff cannot tell, which is no promise.
+	return f.GetLevel() >= checker.WARN, said
+}
+
+// isAnotherTime tells of a date, or a time, in a request that must be both by now.
+// oasdiff takes that for wider; but 2020-01-01 is no date-time.
+func isAnotherTime(f checker.Change) bool {
+	args := f.GetArgs()
+	return rules[f.GetId()].Direction == checker.DirectionRequest && strings.HasSuffix(f.GetId(), "-type-generalized") &&
+		len(args) > 1 && args[len(args)-1] == "date-time" && (args[len(args)-2] == "date" || args[len(args)-2] == "time")
 }
 
 // concerned says whom a rule is about.

@@ -20,13 +20,14 @@ func parameterItems(base, revision *openapi3.T) (changes []change, err error) {
 	text := checker.NewDefaultLocalizer()
 	for _, f := range found {
 		key := endpoint{f.GetOperation(), f.GetPath()}.key()
-		op, said := before[key], f.GetUncolorizedText(text)
+		op := before[key]
+		breaking, said := judged(f, text)
 		if leftToUs(rules[f.GetId()]) || !op.isWithinParameter(said, after[key]) {
 			continue // about the parameter itself, which is found without this
 		}
 		changes = append(changes, change{
 			audience:  callers,
-			breaking:  f.GetLevel() >= checker.WARN,
+			breaking:  breaking,
 			operation: op.name,
 			text:      strings.Replace(said, "request property", "request parameter", 1),
 		})
