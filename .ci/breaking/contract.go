@@ -16,17 +16,29 @@ import (
 type contract struct {
 	name    string // as people know it: a file, or REVISION:file
 	content []byte
-	release bool
+	tag     string // of the release that it is, if it is one
+	isPast  bool   // it cannot be mended any more
 }
 
 // read returns the document with its references resolved. One that is broken is
-// told of with file, line and reason; examples break nobody.
+// told of with file, line and reason; examples break nobody. A past one need only
+// be OpenAPI: rules that came later would make it incomparable for good.
 func (c contract) read() (*openapi3.T, error) {
-	doc, err := spec.Load(c.name, c.content, openapi3.DisableExamplesValidation())
+	doc, err := c.load()
+	if err != nil && c.isPast {
+		if past := loadPast(c.content); past != nil {
+			doc, err = past, nil
+		}
+	}
 	if err == nil && doc.Components == nil {
 		doc.Components = &openapi3.Components{}
 	}
 	return doc, err
+}
+
+// load holds the contract to the house's rules.
+func (c contract) load() (*openapi3.T, error) {
+	return spec.Load(c.name, c.content, openapi3.DisableExamplesValidation())
 }
 
 // A document is a contract that was read: as it is written, flat, and as a tree

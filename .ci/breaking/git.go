@@ -59,11 +59,11 @@ func (r repository) contractAt(revision string) (contract, error) {
 	if err != nil {
 		return contract{}, fmt.Errorf("revision %q has no readable %s: %w", revision, contractFile, err)
 	}
-	return contract{
-		name:    revision + ":" + contractFile,
-		content: []byte(content),
-		release: isRelease(revision),
-	}, nil
+	past := contract{name: revision + ":" + contractFile, content: []byte(content), isPast: true}
+	if isRelease(revision) {
+		past.tag = revision
+	}
+	return past, nil
 }
 
 func git(dir string, args ...string) (string, error) {

@@ -46,7 +46,7 @@ func (r *Report) String() string {
 	list(line, r.unjudged, "Changed, and no check knows what it means; look for yourself:")
 
 	line("\n%s", wrap("", "", r.judge().text))
-	if note := r.note(); note != "" {
+	for _, note := range r.notes() {
 		line("%s", wrap("", "", "Note: "+note))
 	}
 	return s.String()

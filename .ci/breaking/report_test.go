@@ -82,7 +82,7 @@ func TestChangesWithoutACheck(t *testing.T) {
 	report := compared(t, base, edited(t, base, odd, not, added))
 	require.Equal(t, []string{"components/schemas/ChangeNameCIMGInput/properties/cimgUuid/not", "components/schemas/Job/x-order"}, report.unjudged)
 	require.Contains(t, report.String(), "look for yourself:\n\n    - components/schemas/ChangeNameCIMGInput/properties/cimgUuid/not\n    - components/schemas/Job/x-order\n\n"+
-		"Nothing breaks that a check knows. Look at the 2 places above that none does.\nNote: the contract changed since the release, and info.version is still 1.4.2.\n")
+		"Nothing breaks that a check knows. Look at the 2 places above that none does.\nNote: the contract changed since v1.4.2:openapi.yaml, and info.version is still\n1.4.2.\n")
 
 	// Whatever is not on the list of what checks know.
 	report = compared(t, base, edit{"\nopenapi: 3.0.3", "3.0.3", "3.0.4"}.apply(t, base))

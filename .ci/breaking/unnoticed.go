@@ -30,13 +30,14 @@ func isWithoutEffect(p place, before, after document, found []change) bool {
 	return !ok || len(alone) == 0
 }
 
-// changesTo returns what is found in a tree that may be no contract.
+// changesTo returns what is found in a tree that may be no contract. It has parts of
+// the past in it, and is held to no more than that.
 func (d document) changesTo(tree any) (found []change, ok bool) {
 	text, err := yaml.Marshal(tree)
 	if err != nil {
 		return nil, false
 	}
-	mixed, err := contract{content: text}.readAll()
+	mixed, err := contract{content: text, isPast: true}.readAll()
 	if err != nil {
 		return nil, false
 	}

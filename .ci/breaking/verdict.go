@@ -19,33 +19,33 @@ type verdict struct {
 func (r *Report) judge() verdict {
 	breaking := r.merged(true)
 	found := count(len(breaking), "breaking change")
-	from, to := "v"+r.baseVersion, "v"+r.revisionVersion
-	for _, side := range []struct{ name, version string }{{r.base.name, r.baseVersion}, {r.revision.name, r.revisionVersion}} {
-		if !isVersion(side.version) {
-			return verdict{false, fmt.Sprintf("info.version of %s is %q, which is no semantic version: write three numbers, like 1.2.3.", side.name, side.version)}
-		}
-	}
+	base, known := r.pastVersion()
+	from, to := "v"+base, "v"+r.revisionVersion
 	switch {
-	case semver.Compare(to, from) < 0:
-		return verdict{false, fmt.Sprintf("info.version went down, from %s to %s: raise it to at least %[1]s.", r.baseVersion, r.revisionVersion)}
+	case !isVersion(r.revisionVersion):
+		return verdict{false, fmt.Sprintf("info.version of %s is %q, which is no semantic version: write three numbers, like 1.2.3.", r.revision.name, r.revisionVersion)}
+	case known && semver.Compare(to, from) < 0:
+		return verdict{false, fmt.Sprintf("info.version went down, from %s to %s: raise it to at least %[1]s.", base, r.revisionVersion)}
 	case len(breaking) == 0 && len(r.unjudged) > 0:
 		return verdict{true, fmt.Sprintf("Nothing breaks that a check knows. Look at the %s above that none does.", count(len(r.unjudged), "place"))}
 	case len(breaking) == 0:
 		return verdict{true, "Nothing breaks."}
+	case !known:
+		return verdict{false, fmt.Sprintf("%s, and no version is higher than %q: keep the contract compatible, or compare it with a release.", found, base)}
 	case major(to) > major(from):
-		return verdict{true, fmt.Sprintf("%s, allowed: info.version goes up a major, from %s to %s.", found, r.baseVersion, r.revisionVersion)}
+		return verdict{true, fmt.Sprintf("%s, allowed: info.version goes up a major, from %s to %s.", found, base, r.revisionVersion)}
 	}
 	return verdict{false, fmt.Sprintf("%s and no new major version: keep the contract compatible, or raise info.version from %s to %d.0.0.",
 		found, r.revisionVersion, major(from)+1)}
 }
 
-// note is for what is allowed, and perhaps not meant.
-func (r *Report) note() string {
-	changed := len(r.changes)+len(r.texts)+len(r.unjudged) > 0
-	if r.base.release && changed && r.judge().ok && r.baseVersion == r.revisionVersion {
-		return fmt.Sprintf("the contract changed since the release, and info.version is still %s.", r.baseVersion)
+// pastVersion is that of the base. What its contract says cannot be mended any
+// more; the tag of a release says it, too.
+func (r *Report) pastVersion() (version string, known bool) {
+	if !isVersion(r.baseVersion) && r.base.tag != "" {
+		return r.base.tag[1:], true
 	}
-	return ""
+	return r.baseVersion, isVersion(r.baseVersion)
 }
 
 // isVersion is stricter than semver.IsValid, which knows 1 and 1.2.
