@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"strconv"
+	"math/big"
 	"strings"
 
 	"golang.org/x/mod/semver"
@@ -32,11 +32,11 @@ func (r *Report) judge() verdict {
 		return verdict{true, "Nothing breaks."}
 	case !known:
 		return verdict{false, fmt.Sprintf("%s, and no version is higher than %q: keep the contract compatible, or compare it with a release.", found, base)}
-	case major(to) > major(from):
+	case semver.Compare(semver.Major(to), semver.Major(from)) > 0:
 		return verdict{true, fmt.Sprintf("%s, allowed: info.version goes up a major, from %s to %s.", found, base, r.revisionVersion)}
 	}
-	return verdict{false, fmt.Sprintf("%s and no new major version: keep the contract compatible, or raise info.version from %s to %d.0.0.",
-		found, r.revisionVersion, major(from)+1)}
+	return verdict{false, fmt.Sprintf("%s and no new major version: keep the contract compatible, or raise info.version from %s to %s.0.0.",
+		found, r.revisionVersion, nextMajor(from))}
 }
 
 // pastVersion is that of the base. What its contract says cannot be mended any
@@ -54,11 +54,10 @@ func isVersion(version string) bool {
 	return semver.IsValid(v) && semver.Canonical(v)+semver.Build(v) == v
 }
 
-// major is for versions that are known to be such. One too large for an int
-// counts as the largest.
-func major(version string) int {
-	n, _ := strconv.Atoi(strings.TrimPrefix(semver.Major(version), "v"))
-	return n
+// nextMajor is for versions that are known to be such. They may be of any size.
+func nextMajor(version string) string {
+	major, _ := new(big.Int).SetString(strings.TrimPrefix(semver.Major(version), "v"), 10)
+	return major.Add(major, big.NewInt(1)).String()
 }
 
 func count(n int, what string) string {

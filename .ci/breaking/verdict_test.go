@@ -19,6 +19,13 @@ func TestMajorIsAMajorBeforeOne(t *testing.T) {
 	}
 }
 
+func TestAMajorOfAnySize(t *testing.T) {
+	base := versioned(t, realContract(t), "99999999999999999998.0.0")
+	breaking := edit{"    JobsReply:", "required: [errno, ", "required: ["}.apply(t, base)
+	require.Contains(t, compared(t, base, breaking).judge().text, "to 99999999999999999999.0.0.")
+	require.True(t, compared(t, base, versioned(t, breaking, "99999999999999999999.0.0")).judge().ok)
+}
+
 func TestVersionsThatCannotBeRight(t *testing.T) {
 	base := versioned(t, realContract(t), "1.4.2")
 	for version, want := range map[string]string{
