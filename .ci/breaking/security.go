@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,7 +21,7 @@ func security(base, revision *openapi3.T) (changes []change) {
 		for _, way := range from {
 			if !slices.ContainsFunc(to, way.suffices) {
 				changes = append(changes, change{callers, true, before.name,
-					fmt.Sprintf("calls with %s are no longer accepted; now it takes %s", way, describe(to))})
+					fmt.Sprintf("calls with %s are no longer accepted; now it takes %s", way, listed(to))})
 			}
 		}
 		for _, way := range to {
@@ -41,7 +41,7 @@ type way struct {
 	text    string
 }
 
-func (w way) String() string { return w.text }
+func (w way) String() string { return cmp.Or(w.text, "no credentials") }
 
 // suffices says if who came in by w meets what the other demands.
 func (w way) suffices(other way) bool {
@@ -55,64 +55,50 @@ func (w way) suffices(other way) bool {
 
 func ways(doc *openapi3.T, requirements openapi3.SecurityRequirements) (all []way) {
 	for _, r := range requirements {
-		w := way{demands: map[string]bool{}}
-		var texts []string
+		some := []way{{}}
 		for name, scopes := range ordered(r) {
-			scheme, text := describeScheme(doc, name)
-			w.demands[scheme] = true
-			for _, scope := range scopes {
-				w.demands[scheme+" "+scope] = true
-			}
-			texts = append(texts, strings.Join(append([]string{text}, scopes...), " "))
+			some = combined(some, waysOf(doc, name, scopes))
 		}
-		w.text = strings.Join(texts, " and ")
-		if w.text == "" {
-			w.text = "no credentials"
-		}
-		all = append(all, w)
+		all = append(all, some...)
 	}
 	if all == nil {
-		all = []way{{text: "no credentials"}}
+		all = []way{{}}
 	}
 	return all
 }
 
-// describeScheme returns all that a caller must know, and what people call it.
-func describeScheme(doc *openapi3.T, name string) (all, short string) {
-	ref := doc.Components.SecuritySchemes[name]
-	if ref == nil || ref.Value == nil {
-		return name, name
-	}
-	s := *ref.Value
-	s.Description, s.BearerFormat, s.Extensions, s.Origin = "", "", nil, nil // for people
-	s.Flows = withoutScopes(s.Flows)                                         // those that are needed stand in the requirements
-	content, err := json.Marshal(s)
-	if err != nil {
-		return name, name
-	}
-	parts := slices.DeleteFunc([]string{s.Type, s.Scheme, s.In, s.Name}, func(part string) bool { return part == "" })
-	return string(content), fmt.Sprintf("`%s`", strings.Join(parts, " "))
-}
-
-func withoutScopes(flows *openapi3.OAuthFlows) *openapi3.OAuthFlows {
-	if flows == nil {
-		return nil
-	}
-	bare := *flows
-	for _, flow := range []**openapi3.OAuthFlow{&bare.Implicit, &bare.Password, &bare.ClientCredentials, &bare.AuthorizationCode} {
-		if *flow != nil {
-			copied := **flow
-			copied.Scopes, copied.Extensions = nil, nil
-			*flow = &copied
+// combined are the ways of meeting two requirements at once.
+func combined(some, others []way) (all []way) {
+	for _, a := range some {
+		for _, b := range others {
+			both := way{demands: maps.Clone(b.demands), text: b.text}
+			maps.Copy(both.demands, a.demands)
+			if a.text != "" {
+				both.text = a.text + " and " + b.text
+			}
+			all = append(all, both)
 		}
 	}
-	return &bare
+	return all
 }
 
-func describe(all []way) string {
+// waysOf are the ways of meeting a requirement of one scheme: of OAuth, one for
+// each flow.
+func waysOf(doc *openapi3.T, name string, scopes []string) (all []way) {
+	for _, kind := range kindsOf(doc, name) {
+		w := way{demands: map[string]bool{kind.demand: true}, text: strings.Join(append([]string{kind.text}, scopes...), " ")}
+		for _, scope := range scopes {
+			w.demands[kind.demand+" "+scope] = true
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+func listed(all []way) string {
 	texts := map[string]bool{}
 	for _, w := range all {
-		texts[w.text] = true
+		texts[w.String()] = true
 	}
 	return strings.Join(slices.Sorted(maps.Keys(texts)), " or ")
 }
