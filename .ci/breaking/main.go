@@ -51,9 +51,9 @@ func run(args []string, dir string, out, problems io.Writer) (status int) {
 	return 0
 }
 
-const noRelease = `There is no release to compare with: no tag like v1.2.3 is reachable from HEAD.
-Tags may be missing in this clone (git fetch --tags). To compare with any
-other revision, name it: make breaking REV=main
+const noRelease = `Not compared: there is no release, no tag like v1.2.3 is reachable from HEAD.
+Nothing is said about what breaks. If there are releases, this clone lacks their
+tags: git fetch --tags. Or name another revision: make breaking REV=main
 `
 
 // compareInRepository returns no report if there is no release yet.
