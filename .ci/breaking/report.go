@@ -42,7 +42,7 @@ func (r *Report) String() string {
 	if more := len(texts) - mostTexts; more > 0 {
 		texts = append(slices.Clone(texts[:mostTexts]), fmt.Sprintf("and %d more", more))
 	}
-	list(line, texts, "Texts changed, which only people read:")
+	list(line, texts, "Texts and examples changed; read them, a unit or a rule may be among them:")
 	list(line, r.unjudged, "Changed, and no check knows what it means; look for yourself:")
 
 	line("\n%s", wrap("", "", r.judge().text))
@@ -112,7 +112,7 @@ func (r *Report) merged(breaking bool) (all []*merged) {
 func (a audience) heading(operations string) string {
 	switch {
 	case a == generated:
-		return "Users of generated code (package gen)"
+		return "Users of generated code (package gen, and what other tools generate)"
 	case operations == "":
 		return "Everybody"
 	case a == readers && !strings.Contains(operations, " "):

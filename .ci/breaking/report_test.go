@@ -30,7 +30,7 @@ Revision:  openapi.yaml, version 0.1.0
   and importCIMG
     - the response property `+"`errno` became optional for the status `200`"+`
 
-  Users of generated code (package gen)
+  Users of generated code (package gen, and what other tools generate)
     - deleteCIMG: api operation id `+"`deleteCIMG`"+` removed and replaced with
       `+"`deleteImages`"+`
 
@@ -38,7 +38,7 @@ Revision:  openapi.yaml, version 0.1.0
 
     - added the new optional request property `+"`order`"+` (listCIMG)
 
-Texts changed, which only people read:
+Texts and examples changed; read them, a unit or a rule may be among them:
 
     - components/schemas/Job/properties/done/description
 
@@ -90,6 +90,14 @@ func TestChangesWithoutACheck(t *testing.T) {
 
 	reordered := edit{"    Job:", "[jobUuid, type, ", "[type, jobUuid, "}.apply(t, base)
 	require.Empty(t, compared(t, base, reordered).unjudged)
+}
+
+// The table of errors stands there, and programs know its numbers by heart.
+func TestTheDescriptionOfTheWholeIsNoMereText(t *testing.T) {
+	base := versioned(t, realContract(t), "1.4.2")
+	report := compared(t, base, edit{"\ninfo:", "| 40000 | session trouble, may pass | unknown |", "| 40000 | session trouble, may pass | no |"}.apply(t, base))
+	require.Equal(t, []string{"info/description"}, report.unjudged)
+	require.Empty(t, report.texts)
 }
 
 // A parameter in between, or a path that is gone, is one change.

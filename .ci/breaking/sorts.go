@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 type sort int
 
@@ -22,6 +25,9 @@ var sorts = map[string]sort{
 // sortOf says what a place is within, and what to call it. The names of members,
 // schemas and the like are no keywords, whatever they are.
 func sortOf(steps []string) (within place, kind sort) {
+	if slices.Equal(steps, []string{"info", "description"}) { // it has rules in it: what each errno means
+		return placeOf(steps...), isUnknown
+	}
 	isName := false
 	for i, step := range steps {
 		// A member may be called properties; what follows it is no name.
