@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -31,16 +34,41 @@ func servers(base, revision *openapi3.T) (changes []change) {
 	return changes
 }
 
+// addresses are what the servers are reached by, the default of each before what
+// the enums of its variables allow besides. A variable without an enum takes more
+// than can be listed; changes of those are left to eyes.
 func addresses(servers openapi3.Servers) (all []string) {
 	for _, s := range servers {
-		address := s.URL
+		some := []string{s.URL}
 		for name, variable := range ordered(s.Variables) {
-			address += fmt.Sprintf(" %s=%s", name, variable.Default)
+			some = substituted(some, "{"+name+"}", append([]string{variable.Default}, variable.Enum...))
 		}
-		all = append(all, address)
+		for _, address := range some {
+			if address = normal(address); !slices.Contains(all, address) {
+				all = append(all, address)
+			}
+		}
 	}
 	if all == nil {
 		return []string{"/"} // OpenAPI's default
 	}
 	return all
+}
+
+func substituted(addresses []string, variable string, values []string) (all []string) {
+	for _, value := range values {
+		for _, address := range addresses {
+			all = append(all, strings.ReplaceAll(address, variable, value))
+		}
+	}
+	return all
+}
+
+// normal writes an address as any other that means the same.
+func normal(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+		address = u.String()
+	}
+	return cmp.Or(strings.TrimRight(address, "/"), "/")
 }
