@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -27,10 +26,18 @@ func (c contract) readFlat() (*openapi3.T, error) {
 	for _, s := range schemas(doc) {
 		unwrap(s, nil)
 	}
-	if doc, err = allof.MergeSpec(doc); err != nil {
-		return nil, fmt.Errorf("%s has an allOf that cannot be merged: %w", c.name, err)
+	return doc, doc.WalkSchemas(mergeParts)
+}
+
+// mergeParts makes one schema of an allOf. Where parts contradict each other, or
+// oasdiff thinks so (of two formats), they are left to be compared one by one.
+func mergeParts(_ string, ref *openapi3.SchemaRef) error {
+	merged, err := allof.Merge(*ref)
+	if err != nil {
+		return nil //nolint:nilerr // go on below it
 	}
-	return doc, nil
+	*ref.Value = *merged // in place: references to it share it
+	return openapi3.SkipSubtree
 }
 
 // revokeLicences takes away the marks by which oasdiff lets a part break: a date
