@@ -92,6 +92,14 @@ func TestChangesWithoutACheck(t *testing.T) {
 	require.Empty(t, compared(t, base, reordered).unjudged)
 }
 
+// Tags sort operations in pages for people.
+func TestATagIsAText(t *testing.T) {
+	base := versioned(t, realContract(t), "1.4.2")
+	report := compared(t, base, edit{"\ntags:", "  - name: images\n", "  - name: new\n    description: New.\n  - name: images\n"}.apply(t, base))
+	require.Equal(t, []string{"tags/new"}, report.texts)
+	require.Empty(t, report.unjudged)
+}
+
 // The table of errors stands there, and programs know its numbers by heart.
 func TestTheDescriptionOfTheWholeIsNoMereText(t *testing.T) {
 	base := versioned(t, realContract(t), "1.4.2")

@@ -25,8 +25,11 @@ var sorts = map[string]sort{
 // sortOf says what a place is within, and what to call it. The names of members,
 // schemas and the like are no keywords, whatever they are.
 func sortOf(steps []string) (within place, kind sort) {
-	if slices.Equal(steps, []string{"info", "description"}) { // it has rules in it: what each errno means
+	switch {
+	case slices.Equal(steps, []string{"info", "description"}): // it has rules in it: what each errno means
 		return placeOf(steps...), isUnknown
+	case steps[0] == "tags": // those of operations are judged
+		return placeOf(steps...), isText
 	}
 	isName := false
 	for i, step := range steps {
