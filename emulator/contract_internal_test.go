@@ -44,7 +44,7 @@ func TestABrokenContractStopsTheStart(t *testing.T) {
 	require.EqualError(t, err, "openapi.yaml:4: the document lacks \"info\"\nopenapi.yaml:6: OpenAPI 3.0 has no member \"inf\" here")
 }
 
-// Who adds or renames an operation reads which, too.
+// Whoever adds or renames an operation is told which one, and in which line.
 func TestAnOperationWithoutHandlerStopsTheStart(t *testing.T) {
 	e, err := New(Options{})
 	require.NoError(t, err)

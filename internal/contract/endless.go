@@ -6,14 +6,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// checkEndless refuses a schema that would have no end for who holds a value to
-// it. One of whose members has its type does: the value is finite.
+// checkEndless refuses a schema with which whoever checks a value would never
+// come to an end. One with a member of its own type is fine: values are finite.
 func (c *checker) checkEndless(schema Node) {
 	switch {
 	case isPartOf(schema, schema, make(map[*yaml.Node]bool)):
 		c.add(schema, "the schema is a part of itself")
 	case make(emptiness).of(schema) == neverTold:
-		c.add(schema, "the schema says nothing but that it is within itself: give it a type")
+		c.add(schema, "the schema is within itself: give it a type")
 	}
 }
 
@@ -36,7 +36,9 @@ func isPartOf(schema, whole Node, seen map[*yaml.Node]bool) bool {
 // emptiness tells which schemas are as good as {}. kin-openapi asks this of
 // every schema that a value meets. It looks into one that says nothing itself,
 // in a certain order and until something is said. When it comes back to where it
-// was, it overflows the stack, and nobody can recover from that.
+// was, it overflows the stack, and nobody can recover from that. There are more
+// keywords that say something than the three that are asked for here; but a type
+// is what such a schema lacks for its readers, too.
 type emptiness map[*yaml.Node]answer
 
 type answer int

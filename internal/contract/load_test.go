@@ -80,8 +80,8 @@ func TestABrokenContractSaysWhere(t *testing.T) {
 		{"a $ref to itself", "    CIMG:\n", "    Self:\n      $ref: '#/components/schemas/Self'¶\n    CIMG:\n", "leads back to itself"},
 		{"a schema within itself", "    CIMG:\n", "    Self:\n      allOf:¶\n        - oneOf: [$ref: '#/components/schemas/Self']\n    CIMG:\n", "the schema is a part of itself"},
 		{"a schema that is not itself", "    CIMG:\n", "    Self:\n      type: object¶\n      not: {$ref: '#/components/schemas/Self'}\n      example: {}\n    CIMG:\n", "the schema is a part of itself"},
-		{"a schema that is only within itself", "    CIMG:\n", "    Self:\n      properties:¶\n        x: {$ref: '#/components/schemas/Self'}\n      example: {x: {}}\n    CIMG:\n", "the schema says nothing but that it is within itself: give it a type"},
-		{"a dictionary of itself", "    CIMG:\n", "    Self:\n      description: a¶\n      additionalProperties: {properties: {x: {items: {$ref: '#/components/schemas/Self'}}}}\n      properties: {y: {type: string}}\n      default: {}\n    CIMG:\n", "the schema says nothing but that it is within itself: give it a type"},
+		{"a schema that is only within itself", "    CIMG:\n", "    Self:\n      properties:¶\n        x: {$ref: '#/components/schemas/Self'}\n      example: {x: {}}\n    CIMG:\n", "the schema is within itself: give it a type"},
+		{"a dictionary of itself", "    CIMG:\n", "    Self:\n      description: a¶\n      additionalProperties: {properties: {x: {items: {$ref: '#/components/schemas/Self'}}}}\n      properties: {y: {type: string}}\n      default: {}\n    CIMG:\n", "the schema is within itself: give it a type"},
 
 		// Sense.
 		{"a parameter with schema and content", "          example: gz\n", "          example: gz\n          content: {text/plain: {}}¶\n", `"content" cannot stand beside "schema"`},
@@ -94,8 +94,8 @@ func TestABrokenContractSaysWhere(t *testing.T) {
 		{"a multiple of nothing", "          maximum: 100\n", "          maximum: 100\n          multipleOf: 0¶\n", `"multipleOf" is a number, not a number above 0`},
 		{"a default that is none of the values", "  - url: https://open.didiyunapi.com\n", "  - url: https://{host}\n    variables: {host: {enum: [a, b], default: c}}¶\n", `the default "c" is not in the enum`},
 		{"values without a default", "  - url: https://open.didiyunapi.com\n", "  - url: https://{host}\n    variables: {host: {enum: [a, b]}}¶\n", `"host" lacks "default"`},
-		{"a mapping to no schema", "    CIMG:\n", "    Any:\n      oneOf: [$ref: '#/components/schemas/CIMG']\n      discriminator: {propertyName: a, mapping: {b: '#/components/schemas/Zilch'}}¶\n    CIMG:\n", `the mapping to "#/components/schemas/Zilch" leads nowhere`},
-		{"a mapping to no name", "    CIMG:\n", "    Any:\n      oneOf: [$ref: '#/components/schemas/CIMG']\n      discriminator: {propertyName: a, mapping: {b: Zilch}}¶\n    CIMG:\n", `the mapping to "#/components/schemas/Zilch" leads nowhere`},
+		{"a mapping to no schema", "    CIMG:\n", "    Any:\n      oneOf: [$ref: '#/components/schemas/CIMG']\n      discriminator: {propertyName: a, mapping: {b: '#/components/schemas/Zilch'}}¶\n    CIMG:\n", `the mapping "#/components/schemas/Zilch" leads nowhere`},
+		{"a mapping to no name", "    CIMG:\n", "    Any:\n      oneOf: [$ref: '#/components/schemas/CIMG']\n      discriminator: {propertyName: a, mapping: {b: Zilch}}¶\n    CIMG:\n", `the mapping "#/components/schemas/Zilch" leads nowhere`},
 		{"a link to no operation", "    Gateway:\n", "    Linked: {description: a, links: {b: {operationId: zz}}}¶\n    Gateway:\n", `no operation has the operationId "zz"`},
 		{"a link to nowhere", "    Gateway:\n", "    Linked: {description: a, links: {b: {operationRef: '#/paths/~1a/get'}}}¶\n    Gateway:\n", `operationRef "#/paths/~1a/get" leads nowhere`},
 		{"an operationId twice", "    post:\n      operationId: importCIMG", "    post:\n      operationId: createCIMG¶", `the same operation id "createCIMG"`},

@@ -2,10 +2,10 @@ package contract
 
 import "go.yaml.in/yaml/v3"
 
-// checkRequired refuses schemas that require what is no property. That is allowed
-// by JSON Schema, but almost always misspelt, and no value will do. It is not
-// where others have a say: in a schema that is combined with some, or one that
-// speaks of further properties.
+// checkRequired refuses schemas that require what is no property. JSON Schema
+// allows it, for a value may have members that are not listed, but it is almost
+// always a misspelling. It is left alone where others have a say: in a schema
+// that is combined with some, or one that speaks of further properties.
 func (c *checker) checkRequired() {
 	combined := make(map[*yaml.Node]bool)
 	for _, schema := range c.schemas {

@@ -52,7 +52,7 @@ func (c *checker) checkSense(n Node, kind string) {
 	case "discriminator":
 		for _, to := range n.Member("mapping").entries() {
 			if isOf(to, "text") {
-				c.refs = append(c.refs, reference{to, mapped(to.Value()), "the mapping to", "schema"})
+				c.refs = append(c.refs, reference{to, mapped(to.Value()), "the mapping", "schema"})
 			}
 		}
 	case "schema":
