@@ -89,7 +89,7 @@ func (c *call) checkForm() *refusal {
 func (c *call) checkRepetition() *refusal {
 	for _, name := range slices.Sorted(maps.Keys(c.query)) {
 		if times := len(c.query[name]); times > 1 {
-			return refuse(errnoBadCall, "%s: given %d times, where the contract has it once, its values joined by commas", name, times)
+			return refuse(errnoBadCall, "%s: given %d times, send it once; several values are joined by commas", name, times)
 		}
 	}
 	return nil

@@ -73,7 +73,7 @@ func TestStrictRefusesRepeatedParameters(t *testing.T) {
 	s := newEmulator(t, emulator.Options{Strict: true})
 	refused := s.call(http.MethodGet, repeated, "")
 	require.EqualValues(t, 13, refused.Errno)
-	require.Equal(t, "调用方式有点小问题，请反馈客服: jobUuids: given 2 times, where the contract has it once, its values joined by commas", refused.Errmsg)
+	require.Equal(t, "调用方式有点小问题，请反馈客服: jobUuids: given 2 times, send it once; several values are joined by commas", refused.Errmsg)
 	require.Zero(t, s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids=a,b", "").Errno)
 }
 

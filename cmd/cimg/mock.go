@@ -24,7 +24,7 @@ func mockCommand() *cli.Command {
 			&cli.StringFlag{Name: "addr", Usage: "listen on `HOST:PORT`; port 0 takes a free one", Value: "127.0.0.1:8080", Destination: &addr},
 			&cli.StringFlag{Name: "token", Usage: "accept `TOKEN` as the bearer token", Value: emulator.DefaultToken, Destination: &token},
 			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m", Value: emulator.DefaultDuration, Destination: &duration},
-			&cli.BoolFlag{Name: "strict", Usage: "refuse what the contract does not have: the form of the published examples (one object as cimg, no regionId, a list without start) and repeated parameters", Destination: &strict},
+			&cli.BoolFlag{Name: "strict", Usage: "refuse the form of the published examples, which the contract does not have (one object as cimg, no regionId, a list without start), and repeated parameters", Destination: &strict},
 		},
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
