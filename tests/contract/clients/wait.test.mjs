@@ -119,7 +119,7 @@ for (const tool of tools) {
         const later = (response) => { response.setHeader('Retry-After', value()); html(429)(response) }
         const { requests, ended } = await wait(t, [later], { deadline: 200 })
         await assert.rejects(ended, /gave up waiting/)
-        assert.equal(requests.length, 1)
+        assert.ok(requests.length <= 1, requests) // none on a machine that is slow to begin
       })
     }
 

@@ -6,6 +6,7 @@ package cimgogen
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -52,7 +53,8 @@ type notBeforeKey struct{}
 // retryAfter is zero where a reply does not say.
 func retryAfter(header http.Header) time.Time {
 	said := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(said); err == nil {
+	seconds, err := strconv.ParseUint(said, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // of which seconds is the greatest there is
 		return time.Now().Add(time.Duration(min(seconds, math.MaxInt32)) * time.Second)
 	}
 	date, _ := http.ParseTime(said)

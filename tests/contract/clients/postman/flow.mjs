@@ -64,6 +64,7 @@ collection.variable.find(({ key }) => key === 'baseUrl').value = 'http://127.0.0
 collection.variable.push(
   { key: 'bearerToken', value: '' },
   { key: 'firstPause', value: '1000' },
+  { key: 'gap', value: '1000' },
   { key: 'grace', value: '30000' },
   { key: 'longestWait', value: '3600000' },
 )

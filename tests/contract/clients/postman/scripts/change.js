@@ -14,8 +14,8 @@ function expectOutcome(expected, nextStep) {
   remember('alone', [])
   remember('turns', [])
   pm.collectionVariables.set('jobUuids', [...ids].join(','))
-  pm.collectionVariables.set('notBefore', 0)
   pm.collectionVariables.set('pause', pm.variables.get('firstPause'))
+  pm.collectionVariables.set('pauseOfPolls', pm.variables.get('firstPause'))
   pm.collectionVariables.set('deadline', Date.now() + Number(pm.variables.get('longestWait')))
   pm.execution.setNextRequest(nextStep)
 }

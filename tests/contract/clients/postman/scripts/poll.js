@@ -11,6 +11,7 @@ function expectJobs(nextStep) {
   const alone = new Set(remembered('alone'))
   if (kind === 'ids') ids.forEach((id) => alone.add(id))
   if (kind === 'answer') ids.forEach((id) => alone.delete(id))
+  let isUnknown = false
   if (kind === 'answer' || kind === 'ids' && ids.length === 1) {
     for (const job of asked) {
       const seen = reply.jobs.filter(({ jobUuid }) => jobUuid === job.jobUuid)
@@ -22,13 +23,12 @@ function expectJobs(nextStep) {
       Object.assign(job, seen.find(({ done }) => done) || seen[0])
       job.resourceUuid = job.resourceUuid || resourceUuid
     }
+    isUnknown = ids.some((id) => Date.now() - missingSince[id] > pm.variables.get('grace'))
   }
   const left = jobs.filter((job) => !job.done).map((job) => job.jobUuid)
   remember('jobs', jobs)
   remember('missingSince', missingSince)
   remember('alone', [...alone])
-  const notBefore = Date.now() + retryAfter
-  pm.collectionVariables.set('notBefore', notBefore)
 
   if (left.length === 0) {
     const failed = jobs.filter((job) => !job.success)
@@ -39,12 +39,18 @@ function expectJobs(nextStep) {
     if (failed.length + nameless.length === 0) pm.execution.setNextRequest(nextStep)
     return
   }
-  let turns = remembered('turns')
-  if (turns.length === 0) turns = requestsFor(left, alone)
+  // One poll may take several requests. Pauses between polls grow, up to a minute.
+  let turns = remembered('turns'), pause = Number(pm.variables.get('gap'))
+  if (turns.length === 0) {
+    turns = requestsFor(left, alone)
+    pause = Math.min(Number(pm.variables.get('pauseOfPolls')) * 1.5, 60000)
+    pm.collectionVariables.set('pauseOfPolls', pause)
+  }
+  pause = Math.max(pause, retryAfter)
+  pm.collectionVariables.set('pause', pause)
   pm.collectionVariables.set('jobUuids', turns.shift())
   remember('turns', turns)
-  const isUnknown = Object.values(missingSince).some((since) => Date.now() - since > pm.variables.get('grace'))
-  const end = kind === 'refused' ? 'is refused' : isUnknown ? 'does not know a job' : notBefore > pm.variables.get('deadline') && 'took too long'
+  const end = kind === 'refused' ? 'is refused' : isUnknown ? 'does not know a job' : Date.now() + pause > pm.variables.get('deadline') && 'took too long'
   if (end) pm.test(`the wait ${end}`, () => pm.expect.fail(`HTTP ${code}, errno ${errno}; left: ${left}`))
   else pm.execution.setNextRequest(pm.info.requestName)
 }

@@ -32,6 +32,7 @@ function isJob(job) {
 
 // Why a poll brought no jobs: ask again, look at the ids, or give up.
 function trouble({ code, errno }) {
+  if (code === undefined) return 'passing' // there was no reply
   if (code === 401 || code === 403 || errno === 4) return 'refused'
   if (code === 429 || code >= 500 || [2, 3, 40000].includes(errno)) return 'passing'
   if ([400, 413, 414].includes(code) || errno === 1 || errno === 13) return 'ids'
