@@ -68,6 +68,9 @@ func TestAContractWithoutComponents(t *testing.T) {
 	require.Empty(t, compared(t, small, small).merged(true))
 	require.NotEmpty(t, compared(t, small, realContract(t)).merged(true))
 	require.NotEmpty(t, compared(t, realContract(t), small).merged(true))
+
+	ofOtherRules := edit{"paths:", "operationId: a, ", ""}.apply(t, small)
+	require.Empty(t, compared(t, ofOtherRules, small).merged(true))
 }
 
 func TestASchemaWithinItself(t *testing.T) {

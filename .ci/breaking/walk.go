@@ -25,8 +25,10 @@ func schemas(doc *openapi3.T) (all []*openapi3.Schema) {
 			add(c.Schema)
 		}
 	}
-	for _, ref := range doc.Components.Schemas {
-		add(ref)
+	if doc.Components != nil {
+		for _, ref := range doc.Components.Schemas {
+			add(ref)
+		}
 	}
 	for _, op := range operations(doc) {
 		for _, p := range op.parameters {
