@@ -89,6 +89,7 @@ func TestAliasesThatEndInThemselves(t *testing.T) {
 		"{allOf: [{$ref: '#/components/schemas/A'}]}":                                  true,
 		"{properties: {a: {type: string}}, allOf: [{$ref: '#/components/schemas/A'}]}": true,
 		"{nullable: true, allOf: [{allOf: [{$ref: '#/components/schemas/A'}]}]}":       true,
+		"{not: {$ref: '#/components/schemas/A'}}":                                      true,
 	} {
 		odd := edited(t, base, edit{"  schemas:", "\n", "\n    A: " + schema + "\n"},
 			edit{"    CIMG:", "        job:\n", "        a:\n          $ref: '#/components/schemas/A'\n        job:\n"})
