@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -15,6 +16,7 @@ const (
 	readers                   // whoever reads replies
 	generated                 // whoever compiles against what is generated from the contract: gen
 	nobody                    // of a tag, say
+	doubtful                  // whoever reads the report: no check can tell whom else
 )
 
 type change struct {
@@ -31,7 +33,7 @@ type Report struct {
 	baseOperations               int
 	changes                      []change
 	texts                        []string // places where only words for people changed
-	unjudged                     []string // places that changed, and that no check knows
+	unjudged                     []string // places that changed, and that no check knows, or is sure of
 }
 
 // A finder finds changes that oasdiff does not.
@@ -54,11 +56,17 @@ func compare(base, revision contract) (*Report, error) {
 	report := &Report{
 		base: base, baseVersion: before.written.Info.Version, baseOperations: len(operations(before.written)),
 		revision: revision, revisionVersion: after.written.Info.Version,
-		changes: found,
 	}
 	places, texts, unknown := changedPlaces(before.tree, after.tree)
 	report.texts = names(texts)
 	report.unjudged = names(outermost(append(unknown, unnoticed(places, before, after, found)...)))
+	for _, c := range found {
+		if c.audience == doubtful {
+			report.unjudged = append(report.unjudged, fmt.Sprintf("%s (%s)", c.text, c.operation))
+		} else {
+			report.changes = append(report.changes, c)
+		}
+	}
 	return report, nil
 }
 
@@ -73,7 +81,7 @@ func findChanges(before, after document) ([]change, error) {
 		return nil, err
 	}
 	found = append(found, inItems...)
-	for _, find := range []finder{serialization, closedRequests, enums} {
+	for _, find := range []finder{serialization, closedRequests, enums, alternatives} {
 		found = append(found, find(before.flat, after.flat)...)
 	}
 	// The rest is about how the contract is written, too: its names.

@@ -11,7 +11,8 @@
 // The comparison is oasdiff's. Where it calls compatible what breaks our users,
 // levels.go says so; where it has no check, a file of its own has one:
 // parameters.go, serialization.go, servers.go, security.go, requests.go,
-// enums.go, statuses.go and generated.go. What no check knows is listed, for eyes.
+// enums.go, alternatives.go, statuses.go and generated.go. What no check knows is
+// listed, for eyes.
 package main
 
 import (

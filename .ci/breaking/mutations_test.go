@@ -37,7 +37,7 @@ type mutation struct {
 func edits(e ...edit) []edit { return e }
 
 func TestMutations(t *testing.T) {
-	for _, m := range slices.Concat(wireMutations, goMutations, markMutations, edgeMutations, enumMutations, parameterMutations, securityMutations, serverMutations) {
+	for _, m := range slices.Concat(wireMutations, goMutations, markMutations, edgeMutations, enumMutations, alternativeMutations, parameterMutations, securityMutations, serverMutations) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			base := versioned(t, edited(t, realContract(t), m.base...), "1.4.2")

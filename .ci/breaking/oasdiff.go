@@ -24,7 +24,7 @@ func foundByOasdiff(base, revision *openapi3.T) (changes []change, err error) {
 	if err != nil {
 		return nil, err
 	}
-	names := operations(base)
+	names, later := operations(base), operations(revision)
 	text := checker.NewDefaultLocalizer()
 	for _, f := range found {
 		rule := rules[f.GetId()]
@@ -32,8 +32,11 @@ func foundByOasdiff(base, revision *openapi3.T) (changes []change, err error) {
 			continue
 		}
 		breaking, said := judged(f, text)
-		c := change{audience: concerned(rule), breaking: breaking, operation: f.GetOperationId(), text: said + hints[rule.Id]}
 		at := endpoint{f.GetOperation(), f.GetPath()}
+		if saysOfAlternatives(f, breaking, names[at.key()], later[at.key()]) {
+			continue
+		}
+		c := change{audience: concerned(rule), breaking: breaking, operation: f.GetOperationId(), text: said + hints[rule.Id]}
 		if before, ok := names[at.key()]; ok { // a new name tells nobody what breaks
 			c.operation = before.name
 		} else if c.operation == "" && at.path != "" {

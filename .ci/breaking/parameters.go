@@ -22,8 +22,8 @@ func parameterItems(base, revision *openapi3.T) (changes []change, err error) {
 		key := endpoint{f.GetOperation(), f.GetPath()}.key()
 		op := before[key]
 		breaking, said := judged(f, text)
-		if leftToUs(rules[f.GetId()]) || !op.isWithinParameter(said, after[key]) {
-			continue // about the parameter itself, which is found without this
+		if leftToUs(rules[f.GetId()]) || !op.isWithinParameter(said, after[key]) || saysOfAlternatives(f, breaking, op, after[key]) {
+			continue // about the parameter itself, say, which is found without this
 		}
 		changes = append(changes, change{
 			audience:  callers,
