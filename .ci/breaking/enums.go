@@ -30,21 +30,40 @@ func enums(base, revision *openapi3.T) (changes []change) {
 
 // enumChanges says what is no longer allowed at a place, and what is now.
 func enumChanges(was, now site, place string) (narrower, wider []string) {
+	before, after := valuesOf(was.Schema), valuesOf(now.Schema)
 	switch {
 	case len(was.Enum) == 0 && len(now.Enum) == 0:
-	case len(was.Enum) == 0:
-		return []string{fmt.Sprintf("%s is one of %s, no longer any value", place, values(now.Enum))}, nil
-	case len(now.Enum) == 0:
-		return nil, []string{fmt.Sprintf("%s may have any value, no longer one of %s", place, values(was.Enum))}
+	case haveMoved(was.Schema, now.Schema) || haveMoved(now.Schema, was.Schema):
+		return nil, nil // alternatives has it looked at
+	case len(before) == 0:
+		return []string{fmt.Sprintf("%s is one of %s, no longer any value", place, values(after))}, nil
+	case len(after) == 0:
+		return nil, []string{fmt.Sprintf("%s may have any value, no longer one of %s", place, values(before))}
 	}
-	for _, value := range missing(was.Enum, now.Enum) {
+	for _, value := range missing(before, after) {
 		narrower = append(narrower, fmt.Sprintf("removed the enum value %s of %s", value, place))
 	}
-	for _, value := range missing(now.Enum, was.Enum) {
+	for _, value := range missing(after, before) {
 		wider = append(wider, fmt.Sprintf("added the new %s enum value to %s", value, place))
 	}
 	return narrower, wider
 }
+
+// valuesOf are those that a schema allows, if they can be listed.
+func valuesOf(s *openapi3.Schema) []any {
+	if len(s.Enum) == 0 && s.Type.Is("boolean") {
+		return []any{true, false}
+	}
+	return s.Enum
+}
+
+// haveMoved tells if one schema may have in its alternatives the values that the
+// other lists itself.
+func haveMoved(toParts, listed *openapi3.Schema) bool {
+	return len(toParts.Enum) == 0 && len(listed.Enum) > 0 && hasAlternatives(toParts) && !hasAlternatives(listed)
+}
+
+func hasAlternatives(s *openapi3.Schema) bool { return len(s.AnyOf)+len(s.OneOf) > 0 }
 
 func told(texts []string, who audience, breaking bool, operation string) (changes []change) {
 	for _, text := range texts {

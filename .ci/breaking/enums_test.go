@@ -1,5 +1,11 @@
 package main
 
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
 const pages = "description: One page of images"
 
 func pageOf(schema string) edit {
@@ -46,4 +52,38 @@ var enumMutations = []mutation{
 		edits(edit{"    ListCIMGCondition:", inOrder, swapped}), nil},
 	{"parts without a name in another order", edits(replyMember("{oneOf: [{type: string, enum: [a]}, {type: integer}]}")),
 		edits(edit{"    CIMG:", "{type: string, enum: [a]}, {type: integer}", "{type: integer}, {type: string, enum: [a]}"}), nil},
+	{"parts that look the same in another order", edits(replyMember("{anyOf: [{type: string, enum: [a]}, {type: string, enum: [b]}]}"), requestMember("{anyOf: [{type: string, enum: [a]}, {type: string, enum: [b]}]}")),
+		edits(edit{"    CIMG:", "{type: string, enum: [a]}, {type: string, enum: [b]}", "{type: string, enum: [b]}, {type: string, enum: [a]}"},
+			edit{"    ListCIMGCondition:", "{type: string, enum: [a]}, {type: string, enum: [b]}", "{type: string, enum: [b]}, {type: string, enum: [a]}"}), nil},
+	{"boolean that can be true alone", edits(requestMember("{type: array, items: {type: boolean}}")),
+		edits(edit{"    ListCIMGCondition:", "items: {type: boolean}", "items: {type: boolean, enum: [true]}"}),
+		[]finding{breaks(callers, "listCIMG", "removed the enum value `false` of `condition/extra/items` of the request"), breaks(generated, "", "`ListCIMGCondition.extra`")}},
+}
+
+// Whoever compiles against them may notice, and nobody else.
+func TestABooleanThatListsItsValues(t *testing.T) {
+	const plain, listed = "{type: boolean}", "{type: boolean, enum: [true, false]}"
+	for _, sides := range [][2]string{{plain, listed}, {listed, plain}} {
+		report := comparedMembers(t, sides[0], sides[1])
+		require.Empty(t, report.unjudged)
+		for _, c := range report.changes {
+			require.Equal(t, generated, c.audience, "%s", report)
+		}
+	}
+}
+
+// They may be the same values still.
+func TestValuesThatMoveIntoAlternatives(t *testing.T) {
+	const listed, moved = "{type: string, enum: [a, b]}", "{type: string, oneOf: [{enum: [a]}, {enum: [b]}]}"
+	for _, sides := range [][2]string{{listed, moved}, {moved, listed}} {
+		report := comparedMembers(t, sides[0], sides[1])
+		require.Len(t, report.unjudged, 2)
+		require.NotContains(t, report.String(), "any value")
+	}
+}
+
+func comparedMembers(t *testing.T, was, is string) *Report {
+	t.Helper()
+	base := edited(t, versioned(t, realContract(t), "1.4.2"), replyMember(was), requestMember(was))
+	return compared(t, base, edited(t, base, edit{"    CIMG:", was, is}, edit{"    ListCIMGCondition:", was, is}))
 }

@@ -62,7 +62,7 @@ func walk(place string, ref *openapi3.SchemaRef, above map[*openapi3.Schema]bool
 	walk(place+"/*", s.AdditionalProperties.Schema, above, visit)
 	for kind, parts := range map[string]openapi3.SchemaRefs{"allOf": s.AllOf, "anyOf": s.AnyOf, "oneOf": s.OneOf} {
 		seen := map[string]int{}
-		for _, part := range parts {
+		for _, part := range byEnum(parts) {
 			name := nameOfPart(part)
 			if seen[name]++; seen[name] > 1 {
 				name += fmt.Sprintf("#%d", seen[name])
@@ -70,6 +70,20 @@ func walk(place string, ref *openapi3.SchemaRef, above map[*openapi3.Schema]bool
 			walk(place+"/"+kind+"/"+name, part, above, visit)
 		}
 	}
+}
+
+// byEnum sorts the parts of a composition, so that those of one name are numbered
+// alike wherever they stand.
+func byEnum(parts openapi3.SchemaRefs) openapi3.SchemaRefs {
+	enum := func(part *openapi3.SchemaRef) []string {
+		if part.Value == nil {
+			return nil
+		}
+		return slices.Sorted(slices.Values(missing(part.Value.Enum, nil)))
+	}
+	return slices.SortedStableFunc(slices.Values(parts), func(a, b *openapi3.SchemaRef) int {
+		return slices.Compare(enum(a), enum(b))
+	})
 }
 
 // nameOfPart tells a part of a composition from others: their order means nothing.
