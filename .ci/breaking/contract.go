@@ -48,7 +48,7 @@ type document struct {
 	tree          any
 }
 
-// readAll reads the contract anew for each, for to make one flat changes it.
+// readAll reads the contract anew for each, because making one flat changes it.
 func (c contract) readAll() (d document, err error) {
 	if d.written, err = c.read(); err != nil {
 		return document{}, err

@@ -4,9 +4,10 @@
 //
 //	breaking [REVISION]
 //
-// Exit status: 0 if nothing breaks, or a new major version says that something
-// does; 1 if it breaks, or if the version cannot be right; 2 if there is
-// nothing to judge, because a contract is missing or cannot be read.
+// Exit status: 0 if nothing breaks, if a new major version says that something
+// does, or if there is no release yet to compare with; 1 if it breaks, or if the
+// version cannot be right; 2 if there is nothing to judge, because a contract is
+// missing or cannot be read.
 //
 // The comparison is oasdiff's. Where it calls compatible what breaks our users,
 // levels.go says so; where it has no check, a file of its own has one:

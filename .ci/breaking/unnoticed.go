@@ -20,7 +20,8 @@ func unnoticed(places []place, before, after document, found []change) []place {
 
 // isWithoutEffect tells whether the same is found without the change of a place,
 // and nothing by it alone: two changes may be told in the same words. What the
-// revision cannot do without, a schema that others refer to, is noticed there.
+// revision cannot do without, a schema that others refer to, is noticed there:
+// a revision without it that cannot be read counts as noticed.
 func isWithoutEffect(p place, before, after document, found []change) bool {
 	without, ok := before.changesTo(with(after.tree, before.tree, p.steps()))
 	if !ok || !slices.Equal(without, found) {
