@@ -14,20 +14,17 @@ import (
 // last. oasdiff takes one part more for wider, and one less for narrower; but
 // without any part everything is allowed.
 func alternatives(base, revision *openapi3.T) (changes []change) {
-	inBoth(base, revision, func(before, after operation) {
+	atEachSite(base, revision, func(who audience, operation string, was, now site) {
 		for _, kind := range kindsOfAlternatives {
-			atBoth(requestSites(before), requestSites(after), func(was, now site) {
-				became := kind.became(was, now)
-				breaking := became == narrower && !now.ReadOnly
-				place := fmt.Sprintf("%s of the request", now.name())
-				changes = append(changes, kind.told(became, place, change{audience: callers, breaking: breaking, operation: before.name})...)
-			})
-			atBoth(replySites(before), replySites(after), func(was, now site) {
-				became := kind.became(was, now)
-				breaking := became == wider && !now.WriteOnly
-				place := fmt.Sprintf("%s of the reply `%s`", now.name(), now.status)
-				changes = append(changes, kind.told(became, place, change{audience: readers, breaking: breaking, operation: before.name})...)
-			})
+			became := kind.became(was, now)
+			if became == asFar {
+				continue
+			}
+			c := change{who, now.breaks(who, became), operation, kind.text(became, now.where())}
+			if became == unclear {
+				c.audience = doubtful
+			}
+			changes = append(changes, c)
 		}
 	})
 	return changes
@@ -44,31 +41,15 @@ var kindsOfAlternatives = []alternativesKind{
 	{"oneOf", "-one-of-", func(s *openapi3.Schema) openapi3.SchemaRefs { return s.OneOf }},
 }
 
-// told completes a change, if there is one.
-func (k alternativesKind) told(became reach, place string, c change) []change {
+func (k alternativesKind) text(became reach, place string) string {
 	switch became {
-	case asFar:
-		return nil
 	case narrower:
-		c.text = fmt.Sprintf("%s must fit `%s` now", place, k.keyword)
+		return fmt.Sprintf("%s must fit `%s` now", place, k.keyword)
 	case wider:
-		c.text = fmt.Sprintf("%s need not fit `%s` any more", place, k.keyword)
-	case unclear:
-		c.audience = doubtful
-		c.text = fmt.Sprintf("`%s` of %s, which came or went along with other keywords", k.keyword, place)
+		return fmt.Sprintf("%s need not fit `%s` any more", place, k.keyword)
 	}
-	return []change{c}
+	return fmt.Sprintf("`%s` of %s, which came or went along with other keywords", k.keyword, place)
 }
-
-// reach is what becomes of the values that a schema allows.
-type reach int
-
-const (
-	asFar reach = iota
-	narrower
-	wider
-	unclear
-)
 
 // became is unclear if other keywords went, or came, at the same time: what they
 // say may have moved into the parts, or out of them.
@@ -108,24 +89,24 @@ func bounds(s *openapi3.Schema) openapi3.Schema {
 
 // saysOfAlternatives tells whether a finding of oasdiff's is about what
 // alternatives knows better. Where that is not sure, a breaking one stays.
-func saysOfAlternatives(f checker.Change, breaking bool, before, after operation) bool {
+func saysOfAlternatives(f judgement, before, after operation) bool {
 	for _, kind := range kindsOfAlternatives {
 		if id := f.GetId(); !strings.HasSuffix(id, kind.inRuleID+"added") && !strings.HasSuffix(id, kind.inRuleID+"removed") {
 			continue
 		}
 		found := kind.reaches(f, before, after)
-		return len(found) > 0 && !slices.Contains(found, asFar) && (!breaking || !slices.Contains(found, unclear))
+		return len(found) > 0 && !slices.Contains(found, asFar) && (!f.breaking || !slices.Contains(found, unclear))
 	}
 	return false
 }
 
 // reaches are what became of the sites that a finding is about, one for each
 // media type.
-func (k alternativesKind) reaches(f checker.Change, before, after operation) (found []reach) {
+func (k alternativesKind) reaches(f judgement, before, after operation) (found []reach) {
 	place, status := "", ""
 	args := f.GetArgs()[1:] // after the parts
 	sites := requestSites
-	if rules[f.GetId()].Direction == checker.DirectionResponse {
+	if f.rule.Direction == checker.DirectionResponse {
 		sites = replySites
 		status, args = fmt.Sprint(args[len(args)-1]), args[:len(args)-1]
 	}

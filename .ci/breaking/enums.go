@@ -13,40 +13,37 @@ import (
 // it means: without a list any value is allowed. Nor does it look at a whole
 // body in a reply.
 func enums(base, revision *openapi3.T) (changes []change) {
-	inBoth(base, revision, func(before, after operation) {
-		atBoth(requestSites(before), requestSites(after), func(was, now site) {
-			narrower, wider := enumChanges(was, now, fmt.Sprintf("%s of the request", now.name()))
-			changes = append(changes, told(narrower, callers, !now.ReadOnly, before.name)...)
-			changes = append(changes, told(wider, callers, false, before.name)...)
-		})
-		atBoth(replySites(before), replySites(after), func(was, now site) {
-			narrower, wider := enumChanges(was, now, fmt.Sprintf("%s of the reply `%s`", now.name(), now.status))
-			changes = append(changes, told(narrower, readers, false, before.name)...)
-			changes = append(changes, told(wider, readers, !now.WriteOnly, before.name)...)
-		})
+	atEachSite(base, revision, func(who audience, operation string, was, now site) {
+		for became, texts := range enumChanges(was, now) {
+			for _, text := range texts {
+				changes = append(changes, change{who, now.breaks(who, became), operation, text})
+			}
+		}
 	})
 	return changes
 }
 
 // enumChanges says what is no longer allowed at a place, and what is now.
-func enumChanges(was, now site, place string) (narrower, wider []string) {
-	before, after := valuesOf(was.Schema), valuesOf(now.Schema)
+func enumChanges(was, now site) map[reach][]string {
+	place, before, after := now.where(), valuesOf(was.Schema), valuesOf(now.Schema)
 	switch {
 	case len(was.Enum) == 0 && len(now.Enum) == 0:
+		return nil
 	case haveMoved(was.Schema, now.Schema) || haveMoved(now.Schema, was.Schema):
-		return nil, nil // alternatives has it looked at
+		return nil // alternatives has it looked at
 	case len(before) == 0:
-		return []string{fmt.Sprintf("%s is one of %s, no longer any value", place, values(after))}, nil
+		return map[reach][]string{narrower: {fmt.Sprintf("%s is one of %s, no longer any value", place, values(after))}}
 	case len(after) == 0:
-		return nil, []string{fmt.Sprintf("%s may have any value, no longer one of %s", place, values(before))}
+		return map[reach][]string{wider: {fmt.Sprintf("%s may have any value, no longer one of %s", place, values(before))}}
 	}
+	texts := map[reach][]string{}
 	for _, value := range missing(before, after) {
-		narrower = append(narrower, fmt.Sprintf("removed the enum value %s of %s", value, place))
+		texts[narrower] = append(texts[narrower], fmt.Sprintf("removed the enum value %s of %s", value, place))
 	}
 	for _, value := range missing(after, before) {
-		wider = append(wider, fmt.Sprintf("added the new %s enum value to %s", value, place))
+		texts[wider] = append(texts[wider], fmt.Sprintf("added the new %s enum value to %s", value, place))
 	}
-	return narrower, wider
+	return texts
 }
 
 // valuesOf are those that a schema allows, if they can be listed.
@@ -64,13 +61,6 @@ func haveMoved(toParts, listed *openapi3.Schema) bool {
 }
 
 func hasAlternatives(s *openapi3.Schema) bool { return len(s.AnyOf)+len(s.OneOf) > 0 }
-
-func told(texts []string, who audience, breaking bool, operation string) (changes []change) {
-	for _, text := range texts {
-		changes = append(changes, change{who, breaking, operation, text})
-	}
-	return changes
-}
 
 // missing are the values of one enum that another does not have.
 func missing(from, other []any) (texts []string) {

@@ -20,37 +20,37 @@ var rules = func() map[string]checker.BackwardCompatibilityRule {
 }()
 
 func foundByOasdiff(base, revision *openapi3.T) (changes []change, err error) {
-	found, err := check(base, revision)
+	findings, err := check(base, revision)
 	if err != nil {
 		return nil, err
 	}
-	names, later := operations(base), operations(revision)
-	text := checker.NewDefaultLocalizer()
-	for _, f := range found {
-		rule := rules[f.GetId()]
-		if leftToUs(rule) {
-			continue
-		}
-		breaking, said := judged(f, text)
-		at := endpoint{f.GetOperation(), f.GetPath()}
-		if saysOfAlternatives(f, breaking, names[at.key()], later[at.key()]) {
-			continue
-		}
-		c := change{audience: concerned(rule), breaking: breaking, operation: f.GetOperationId(), text: said + hints[rule.Id]}
-		if before, ok := names[at.key()]; ok { // a new name tells nobody what breaks
+	names := operations(base)
+	for _, f := range findings {
+		c := change{audience: concerned(f.rule), breaking: f.breaking, operation: f.GetOperationId(), text: f.text + hints[f.rule.Id]}
+		if before, ok := names[f.at.key()]; ok { // a new name tells nobody what breaks
 			c.operation = before.name
-		} else if c.operation == "" && at.path != "" {
-			c.operation = at.method + " " + at.path
+		} else if c.operation == "" && f.at.path != "" {
+			c.operation = f.at.method + " " + f.at.path
 		}
-		if rule.Area == checker.AreaPaths && c.audience == callers {
-			c.text = fmt.Sprintf("%s: %s %s", strings.TrimSuffix(c.text, " without deprecation"), at.method, at.path)
+		if f.rule.Area == checker.AreaPaths && c.audience == callers {
+			c.text = fmt.Sprintf("%s: %s %s", strings.TrimSuffix(c.text, " without deprecation"), f.at.method, f.at.path)
 		}
 		changes = append(changes, c)
 	}
 	return changes, nil
 }
 
-func check(base, revision *openapi3.T) (checker.Changes, error) {
+// judgement is a finding of oasdiff's, and what it means.
+type judgement struct {
+	checker.Change
+	rule     checker.BackwardCompatibilityRule
+	at       endpoint
+	breaking bool
+	text     string
+}
+
+// check returns what oasdiff finds, but for what others here do better.
+func check(base, revision *openapi3.T) (all []judgement, err error) {
 	d, sources, err := diff.GetWithOperationsSourcesMap(diff.NewConfig(), &load.SpecInfo{Spec: base}, &load.SpecInfo{Spec: revision})
 	if err != nil {
 		return nil, err
@@ -59,17 +59,26 @@ func check(base, revision *openapi3.T) (checker.Changes, error) {
 	// that may break.
 	config := checker.NewConfig(checker.GetAllChecks(),
 		checker.WithSeverityLevels(raised), checker.WithStabilityLevel(checker.StabilityDraft))
-	return checker.CheckBackwardCompatibilityUntilLevel(config, d, sources, checker.INFO), nil
+	before, after, text := operations(base), operations(revision), checker.NewDefaultLocalizer()
+	for _, found := range checker.CheckBackwardCompatibilityUntilLevel(config, d, sources, checker.INFO) {
+		f := judged(found, text)
+		if !leftToUs(f.rule) && !saysOfAlternatives(f, before[f.at.key()], after[f.at.key()]) {
+			all = append(all, f)
+		}
+	}
+	return all, nil
 }
 
-// judged is what a finding of oasdiff's means, and its text.
-func judged(f checker.Change, text checker.Localizer) (breaking bool, said string) {
-	said = f.GetUncolorizedText(text)
-	if isAnotherTime(f) {
-		return true, strings.Replace(said, "was widened", "changed", 1)
+func judged(found checker.Change, text checker.Localizer) judgement {
+	f := judgement{
+		Change: found, rule: rules[found.GetId()], at: endpoint{found.GetOperation(), found.GetPath()},
+		// A warning says that oasdiff cannot tell, which is no promise.
+		breaking: found.GetLevel() >= checker.WARN, text: found.GetUncolorizedText(text),
 	}
-	// A warning says that oasdiff cannot tell, which is no promise.
-	return f.GetLevel() >= checker.WARN, said
+	if isAnotherTime(found) {
+		f.breaking, f.text = true, strings.Replace(f.text, "was widened", "changed", 1)
+	}
+	return f
 }
 
 // isAnotherTime tells of a date, or a time, in a request that must be both by now.

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/oasdiff/oasdiff/checker"
 )
 
 // parameterItems has oasdiff compare the schemas of parameters as it compares
@@ -12,24 +11,22 @@ import (
 // what becomes of the items of an array (the pattern of an id of jobUuids) and
 // of the members of an object.
 func parameterItems(base, revision *openapi3.T) (changes []change, err error) {
-	found, err := check(parametersAsBodies(base), parametersAsBodies(revision))
+	findings, err := check(parametersAsBodies(base), parametersAsBodies(revision))
 	if err != nil {
 		return nil, err
 	}
 	before, after := operations(base), operations(revision)
-	text := checker.NewDefaultLocalizer()
-	for _, f := range found {
-		key := endpoint{f.GetOperation(), f.GetPath()}.key()
+	for _, f := range findings {
+		key := f.at.key()
 		op := before[key]
-		breaking, said := judged(f, text)
-		if leftToUs(rules[f.GetId()]) || !op.isWithinParameter(said, after[key]) || saysOfAlternatives(f, breaking, op, after[key]) {
+		if !op.isWithinParameter(f.text, after[key]) {
 			continue // about the parameter itself, say, which is found without this
 		}
 		changes = append(changes, change{
 			audience:  callers,
-			breaking:  breaking,
+			breaking:  f.breaking,
 			operation: op.name,
-			text:      strings.Replace(said, "request property", "request parameter", 1),
+			text:      strings.Replace(f.text, "request property", "request parameter", 1),
 		})
 	}
 	return changes, nil

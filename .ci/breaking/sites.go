@@ -17,11 +17,40 @@ type site struct {
 
 func (s site) key() string { return s.status + "\n" + s.mediaType + "\n" + s.place }
 
-func (s site) name() string {
-	if s.place == "" {
-		return "the body"
+// where names the place for people.
+func (s site) where() string {
+	name := "the body"
+	if s.place != "" {
+		name = fmt.Sprintf("`%s`", strings.TrimPrefix(s.place, "/"))
 	}
-	return fmt.Sprintf("`%s`", strings.TrimPrefix(s.place, "/"))
+	if s.status == "" {
+		return name + " of the request"
+	}
+	return fmt.Sprintf("%s of the reply `%s`", name, s.status)
+}
+
+// reach is what becomes of the values that a schema allows.
+type reach int
+
+const (
+	asFar reach = iota
+	narrower
+	wider
+	unclear
+)
+
+// breaks tells whom it hurts if a schema allows other values now: callers may
+// be refused what they send, readers get what they did not know.
+func (s site) breaks(who audience, became reach) bool {
+	return who == callers && became == narrower && !s.ReadOnly || who == readers && became == wider && !s.WriteOnly
+}
+
+// atEachSite calls for what is sent, or comes, before and after.
+func atEachSite(base, revision *openapi3.T, f func(who audience, operation string, was, now site)) {
+	inBoth(base, revision, func(before, after operation) {
+		atBoth(requestSites(before), requestSites(after), func(was, now site) { f(callers, before.name, was, now) })
+		atBoth(replySites(before), replySites(after), func(was, now site) { f(readers, before.name, was, now) })
+	})
 }
 
 // requestSites are the schemas of what callers send, in bodies and parameters.
