@@ -54,7 +54,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/emulator"
-	"github.com/cimg-go/cimg/polling"
+	"github.com/cimg-go/cimg/wrapper/polling"
 	"github.com/cimg-go/cimg/wrapper"
 )
 

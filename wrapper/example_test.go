@@ -12,8 +12,8 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/gen"
-	"github.com/cimg-go/cimg/polling"
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // newExample makes a client of an emulator in this process, whose jobs succeed

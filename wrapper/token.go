@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -153,33 +152,4 @@ func checkToken(token string) error {
 		return errors.New("bad token: it contains a character that no bearer token has, such as a space or a line break")
 	}
 	return nil
-}
-
-// authorize asks the source for the token and puts it on the request, if the
-// request is for the host that the token belongs to.
-func authorize(next handler, source TokenSource, base baseURL) handler {
-	return func(c *call) (*reply, error) {
-		if !base.covers(c.req) {
-			return nil, notSent(c.op, fmt.Errorf("the request is for %q, the client and its token belong to %q", c.req.URL.Host, base.Host))
-		}
-		token, err := source.Token(c.req.Context())
-		if err != nil {
-			return nil, notSent(c.op, fmt.Errorf("token source: %w", err))
-		}
-		if err := checkToken(token); err != nil {
-			return nil, notSent(c.op, err)
-		}
-		authorized := *c
-		authorized.token = token
-		authorized.req = c.req.Clone(c.req.Context())
-		if authorized.req.Header == nil {
-			authorized.req.Header = make(http.Header)
-		}
-		authorized.req.Header.Set("Authorization", "Bearer "+token)
-		r, err := next(&authorized)
-		if errors.Is(err, ErrAuth) {
-			forget(source, token)
-		}
-		return r, err
-	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/emulator"
-	"github.com/cimg-go/cimg/polling"
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // What the provider's two pages use in their examples; the emulator's stock.

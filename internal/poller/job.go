@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
-	"github.com/cimg-go/cimg/polling"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // job is a job that somebody waits for. All waits for it share it. There may be

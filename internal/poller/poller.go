@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
-	"github.com/cimg-go/cimg/polling"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // Config is how a [Poller] asks. All members must be set.

@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/cimg-go/cimg/polling"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // pacer returns the time from a poll of a job to the next, given when the last

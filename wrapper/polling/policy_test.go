@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/cimg-go/cimg/polling"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // seen is a history in which progress changed at each of the given moments.

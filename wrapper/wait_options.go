@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/internal/poller"
-	"github.com/cimg-go/cimg/polling"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // WaitOption is a choice for one wait, or with [WithWaiting] for all waits of a

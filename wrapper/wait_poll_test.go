@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/emulator"
-	"github.com/cimg-go/cimg/polling"
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // polled answers polls by a function of the ids, in a bubble, and keeps when
