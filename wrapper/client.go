@@ -16,7 +16,6 @@ type Client struct {
 	config
 	http   httpClients
 	handle handler
-	turns  *turns // of EnsureImage and EnsureImport
 	poller *poller.Poller
 	waits  *waitSettings // of a wait that makes no choices
 }
@@ -27,7 +26,7 @@ type Client struct {
 func New(source TokenSource, options ...Option) (*Client, error) {
 	base, err := parseBaseURL(DefaultBaseURL)
 	cfg := config{
-		base: base, maxReplyBytes: DefaultMaxReplyBytes, pageSize: DefaultPageSize, visibilityWindow: DefaultVisibilityWindow,
+		base: base, maxReplyBytes: DefaultMaxReplyBytes, pageSize: DefaultPageSize,
 	}
 	cfg.polling.setDefaults()
 	cfg.retries.setDefaults()
@@ -45,7 +44,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 		return nil, fmt.Errorf("cimg: %w", err)
 	}
 	clients := newHTTPClients(cfg.httpClient, cfg.base)
-	c := &Client{config: cfg, http: clients, handle: assembleChain(source, cfg, clients), turns: new(turns), waits: waits}
+	c := &Client{config: cfg, http: clients, handle: assembleChain(source, cfg, clients), waits: waits}
 	c.poller = newPoller(c)
 	return c, nil
 }

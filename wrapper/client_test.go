@@ -361,7 +361,7 @@ func TestThePromisesNameTheirTests(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	tests := make(map[string]bool)
-	for _, pattern := range []string{"*_test.go", "../tests/*/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "reconcile/*_test.go", "../tests/*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, files)

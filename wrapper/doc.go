@@ -34,8 +34,8 @@
 //   - not sent: [ErrNotSent], it did not leave, for want of a connection or a
 //     token, for instance; safe to call again;
 //   - unknown: an [*OutcomeUnknownError]; it may or may not have been carried
-//     out. [Client.Reconcile] looks, also in another process, and never sends
-//     the change again; [Client.EnsureImage] does both. It wraps what hid the
+//     out. Package reconcile looks, also in another process, and never sends
+//     the change again; its EnsureImage does both. It wraps what hid the
 //     outcome, which may be an [*APIError]: so look for it first.
 //
 // (TestOutcomes, TestOutcomeNotSent, TestReconcileACreate,
@@ -108,5 +108,5 @@
 // The provider has not said how many ids one poll may carry, what an unknown
 // id does, how fast one may ask, how large a page of a list may be, or how soon
 // a new image is listed. These are settings with careful defaults: see
-// [Polling], [WithRateLimit], [WithPageSize] and [WithVisibilityWindow].
+// [Polling], [WithRateLimit], [WithPageSize] and reconcile.WithVisibilityWindow.
 package wrapper

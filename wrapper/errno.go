@@ -42,6 +42,8 @@ func sentinel(errno int64, status int) error {
 		return ErrAuth
 	case status == http.StatusForbidden:
 		return ErrPermission
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong:
+		return ErrBadParameter
 	case status == http.StatusTooManyRequests:
 		return ErrRateLimited
 	case status >= http.StatusInternalServerError:

@@ -17,7 +17,8 @@ var (
 	ErrAuth = errors.New("token rejected")
 	// ErrPermission: the account may not do this (errno 10000001, HTTP 403).
 	ErrPermission = errors.New("no permission")
-	// ErrBadParameter: the service found the request illegal (errno 1, 13).
+	// ErrBadParameter: the request was found to be invalid (errno 1, 13, HTTP
+	// 400, 413, 414).
 	ErrBadParameter = errors.New("illegal parameter")
 	// ErrArrears: the account is in arrears (errno 1000011).
 	ErrArrears = errors.New("account in arrears")

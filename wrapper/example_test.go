@@ -14,6 +14,7 @@ import (
 	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/wrapper"
 	"github.com/cimg-go/cimg/wrapper/polling"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 // newExample makes a client of an emulator in this process, whose jobs succeed
@@ -33,8 +34,7 @@ func newExample(options ...wrapper.Option) (*wrapper.Client, *emulator.Emulator)
 		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}),
 		// In this process nothing lags, and nobody has to be spared.
 		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}), wrapper.WithWaiting(wrapper.MissingGrace(time.Millisecond)),
-		wrapper.WithRetries(wrapper.Retries{BaseDelay: time.Millisecond}),
-		wrapper.WithVisibilityWindow(time.Millisecond))...)
+		wrapper.WithRetries(wrapper.Retries{BaseDelay: time.Millisecond}))...)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func ExampleAPIError() {
 	// Output: true 41017 true
 }
 
-// The reply was lost: the image may exist. Save what is known, then look.
+// The response was lost: the image may exist. Save what is known, then look.
 func ExampleOutcomeUnknownError() {
 	ctx := context.Background()
 	client, cloud := newExample()
@@ -209,7 +209,11 @@ func ExampleOutcomeUnknownError() {
 	if err := read.UnmarshalText(saved); err != nil {
 		log.Fatal(err)
 	}
-	findings, err := client.Reconcile(ctx, &read)
+	recovery, err := reconcile.New(client)
+	if err != nil {
+		log.Fatal(err)
+	}
+	findings, err := recovery.Reconcile(ctx, &read)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -217,68 +221,7 @@ func ExampleOutcomeUnknownError() {
 		_, err := f.Wait(ctx)
 		fmt.Println(f.Name, f.Verdict, err)
 	}
-	// Output: web-01 adopted <nil>
-}
-
-// Nothing was found by the end of the visibility window: whether to call again
-// is now the caller's decision.
-func ExampleClient_Reconcile() {
-	ctx := context.Background()
-	client, cloud := newExample()
-	inject(cloud, emulator.Fault{Operation: "createCIMG", Reset: true})
-
-	_, err := client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
-	var unknown *wrapper.OutcomeUnknownError
-	if !errors.As(err, &unknown) {
-		log.Fatal(err)
-	}
-	findings, err := client.Reconcile(ctx, unknown)
-	if err != nil {
-		log.Fatal(err)
-	}
-	switch f := findings[0]; f.Verdict {
-	case wrapper.Adopted:
-		uuid, err := f.Wait(ctx)
-		fmt.Println("there it is:", uuid, err)
-	case wrapper.NotObserved:
-		fmt.Println("no trace of it: create it again?")
-	case wrapper.Ambiguous:
-		fmt.Println("a person must look:", f.Candidates)
-	}
-	// Output: no trace of it: create it again?
-}
-
-// Calling it again creates nothing.
-func ExampleClient_EnsureImage() {
-	ctx := context.Background()
-	client, _ := newExample()
-	for range 2 {
-		image, err := client.EnsureImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
-		if err != nil {
-			log.Fatal(err)
-		}
-		_, err = image.Wait(ctx)
-		fmt.Println(image.Created, err)
-	}
-	// Output:
-	// true <nil>
-	// false <nil>
-}
-
-// Two images have the name: the caller must choose.
-func ExampleAmbiguousImageError() {
-	ctx := context.Background()
-	client, _ := newExample()
-	image := wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot}
-	for range 2 { // names need not be unique
-		if _, err := client.CreateImage(ctx, "gz", image); err != nil {
-			log.Fatal(err)
-		}
-	}
-	_, err := client.EnsureImage(ctx, "gz", image)
-	var ambiguous *wrapper.AmbiguousImageError
-	fmt.Println(errors.As(err, &ambiguous), len(ambiguous.Images))
-	// Output: true 2
+	// Output: web-01 found <nil>
 }
 
 // The job failed: its result says why.

@@ -167,7 +167,6 @@ func FuzzErrorTexts(f *testing.F) {
 			&JobFailedError{Ref: ref, Job: Job{Type: cause, Result: errmsg}},
 			&WaitError{Refs: []JobRef{ref}, Cause: errors.New(cause), LastPoll: answer},
 			&WaitError{Refs: []JobRef{ref, ref}, Cause: answer, LastPoll: errors.New(cause)},
-			&AmbiguousImageError{Region: errmsg, Name: cause},
 			&callError{op: opCreate, what: ErrNotSent, cause: errors.New(cause)},
 			&interruptedError{cause: errors.New(errmsg), last: answer},
 			&jobErrors{jobs: 2, errs: []error{errors.New(cause), answer}},

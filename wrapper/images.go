@@ -27,13 +27,7 @@ func (c *Client) CreateImage(ctx context.Context, region string, image CreateIma
 // Two images of one name are refused: should the outcome stay unknown, nothing
 // could tell them apart.
 func (c *Client) CreateImages(ctx context.Context, region string, images []CreateImageInput) ([]*JobHandle, error) {
-	err := checkImages(region, images, func(check *imageCheck, image CreateImageInput) {
-		check.text("Name", image.Name)
-		check.unique("Name", image.Name)
-		check.id("SnapUUID", image.SnapUUID)
-		check.utf8("Description", image.Description)
-	})
-	if err != nil {
+	if err := ValidateCreate(region, images...); err != nil {
 		return nil, err
 	}
 	if c.objectBody {
@@ -55,14 +49,7 @@ func (c *Client) ImportImage(ctx context.Context, region string, image ImportIma
 // provider does not promise to be the order of images. Two copies of one name
 // are refused, as by [Client.CreateImages].
 func (c *Client) ImportImages(ctx context.Context, region string, images []ImportImageInput) ([]*JobHandle, error) {
-	err := checkImages(region, images, func(check *imageCheck, image ImportImageInput) {
-		check.text("Name", image.Name)
-		check.unique("Name", image.Name)
-		check.id("OriginImageUUID", image.OriginImageUUID)
-		check.id("OriginRegionID", image.OriginRegionID)
-		check.utf8("Description", image.Description)
-	})
-	if err != nil {
+	if err := ValidateImport(region, images...); err != nil {
 		return nil, err
 	}
 	if c.objectBody {

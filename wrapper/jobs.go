@@ -17,12 +17,6 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 	if check.err != nil {
 		return nil, check.err
 	}
-	return c.jobResults(ctx, region, jobUUIDs)
-}
-
-// jobResults asks for ids that may have come from the service, whatever they
-// look like.
-func (c *Client) jobResults(ctx context.Context, region string, jobUUIDs []string) ([]Job, error) {
 	req, err := c.jobResultRequest(ctx, region, jobUUIDs)
 	if err != nil {
 		return nil, err
@@ -42,28 +36,6 @@ func (c *Client) jobResults(ctx context.Context, region string, jobUUIDs []strin
 		}
 	}
 	return jobs, nil
-}
-
-// knownJobs asks for jobs that the service may not know. It halves a list that is
-// refused until what the service refuses stands alone, and leaves that out. Like
-// polls, the halves keep their distance.
-func (c *Client) knownJobs(ctx context.Context, region string, jobUUIDs []string) ([]Job, error) {
-	jobs, err := c.jobResults(ctx, region, jobUUIDs)
-	half := len(jobUUIDs) / 2
-	switch {
-	case !blamesIDs(err):
-		return jobs, err
-	case half == 0:
-		return nil, nil
-	case !sleep(ctx, c.polling.Gap):
-		return nil, context.Cause(ctx)
-	}
-	first, err := c.knownJobs(ctx, region, jobUUIDs[:half])
-	if err != nil {
-		return nil, err
-	}
-	second, err := c.knownJobs(ctx, region, jobUUIDs[half:])
-	return append(first, second...), err
 }
 
 // JobHandle is a job that a call of this client started, or that was resumed.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -25,8 +24,6 @@ type config struct {
 	retries       Retries
 	limiter       *rate.Limiter // nil: no limit
 	hooks         []Hooks
-
-	visibilityWindow time.Duration
 }
 
 // DefaultMaxReplyBytes is how much of a reply's body is read, after

@@ -68,7 +68,7 @@ const mostMembers = 9_000
 // fails when what [Client.Reconcile] needs is missing, or when there are more
 // than 9,000 items.
 func (e *OutcomeUnknownError) MarshalText() ([]byte, error) {
-	if err := e.check(); err != nil {
+	if err := e.Validate(); err != nil {
 		return nil, err
 	}
 	if len(e.Names)+len(e.ImageUUIDs)+len(e.Jobs) > mostMembers {
@@ -114,15 +114,17 @@ func (e *OutcomeUnknownError) UnmarshalText(text []byte) error {
 	if cause := v.Get("cause"); cause != "" {
 		read.Cause = errors.New(cause)
 	}
-	if err := read.check(); err != nil {
+	if err := read.Validate(); err != nil {
 		return err
 	}
 	*e = read
 	return nil
 }
 
-// check refuses what cannot be looked for.
-func (e *OutcomeUnknownError) check() error {
+// Validate returns an [*InputError] if something is missing or invalid that is
+// needed to look for the outcome. The errors of this package are valid; one
+// that was made by hand may not be.
+func (e *OutcomeUnknownError) Validate() error {
 	if e == nil {
 		return &InputError{Field: "unknown outcome", Reason: "it is nil"}
 	}

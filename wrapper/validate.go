@@ -8,6 +8,29 @@ import (
 	"unicode/utf8"
 )
 
+// ValidateCreate returns the [*InputError] with which [Client.CreateImages]
+// would reject its arguments, or nil. It sends nothing.
+func ValidateCreate(region string, images ...CreateImageInput) error {
+	return checkImages(region, images, func(check *imageCheck, image CreateImageInput) {
+		check.text("Name", image.Name)
+		check.unique("Name", image.Name)
+		check.id("SnapUUID", image.SnapUUID)
+		check.utf8("Description", image.Description)
+	})
+}
+
+// ValidateImport returns the [*InputError] with which [Client.ImportImages]
+// would reject its arguments, or nil. It sends nothing.
+func ValidateImport(region string, images ...ImportImageInput) error {
+	return checkImages(region, images, func(check *imageCheck, image ImportImageInput) {
+		check.text("Name", image.Name)
+		check.unique("Name", image.Name)
+		check.id("OriginImageUUID", image.OriginImageUUID)
+		check.id("OriginRegionID", image.OriginRegionID)
+		check.utf8("Description", image.Description)
+	})
+}
+
 // inputCheck collects the first thing that is wrong with a call's arguments.
 type inputCheck struct{ err error }
 

@@ -124,18 +124,8 @@ func judge(err error) poller.Verdict {
 // blamesIDs tells whether a poll may have been refused for the sake of one of
 // its ids, or for their number. What an unknown id does is not published.
 func blamesIDs(err error) bool {
-	if errors.Is(err, ErrResponseTooLarge) {
-		return true
-	}
-	var refused *APIError
-	if !errors.As(err, &refused) || isPassing(err) || errors.Is(err, ErrAuth) {
-		return false
-	}
-	switch refused.HTTPStatus {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
-		return true
-	}
-	return refused.Errno == errnoIllegalRequest || refused.Errno == errnoIllegalCall
+	return errors.Is(err, ErrResponseTooLarge) ||
+		errors.Is(err, ErrBadParameter) && !isPassing(err) && !errors.Is(err, ErrAuth)
 }
 
 // isRefusal tells whether an answer would be the same later.
@@ -152,19 +142,4 @@ func askedPause(err error) time.Duration {
 		return 0
 	}
 	return answer.RetryAfter
-}
-
-// sleep returns false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

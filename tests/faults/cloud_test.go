@@ -16,6 +16,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 // cloud is an emulator behind a real socket, and a client of it whose every
@@ -23,8 +24,9 @@ import (
 type cloud struct {
 	*emulator.Emulator
 	*place
-	client *wrapper.Client
-	seen   *witness
+	client   *wrapper.Client
+	recovery *reconcile.Reconciler
+	seen     *witness
 }
 
 // inCloud runs a test against an emulator and then checks what is promised
@@ -38,10 +40,11 @@ func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *clo
 	c := &cloud{Emulator: emu, seen: &witness{}, place: answering(emu.ServeHTTP)(t)}
 	options = append([]wrapper.Option{
 		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}), wrapper.WithWaiting(wrapper.MissingGrace(20 * time.Millisecond)),
-		wrapper.WithVisibilityWindow(20 * time.Millisecond),
 	}, options...)
 	var closeConnections func()
 	c.client, closeConnections = c.newClient(t, c.seen, false, options...)
+	c.recovery, err = reconcile.New(c.client, reconcile.WithVisibilityWindow(20*time.Millisecond))
+	require.NoError(t, err)
 
 	test(t, c)
 
@@ -218,12 +221,12 @@ func TestReconciling(t *testing.T) {
 		carriedOut bool
 		before     int
 		lag        time.Duration
-		verdict    wrapper.Verdict
+		verdict    reconcile.Verdict
 	}{
-		"none": {false, 0, 0, wrapper.NotObserved},
-		"one":  {true, 0, 0, wrapper.Adopted},
-		"two":  {true, 1, 0, wrapper.Ambiguous},
-		"late": {true, 0, 10 * time.Millisecond, wrapper.Adopted},
+		"none": {false, 0, 0, reconcile.NotObserved},
+		"one":  {true, 0, 0, reconcile.Found},
+		"two":  {true, 1, 0, reconcile.Ambiguous},
+		"late": {true, 0, 10 * time.Millisecond, reconcile.Found},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inCloud(t, emulator.Options{Plan: lasting(0), ListLag: row.lag}, func(t *testing.T, c *cloud) {
@@ -235,7 +238,7 @@ func TestReconciling(t *testing.T) {
 				_, err := c.client.CreateImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
 				var unknown *wrapper.OutcomeUnknownError
 				require.ErrorAs(t, err, &unknown)
-				findings, err := c.client.Reconcile(t.Context(), unknown)
+				findings, err := c.recovery.Reconcile(t.Context(), unknown)
 				require.NoError(t, err)
 				require.Len(t, findings, 1)
 				require.Equal(t, row.verdict, findings[0].Verdict)
@@ -314,6 +317,8 @@ func TestBadInput(t *testing.T) {
 	defer p.stop()
 	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(p.baseURL))
 	require.NoError(t, err)
+	recovery, err := reconcile.New(client)
+	require.NoError(t, err)
 	ctx := t.Context()
 	refused := func(field string, err error) {
 		t.Helper()
@@ -346,7 +351,7 @@ func TestBadInput(t *testing.T) {
 		_, err = client.JobResults(ctx, bad, "j1")
 		refused("region", err)
 		refused("region", list(bad))
-		_, err = client.EnsureImage(ctx, bad, image)
+		_, err = recovery.EnsureImage(ctx, bad, image)
 		refused("region", err)
 	}
 	for _, bad := range []string{"", "a\r\nb", "a\x00"} {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 // sequence is a random run of calls through random faults, in virtual time, and
@@ -25,6 +26,7 @@ import (
 type sequence struct {
 	cloud    *emulator.Emulator
 	client   *wrapper.Client
+	recovery *reconcile.Reconciler
 	names    int
 	handles  []*wrapper.JobHandle
 	unknown  []*wrapper.OutcomeUnknownError
@@ -73,7 +75,7 @@ func inBubble(t *testing.T, run func()) {
 
 func newSequence(t *rapid.T) *sequence {
 	cloud, err := emulator.New(emulator.Options{
-		ListLag:     rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute, wrapper.DefaultVisibilityWindow}).Draw(t, "list lag"),
+		ListLag:     rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute, reconcile.DefaultVisibilityWindow}).Draw(t, "list lag"),
 		ListAsArray: rapid.Bool().Draw(t, "list as array"),
 		MaxPageSize: rapid.IntRange(0, 3).Draw(t, "page size"),
 		UnknownJobs: rapid.SampledFrom([]emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RefuseUnknownJobs}).Draw(t, "unknown jobs"),
@@ -85,7 +87,9 @@ func newSequence(t *rapid.T) *sequence {
 	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("http://127.0.0.1"),
 		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}))
 	require.NoError(t, err)
-	return &sequence{cloud: cloud, client: client}
+	recovery, err := reconcile.New(client)
+	require.NoError(t, err)
+	return &sequence{cloud: cloud, client: client, recovery: recovery}
 }
 
 // trouble is what the next requests of an operation may run into.
@@ -184,7 +188,7 @@ func (s *sequence) ensure(t *rapid.T) {
 		patience := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 10 * time.Minute}).Draw(t, "patience")
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		before := s.cloud.Requests("createCIMG")
-		ensured, err := s.client.EnsureImage(ctx, "gz", wrapper.CreateImageInput{Name: name, SnapUUID: snapshot})
+		ensured, err := s.recovery.EnsureImage(ctx, "gz", wrapper.CreateImageInput{Name: name, SnapUUID: snapshot})
 		cancel()
 		require.LessOrEqual(t, s.cloud.Requests("createCIMG")-before, 1, "sent more than once")
 		require.LessOrEqual(t, len(s.made(name)), 1, "created twice")
@@ -248,7 +252,7 @@ func (s *sequence) reconcile(t *rapid.T) {
 	defer cancel()
 	before := s.changes()
 	unknown := rapid.SampledFrom(s.unknown).Draw(t, "unknown")
-	if findings, err := s.client.Reconcile(ctx, unknown); err == nil {
+	if findings, err := s.recovery.Reconcile(ctx, unknown); err == nil {
 		s.verify(t, unknown, findings)
 	}
 	require.Equal(t, before, s.changes(), "it sent a change")
@@ -273,15 +277,15 @@ func (s *sequence) made(name string) (uuids []string) {
 }
 
 // verify compares findings with what the service knows.
-func (s *sequence) verify(t *rapid.T, unknown *wrapper.OutcomeUnknownError, findings []wrapper.Finding) {
+func (s *sequence) verify(t *rapid.T, unknown *wrapper.OutcomeUnknownError, findings []reconcile.Finding) {
 	require.Len(t, findings, 1)
 	f := findings[0]
 	switch unknown.Op {
 	case "changeNameCIMG":
 		running := s.running("ChangeCIMGName", f.ImageUUID)
-		require.NotEqual(t, wrapper.Adopted, f.Verdict, "no job ends, so no image has the name, and no reply named the job")
+		require.NotEqual(t, reconcile.Found, f.Verdict, "no job ends, so no image has the name, and no reply named the job")
 		// The list shows the youngest of the jobs alone.
-		if f.Verdict == wrapper.Ambiguous {
+		if f.Verdict == reconcile.Ambiguous {
 			require.NotZero(t, running)
 		} else if s.running("DeleteCIMG", f.ImageUUID) == 0 {
 			require.Zero(t, running, "it may be renamed")
@@ -290,19 +294,19 @@ func (s *sequence) verify(t *rapid.T, unknown *wrapper.OutcomeUnknownError, find
 		running := s.running("DeleteCIMG", f.ImageUUID)
 		switch {
 		case f.ImageUUID == "nowhere":
-			require.Equal(t, wrapper.Adopted, f.Verdict, "it is not there")
-		case f.Verdict == wrapper.Adopted:
+			require.Equal(t, reconcile.Found, f.Verdict, "it is not there")
+		case f.Verdict == reconcile.Found:
 			require.NotZero(t, running)
 		default:
-			require.Equal(t, wrapper.NotObserved, f.Verdict)
+			require.Equal(t, reconcile.NotObserved, f.Verdict)
 			require.True(t, running == 0 || s.running("ChangeCIMGName", f.ImageUUID) > 0, "it is being deleted")
 		}
 	default:
 		uuids := s.made(f.Name)
 		switch f.Verdict {
-		case wrapper.NotObserved:
+		case reconcile.NotObserved:
 			require.Empty(t, uuids, "it exists")
-		case wrapper.Adopted:
+		case reconcile.Found:
 			require.Equal(t, []string{f.Image.UUID}, uuids)
 			require.NotNil(t, f.Job, "its job runs")
 		default:
@@ -352,7 +356,7 @@ func (s *sequence) settle(t *rapid.T) {
 		known[handle.Ref.ResourceUUID] = true
 	}
 	for _, unknown := range s.unknown {
-		findings, err := s.client.Reconcile(context.Background(), unknown)
+		findings, err := s.recovery.Reconcile(context.Background(), unknown)
 		require.NoError(t, err)
 		s.verify(t, unknown, findings)
 		for _, f := range findings {

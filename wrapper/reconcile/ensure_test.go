@@ -1,4 +1,4 @@
-package wrapper_test
+package reconcile_test
 
 import (
 	"context"
@@ -15,40 +15,33 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 var webCopy = wrapper.ImportImageInput{Name: "web-01", OriginRegionID: "bj", OriginImageUUID: stockImage}
 
 // ensures are the two calls that create what is absent, both in gz.
-var ensures = map[string]func(context.Context, *wrapper.Client) (wrapper.EnsuredImage, error){
-	"createCIMG": func(ctx context.Context, c *wrapper.Client) (wrapper.EnsuredImage, error) {
-		return c.EnsureImage(ctx, "gz", webImage)
+var ensures = map[string]func(context.Context, *reconcile.Reconciler) (reconcile.EnsuredImage, error){
+	"createCIMG": func(ctx context.Context, r *reconcile.Reconciler) (reconcile.EnsuredImage, error) {
+		return r.EnsureImage(ctx, "gz", webImage)
 	},
-	"importCIMG": func(ctx context.Context, c *wrapper.Client) (wrapper.EnsuredImage, error) {
-		return c.EnsureImport(ctx, "gz", webCopy)
+	"importCIMG": func(ctx context.Context, r *reconcile.Reconciler) (reconcile.EnsuredImage, error) {
+		return r.EnsureImport(ctx, "gz", webCopy)
 	},
-}
-
-// anotherClient is one that remembers nothing.
-func anotherClient(t *testing.T, cloud *emulator.Emulator) *wrapper.Client {
-	t.Helper()
-	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"),
-		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}))
-	require.NoError(t, err)
-	return client
 }
 
 func TestEnsureCreatesOnce(t *testing.T) {
 	for op, ensure := range ensures {
 		t.Run(op, func(t *testing.T) {
 			inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
-				first, err := ensure(t.Context(), client)
+				r := recovery(t, client)
+				first, err := ensure(t.Context(), r)
 				require.NoError(t, err)
 				require.True(t, first.Created)
 				require.Equal(t, "web-01", first.Image.Name)
 
-				for _, c := range []*wrapper.Client{client, anotherClient(t, cloud)} {
-					again, err := ensure(t.Context(), c)
+				for _, r := range []*reconcile.Reconciler{r, recovery(t, anotherClient(t, cloud))} {
+					again, err := ensure(t.Context(), r)
 					require.NoError(t, err)
 					require.False(t, again.Created)
 					require.Equal(t, first.Job.Ref.JobUUID, again.Job.Ref.JobUUID, "the job that runs")
@@ -58,7 +51,7 @@ func TestEnsureCreatesOnce(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, first.Image.UUID, uuid)
 
-				ready, err := ensure(t.Context(), client)
+				ready, err := ensure(t.Context(), r)
 				require.NoError(t, err)
 				require.Nil(t, ready.Job)
 				require.Equal(t, "Ready", ready.Image.Status)
@@ -77,7 +70,8 @@ func TestEnsureLearnsTheIDFromTheJob(t *testing.T) {
 		client := clientThrough(t, editing(cloud.Transport(), "/create", func(reply map[string]any) {
 			delete(reply["data"].([]any)[0].(map[string]any), "resourceUuid")
 		}))
-		made, err := client.EnsureImage(t.Context(), "gz", webImage)
+		r := recovery(t, client)
+		made, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		require.Empty(t, made.Image.UUID)
 		uuid, err := made.Wait(t.Context())
@@ -90,7 +84,7 @@ func TestEnsureLearnsTheIDFromTheJob(t *testing.T) {
 		})
 		job, err := silent.Resume(wrapper.JobRef{Region: "gz", JobUUID: "j1"})
 		require.NoError(t, err)
-		uuid, err = wrapper.EnsuredImage{Image: wrapper.Image{UUID: "i1"}, Job: job}.Wait(t.Context())
+		uuid, err = reconcile.EnsuredImage{Image: wrapper.Image{UUID: "i1"}, Job: job}.Wait(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "i1", uuid)
 	})
@@ -100,16 +94,17 @@ func TestEnsureReconciles(t *testing.T) {
 	for op, ensure := range ensures {
 		t.Run(op, func(t *testing.T) {
 			inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: 5 * time.Second}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+				r := recovery(t, client)
 				lost(t, cloud, op, false)
-				_, err := ensure(t.Context(), client)
+				_, err := ensure(t.Context(), r)
 				unknown(t, err)
 
 				lost(t, cloud, op, true)
-				made, err := ensure(t.Context(), client)
+				made, err := ensure(t.Context(), r)
 				require.NoError(t, err)
 				require.True(t, made.Created)
 				require.NotNil(t, made.Job)
-				again, err := ensure(t.Context(), client)
+				again, err := ensure(t.Context(), r)
 				require.NoError(t, err)
 				require.Equal(t, made.Image.UUID, again.Image.UUID)
 				require.Equal(t, 2, cloud.Requests(op))
@@ -120,13 +115,14 @@ func TestEnsureReconciles(t *testing.T) {
 
 func TestEnsureKeepsWhatHidTheOutcome(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Second}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
 		// Reconciling cannot be finished: why, does not make it another outcome.
 		for name, fault := range map[string]emulator.Fault{"a": {Errno: 4}, "b": {Status: 403}} {
 			image := wrapper.CreateImageInput{Name: name, SnapUUID: snapshot}
 			lost(t, cloud, "createCIMG", true)
 			fault.Operation, fault.Skip = "listCIMG", 2
 			cloud.InjectFor(t, fault)
-			_, err := client.EnsureImage(t.Context(), "gz", image)
+			_, err := r.EnsureImage(t.Context(), "gz", image)
 			unknown(t, err)
 			require.NotErrorAs(t, err, new(*wrapper.APIError))
 			require.ErrorContains(t, err, "outcome unknown")
@@ -134,12 +130,13 @@ func TestEnsureKeepsWhatHidTheOutcome(t *testing.T) {
 		}
 		lost(t, cloud, "createCIMG", true)
 		require.NoError(t, cloud.Inject(emulator.Fault{Operation: "listCIMG", Skip: 2, Count: 1000, Refuse: true}))
-		_, err := client.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "c", SnapUUID: snapshot})
+		_, err := r.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "c", SnapUUID: snapshot})
 		unknown(t, err)
 		require.NotErrorIs(t, err, wrapper.ErrNotSent)
 		require.ErrorContains(t, err, "connection refused")
 	})
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Second}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
 
 		// It finds an image that another made at the same time, too.
 		two := wrapper.CreateImageInput{Name: "two", SnapUUID: snapshot}
@@ -148,9 +145,9 @@ func TestEnsureKeepsWhatHidTheOutcome(t *testing.T) {
 			_, err := anotherClient(t, cloud).CreateImage(t.Context(), "gz", two)
 			assert.NoError(t, err)
 		})
-		_, err := client.EnsureImage(t.Context(), "gz", two)
+		_, err := r.EnsureImage(t.Context(), "gz", two)
 		unknown(t, err)
-		var ambiguous *wrapper.AmbiguousImageError
+		var ambiguous *reconcile.AmbiguousImageError
 		require.ErrorAs(t, err, &ambiguous)
 		require.Len(t, ambiguous.Images, 2)
 	})
@@ -163,16 +160,17 @@ func TestEnsureRemembersAnUnknownOutcome(t *testing.T) {
 		for _, carriedOut := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/%t", op, carriedOut), func(t *testing.T) {
 				inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: 30 * time.Second}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+					r := recovery(t, client)
 					lost(t, cloud, op, carriedOut)
 					for range 2 {
 						ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-						_, err := ensure(ctx, client)
+						_, err := ensure(ctx, r)
 						cancel()
 						unknown(t, err)
 						require.ErrorIs(t, err, context.DeadlineExceeded)
 					}
 					require.Equal(t, 1, cloud.Requests(op))
-					made, err := ensure(t.Context(), client)
+					made, err := ensure(t.Context(), r)
 					require.NoError(t, err)
 					require.NotNil(t, made.Job)
 					require.Equal(t, !carriedOut, made.Created)
@@ -195,13 +193,14 @@ func TestEnsureRemembersThroughAnOutage(t *testing.T) {
 			outage = outage || strings.HasSuffix(r.URL.Path, "/create")
 			return cloud.Transport().RoundTrip(r)
 		})
+		r := recovery(t, client)
 		lost(t, cloud, "createCIMG", true)
-		_, err := client.EnsureImage(t.Context(), "gz", webImage)
+		_, err := r.EnsureImage(t.Context(), "gz", webImage)
 		unknown(t, err)
 		require.ErrorContains(t, err, "no route to host")
 		outage = false
 		time.Sleep(time.Second)
-		made, err := client.EnsureImage(t.Context(), "gz", webImage)
+		made, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		require.False(t, made.Created)
 		require.Equal(t, 1, cloud.Requests("createCIMG"))
@@ -213,15 +212,16 @@ func TestEnsureRemembersThroughAnOutage(t *testing.T) {
 func TestEnsureWhenTheJobIsUnknown(t *testing.T) {
 	for _, answer := range []emulator.Fault{{Errno: 1}, {Body: `{"errno":0,"data":[]}`}} {
 		inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
-			_, err := client.EnsureImage(t.Context(), "gz", webImage)
+			r := recovery(t, client)
+			_, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
 			answer.Operation, answer.Count = "getJobResult", 2
 			cloud.InjectFor(t, answer)
-			same, err := client.EnsureImage(t.Context(), "gz", webImage)
+			same, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
 			require.False(t, same.Created)
-			time.Sleep(wrapper.DefaultVisibilityWindow + time.Nanosecond)
-			anew, err := client.EnsureImage(t.Context(), "gz", webImage)
+			time.Sleep(reconcile.DefaultVisibilityWindow + time.Nanosecond)
+			anew, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
 			require.True(t, anew.Created)
 		})
@@ -237,10 +237,11 @@ func TestEnsureRemembersWhatIsAmbiguous(t *testing.T) {
 			require.NoError(t, err)
 			reply["data"] = append(reply["data"].([]any), map[string]any{"jobUuid": started.Ref.JobUUID})
 		}))
+		r := recovery(t, client)
 		for range 3 {
-			_, err := client.EnsureImage(t.Context(), "gz", webImage)
+			_, err := r.EnsureImage(t.Context(), "gz", webImage)
 			unknown(t, err)
-			require.ErrorAs(t, err, new(*wrapper.AmbiguousImageError))
+			require.ErrorAs(t, err, new(*reconcile.AmbiguousImageError))
 			time.Sleep(time.Minute)
 		}
 		require.Equal(t, 2, cloud.Requests("createCIMG"), "the other client's, and one")
@@ -249,24 +250,25 @@ func TestEnsureRemembersWhatIsAmbiguous(t *testing.T) {
 
 func TestEnsureEndsAsTheCreateDoes(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
 		cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", Refuse: true})
-		_, err := client.EnsureImage(t.Context(), "gz", webImage)
+		_, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.ErrorIs(t, err, wrapper.ErrNotSent)
-		_, err = client.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: "no-such-snapshot"})
+		_, err = r.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: "no-such-snapshot"})
 		require.ErrorIs(t, err, wrapper.ErrNotFound)
 		require.NotErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 
 		// Without the list nothing is created.
 		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 3, Status: 500})
-		_, err = client.EnsureImage(t.Context(), "gz", webImage)
+		_, err = r.EnsureImage(t.Context(), "gz", webImage)
 		require.ErrorIs(t, err, wrapper.ErrServer)
 		require.Equal(t, 1, cloud.Requests("createCIMG"))
 
 		for _, image := range []wrapper.CreateImageInput{{SnapUUID: snapshot}, {Name: "a"}, {Name: "a\n", SnapUUID: snapshot}} {
-			_, err = client.EnsureImage(t.Context(), "gz", image)
+			_, err = r.EnsureImage(t.Context(), "gz", image)
 			require.ErrorAs(t, err, new(*wrapper.InputError))
 		}
-		_, err = client.EnsureImage(t.Context(), "", webImage)
+		_, err = r.EnsureImage(t.Context(), "", webImage)
 		require.ErrorAs(t, err, new(*wrapper.InputError))
 		require.Equal(t, 1, cloud.Requests("createCIMG"))
 	})
@@ -274,24 +276,25 @@ func TestEnsureEndsAsTheCreateDoes(t *testing.T) {
 
 func TestEnsureDoesNotChooseAmongImages(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
 		create(t, client, "web-01")
 		second := create(t, client, "web-01")[0]
-		_, err := client.EnsureImage(t.Context(), "gz", webImage)
-		var ambiguous *wrapper.AmbiguousImageError
+		_, err := r.EnsureImage(t.Context(), "gz", webImage)
+		var ambiguous *reconcile.AmbiguousImageError
 		require.ErrorAs(t, err, &ambiguous)
 		require.Len(t, ambiguous.Images, 2)
-		require.EqualError(t, err, `cimg: "web-01" in gz is ambiguous: it cannot be told which image is meant (2 have the name)`)
+		require.EqualError(t, err, `cimg: "web-01" in gz is ambiguous: it is not clear which image is meant (2 have the name)`)
 
 		only := create(t, client, "only")[0]
 		for _, uuid := range []string{only.Ref.ResourceUUID, second.Ref.ResourceUUID} {
 			_, err = client.DeleteImage(t.Context(), "gz", uuid)
 			require.NoError(t, err)
 		}
-		_, err = client.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "only", SnapUUID: snapshot})
+		_, err = r.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "only", SnapUUID: snapshot})
 		require.ErrorAs(t, err, &ambiguous)
 		require.Len(t, ambiguous.Images, 1)
 		time.Sleep(time.Minute)
-		found, err := client.EnsureImage(t.Context(), "gz", webImage)
+		found, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		require.False(t, found.Created)
 		require.Equal(t, 3, cloud.Requests("createCIMG"))
@@ -300,12 +303,13 @@ func TestEnsureDoesNotChooseAmongImages(t *testing.T) {
 
 // Until the list shows it, the client remembers what it started.
 func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
-	inCloud(t, emulator.Options{Plan: lasting(3 * time.Minute), ListLag: time.Minute}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+	inCloud(t, emulator.Options{Plan: lasting(5 * time.Minute), ListLag: time.Minute}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
 		jobs := make(chan string, 64)
 		var group sync.WaitGroup
 		for range 64 {
 			group.Go(func() {
-				made, err := client.EnsureImage(t.Context(), "gz", webImage)
+				made, err := r.EnsureImage(t.Context(), "gz", webImage)
 				assert.NoError(t, err)
 				jobs <- made.Job.Ref.JobUUID
 			})
@@ -318,7 +322,7 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 		}
 
 		time.Sleep(2 * time.Minute)
-		listed, err := client.EnsureImage(t.Context(), "gz", webImage)
+		listed, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		require.Equal(t, job, listed.Job.Ref.JobUUID)
 		_, err = listed.Wait(t.Context())
@@ -329,18 +333,19 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 		require.NoError(t, err)
 		_, err = deleted.Wait(t.Context())
 		require.NoError(t, err)
-		anew, err := client.EnsureImage(t.Context(), "gz", webImage)
+		anew, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		require.True(t, anew.Created)
 		require.Equal(t, 2, cloud.Requests("createCIMG"))
 	})
 	// Once it was listed, the list tells, also within the window.
 	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
 		for range 2 {
-			made, err := client.EnsureImage(t.Context(), "gz", webImage)
+			made, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
 			require.True(t, made.Created)
-			listed, err := client.EnsureImage(t.Context(), "gz", webImage)
+			listed, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
 			require.False(t, listed.Created)
 			_, err = client.DeleteImage(t.Context(), "gz", listed.Image.UUID)
@@ -349,8 +354,9 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 	})
 	// A job that runs is remembered as long as it runs.
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
 		for range 6 {
-			_, err := client.EnsureImage(t.Context(), "gz", webImage)
+			_, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
 			time.Sleep(10 * time.Minute)
 		}
@@ -358,40 +364,43 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 	})
 	// Not for ever, nor a job that failed.
 	inCloud(t, emulator.Options{Plan: failing("snapshot unreadable"), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
-		made, err := client.EnsureImage(t.Context(), "gz", webImage)
+		r := recovery(t, client)
+		made, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Errno: 4})
-		_, err = client.EnsureImage(t.Context(), "gz", webImage)
+		_, err = r.EnsureImage(t.Context(), "gz", webImage)
 		require.ErrorIs(t, err, wrapper.ErrAuth, "whether the job lives cannot be told")
 		_, err = made.Wait(t.Context())
 		require.ErrorAs(t, err, new(*wrapper.JobFailedError))
-		made, err = client.EnsureImage(t.Context(), "gz", webImage)
+		made, err = r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		require.True(t, made.Created)
 	})
 	inCloud(t, emulator.Options{Plan: lasting(time.Minute), ListLag: time.Hour}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
-		_, err := client.EnsureImage(t.Context(), "gz", webImage)
+		r := recovery(t, client)
+		_, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		for range 2 {
-			time.Sleep(wrapper.DefaultVisibilityWindow)
-			same, err := client.EnsureImage(t.Context(), "gz", webImage)
+			time.Sleep(reconcile.DefaultVisibilityWindow)
+			same, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
 			require.False(t, same.Created, "it has ended, and may still be listed")
 		}
 		time.Sleep(time.Nanosecond)
-		anew, err := client.EnsureImage(t.Context(), "gz", webImage)
+		anew, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		require.True(t, anew.Created)
 	})
 }
 
-// A call whose turn does not come ends with its context.
-func TestEnsureTakesTurns(t *testing.T) {
+// A call that does not get the lock ends with its context.
+func TestEnsureSerializesCallsForOneName(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
 		cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", Delay: time.Minute})
 		var group sync.WaitGroup
 		group.Go(func() {
-			_, err := client.EnsureImage(context.Background(), "gz", webImage)
+			_, err := r.EnsureImage(context.Background(), "gz", webImage)
 			assert.NoError(t, err)
 		})
 		time.Sleep(time.Second)
@@ -399,13 +408,13 @@ func TestEnsureTakesTurns(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(reason) })
 		start := time.Now()
-		_, err := client.EnsureImage(ctx, "gz", webImage)
+		_, err := r.EnsureImage(ctx, "gz", webImage)
 		require.ErrorIs(t, err, wrapper.ErrNotSent)
 		require.ErrorIs(t, err, reason)
 		require.Equal(t, time.Second, time.Since(start))
 
-		// Another name, or another region, has a turn of its own.
-		_, err = client.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "web-02", SnapUUID: snapshot})
+		// Another name, or another region, has a lock of its own.
+		_, err = r.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "web-02", SnapUUID: snapshot})
 		require.NoError(t, err)
 		require.Equal(t, time.Second, time.Since(start))
 		group.Wait()

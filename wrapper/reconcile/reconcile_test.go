@@ -1,4 +1,4 @@
-package wrapper_test
+package reconcile_test
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 // lost makes the reply to the next change get lost, after the change was
@@ -47,11 +48,11 @@ func loseCreate(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client, 
 }
 
 // reconcileOne reconciles a change of one item.
-func reconcileOne(t *testing.T, client *wrapper.Client, lost *wrapper.OutcomeUnknownError) wrapper.Finding {
+func reconcileOne(t *testing.T, client *wrapper.Client, lost *wrapper.OutcomeUnknownError, options ...reconcile.Option) reconcile.Finding {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // of virtual time
 	defer cancel()
-	findings, err := client.Reconcile(ctx, lost)
+	findings, err := recovery(t, client, options...).Reconcile(ctx, lost)
 	require.NoError(t, err)
 	require.Len(t, findings, 1)
 	return findings[0]
@@ -62,41 +63,41 @@ func TestReconcileACreate(t *testing.T) {
 		settings   emulator.Options
 		before     func(t *testing.T, client *wrapper.Client)
 		carriedOut bool
-		verdict    wrapper.Verdict
+		verdict    reconcile.Verdict
 		took       time.Duration
 		candidates int
 	}{
-		"none": {verdict: wrapper.NotObserved, took: wrapper.DefaultVisibilityWindow},
-		"one":  {carriedOut: true, verdict: wrapper.Adopted},
+		"none": {verdict: reconcile.NotObserved, took: reconcile.DefaultVisibilityWindow},
+		"one":  {carriedOut: true, verdict: reconcile.Found},
 		"one of another name": {
 			before:  func(t *testing.T, client *wrapper.Client) { create(t, client, "web-01 ", "web-011", "WEB-01") },
-			verdict: wrapper.NotObserved, took: wrapper.DefaultVisibilityWindow,
+			verdict: reconcile.NotObserved, took: reconcile.DefaultVisibilityWindow,
 		},
 		"two": {
 			before:     func(t *testing.T, client *wrapper.Client) { create(t, client, "web-01") },
-			carriedOut: true, verdict: wrapper.Ambiguous, candidates: 2,
+			carriedOut: true, verdict: reconcile.Ambiguous, candidates: 2,
 		},
 		"one that appears late": {
 			settings:   emulator.Options{ListLag: 20 * time.Second},
-			carriedOut: true, verdict: wrapper.Adopted, took: 1*time.Second + 2*time.Second + 4*time.Second + 8*time.Second + 15*time.Second,
+			carriedOut: true, verdict: reconcile.Found, took: 1*time.Second + 2*time.Second + 4*time.Second + 8*time.Second + 15*time.Second,
 		},
 		"one that appears at the end of the window": {
-			settings:   emulator.Options{ListLag: wrapper.DefaultVisibilityWindow},
-			carriedOut: true, verdict: wrapper.Adopted, took: wrapper.DefaultVisibilityWindow,
+			settings:   emulator.Options{ListLag: reconcile.DefaultVisibilityWindow},
+			carriedOut: true, verdict: reconcile.Found, took: reconcile.DefaultVisibilityWindow,
 		},
 		"one that is older": {
 			before: func(t *testing.T, client *wrapper.Client) {
 				create(t, client, "web-01")
 				time.Sleep(5*time.Minute + 1)
 			},
-			verdict: wrapper.Ambiguous, candidates: 1,
+			verdict: reconcile.Ambiguous, candidates: 1,
 		},
 		"one that is hardly older": { // the clocks may differ
 			before: func(t *testing.T, client *wrapper.Client) {
 				create(t, client, "web-01")
 				time.Sleep(5 * time.Minute)
 			},
-			verdict: wrapper.Adopted,
+			verdict: reconcile.Found,
 		},
 		"one that is being deleted": {
 			before: func(t *testing.T, client *wrapper.Client) {
@@ -104,7 +105,7 @@ func TestReconcileACreate(t *testing.T) {
 				_, err := client.DeleteImage(t.Context(), "gz", created.Ref.ResourceUUID)
 				require.NoError(t, err)
 			},
-			verdict: wrapper.Ambiguous, candidates: 1,
+			verdict: reconcile.Ambiguous, candidates: 1,
 		},
 	}
 	for name, row := range rows {
@@ -124,7 +125,7 @@ func TestReconcileACreate(t *testing.T) {
 				require.Equal(t, row.took, time.Since(start))
 				require.Len(t, finding.Candidates, row.candidates)
 				require.Equal(t, sent, cloud.Requests("createCIMG"), "it sent a change")
-				if row.verdict == wrapper.Adopted {
+				if row.verdict == reconcile.Found {
 					require.Equal(t, "web-01", finding.Image.Name)
 					job, err := finding.Job.Wait(t.Context())
 					require.NoError(t, err)
@@ -132,7 +133,7 @@ func TestReconcileACreate(t *testing.T) {
 					require.Equal(t, "CreateCIMG", finding.Job.Ref.Type)
 
 					finding = reconcileOne(t, client, lost)
-					require.Equal(t, wrapper.Adopted, finding.Verdict)
+					require.Equal(t, reconcile.Found, finding.Verdict)
 					require.Equal(t, "Ready", finding.Image.Status)
 					require.Nil(t, finding.Job, "it has ended")
 				} else {
@@ -150,16 +151,16 @@ func TestReconcileABatch(t *testing.T) {
 		lost := loseCreate(t, cloud, client, true, "a", "b", "c")
 		lost.Names = append(lost.Names, "d", "e", "e") // as if they had been part of it
 		create(t, client, "e")
-		findings, err := client.Reconcile(t.Context(), lost)
+		findings, err := recovery(t, client).Reconcile(t.Context(), lost)
 		require.NoError(t, err)
 		var names []string
-		var verdicts []wrapper.Verdict
+		var verdicts []reconcile.Verdict
 		for _, f := range findings {
 			names, verdicts = append(names, f.Name), append(verdicts, f.Verdict)
 		}
 		require.Equal(t, lost.Names, names)
-		require.Equal(t, []wrapper.Verdict{
-			wrapper.Adopted, wrapper.Ambiguous, wrapper.Adopted, wrapper.NotObserved, wrapper.Ambiguous, wrapper.Ambiguous,
+		require.Equal(t, []reconcile.Verdict{
+			reconcile.Found, reconcile.Ambiguous, reconcile.Found, reconcile.NotObserved, reconcile.Ambiguous, reconcile.Ambiguous,
 		}, verdicts)
 	})
 }
@@ -169,13 +170,10 @@ func TestReconcileInAnotherProcess(t *testing.T) {
 		saved, err := loseCreate(t, cloud, client, true, "web-01").MarshalText()
 		require.NoError(t, err)
 
-		later, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"),
-			wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}))
-		require.NoError(t, err)
 		var lost wrapper.OutcomeUnknownError
 		require.NoError(t, lost.UnmarshalText(saved))
-		finding := reconcileOne(t, later, &lost)
-		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		finding := reconcileOne(t, anotherClient(t, cloud), &lost)
+		require.Equal(t, reconcile.Found, finding.Verdict)
 		_, err = finding.Job.Wait(t.Context())
 		require.NoError(t, err)
 	})
@@ -188,14 +186,14 @@ func TestReconcileAnImport(t *testing.T) {
 		lost := unknown(t, err)
 		lost.SentAt = lost.SentAt.Add(time.Hour) // its CreateTime may be that of its origin
 		finding := reconcileOne(t, client, lost)
-		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		require.Equal(t, reconcile.Found, finding.Verdict)
 		require.Equal(t, "ImportCIMG", finding.Job.Ref.Type)
 	})
 }
 
 func TestReconcileARename(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
-		rename := func(uuid string, carriedOut bool) wrapper.Finding {
+		rename := func(uuid string, carriedOut bool) reconcile.Finding {
 			lost(t, cloud, "changeNameCIMG", carriedOut)
 			_, err := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: uuid, Name: "new"})
 			finding := reconcileOne(t, client, unknown(t, err))
@@ -203,10 +201,10 @@ func TestReconcileARename(t *testing.T) {
 			require.Equal(t, uuid, finding.ImageUUID)
 			return finding
 		}
-		require.Equal(t, wrapper.NotObserved, rename(stockImage, false).Verdict)
-		require.Equal(t, wrapper.NotObserved, rename("no-such-image", false).Verdict)
+		require.Equal(t, reconcile.NotObserved, rename(stockImage, false).Verdict)
+		require.Equal(t, reconcile.NotObserved, rename("no-such-image", false).Verdict)
 		finding := rename(stockImage, true)
-		require.Equal(t, wrapper.Adopted, finding.Verdict, "it has the name, now that the job is done")
+		require.Equal(t, reconcile.Found, finding.Verdict, "it has the name, now that the job is done")
 		require.Nil(t, finding.Job)
 		require.Equal(t, "new", finding.Image.Name)
 		uuid, err := finding.Wait(t.Context())
@@ -225,7 +223,7 @@ func TestReconcileARename(t *testing.T) {
 			}
 		}
 		_, err = client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: name})
-		require.Equal(t, wrapper.Ambiguous, reconcileOne(t, client, unknown(t, err)).Verdict)
+		require.Equal(t, reconcile.Ambiguous, reconcileOne(t, client, unknown(t, err)).Verdict)
 	})
 	// To what a job renames it, the list does not tell.
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
@@ -234,7 +232,7 @@ func TestReconcileARename(t *testing.T) {
 		lost(t, cloud, "changeNameCIMG", false)
 		_, err = client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "new"})
 		finding := reconcileOne(t, client, unknown(t, err))
-		require.Equal(t, wrapper.Ambiguous, finding.Verdict)
+		require.Equal(t, reconcile.Ambiguous, finding.Verdict)
 		require.Len(t, finding.Candidates, 1)
 		_, err = finding.Wait(t.Context())
 		require.ErrorAs(t, err, new(*wrapper.InputError))
@@ -243,21 +241,21 @@ func TestReconcileARename(t *testing.T) {
 
 func TestReconcileADelete(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
-		remove := func(carriedOut bool) wrapper.Finding {
+		remove := func(carriedOut bool) reconcile.Finding {
 			lost(t, cloud, "deleteCIMG", carriedOut)
 			_, err := client.DeleteImage(t.Context(), "bj", stockImage)
 			finding := reconcileOne(t, client, unknown(t, err))
 			require.Equal(t, stockImage, finding.ImageUUID)
 			return finding
 		}
-		require.Equal(t, wrapper.NotObserved, remove(false).Verdict)
+		require.Equal(t, reconcile.NotObserved, remove(false).Verdict)
 		finding := remove(true)
-		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		require.Equal(t, reconcile.Found, finding.Verdict)
 		require.Equal(t, "DeleteCIMG", finding.Job.Ref.Type)
 		_, err := finding.Job.Wait(t.Context())
 		require.NoError(t, err)
 		finding = remove(false)
-		require.Equal(t, wrapper.Adopted, finding.Verdict, "it is gone")
+		require.Equal(t, reconcile.Found, finding.Verdict, "it is gone")
 		require.Nil(t, finding.Job)
 	})
 }
@@ -289,14 +287,14 @@ func TestReconcileKeepsTheJobsThatCame(t *testing.T) {
 		lag      time.Duration
 		names    []string
 		resource bool // the jobs name their images
-		verdicts []wrapper.Verdict
+		verdicts []reconcile.Verdict
 	}{
-		{"one, not listed", never, []string{"a"}, true, []wrapper.Verdict{wrapper.Adopted}},
-		{"one, not listed, image not named", never, []string{"a"}, false, []wrapper.Verdict{wrapper.Adopted}},
-		{"one, listed", 0, []string{"a"}, true, []wrapper.Verdict{wrapper.Adopted}},
-		{"two, listed", 0, []string{"a", "b"}, true, []wrapper.Verdict{wrapper.Adopted, wrapper.Adopted}},
-		{"two, not listed: whose job?", never, []string{"a", "b"}, true, []wrapper.Verdict{wrapper.Ambiguous, wrapper.Ambiguous}},
-		{"two, listed late", time.Minute, []string{"a", "b"}, true, []wrapper.Verdict{wrapper.Adopted, wrapper.Adopted}},
+		{"one, not listed", never, []string{"a"}, true, []reconcile.Verdict{reconcile.Found}},
+		{"one, not listed, image not named", never, []string{"a"}, false, []reconcile.Verdict{reconcile.Found}},
+		{"one, listed", 0, []string{"a"}, true, []reconcile.Verdict{reconcile.Found}},
+		{"two, listed", 0, []string{"a", "b"}, true, []reconcile.Verdict{reconcile.Found, reconcile.Found}},
+		{"two, not listed: whose job?", never, []string{"a", "b"}, true, []reconcile.Verdict{reconcile.Ambiguous, reconcile.Ambiguous}},
+		{"two, listed late", time.Minute, []string{"a", "b"}, true, []reconcile.Verdict{reconcile.Found, reconcile.Found}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inCloud(t, emulator.Options{ListLag: test.lag, Plan: lasting(2 * time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
@@ -315,11 +313,11 @@ func TestReconcileKeepsTheJobsThatCame(t *testing.T) {
 				_, err := client.CreateImages(t.Context(), "gz", images)
 				lost := unknown(t, err)
 				require.Len(t, lost.Jobs, len(test.names))
-				findings, err := client.Reconcile(t.Context(), lost)
+				findings, err := recovery(t, client).Reconcile(t.Context(), lost)
 				require.NoError(t, err)
 				for i, finding := range findings {
 					require.Equal(t, test.verdicts[i], finding.Verdict)
-					if finding.Verdict == wrapper.Adopted {
+					if finding.Verdict == reconcile.Found {
 						require.Equal(t, lost.Jobs[i].JobUUID, finding.Job.Ref.JobUUID)
 						require.NotEmpty(t, finding.Image.UUID)
 						require.Equal(t, finding.Image.UUID, finding.Job.Ref.ResourceUUID)
@@ -347,53 +345,53 @@ func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
 		job := func(name string) wrapper.JobRef {
 			return wrapper.JobRef{Region: "gz", JobUUID: "j-" + name, ResourceUUID: "i-" + name}
 		}
-		findings, err := client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+		findings, err := recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "createCIMG", Region: "gz", Names: []string{"a", "b"}, Jobs: []wrapper.JobRef{job("a"), job("b")},
 		})
 		require.NoError(t, err)
-		require.Equal(t, wrapper.Adopted, findings[1].Verdict)
+		require.Equal(t, reconcile.Found, findings[1].Verdict)
 		require.Equal(t, job("b"), findings[1].Job.Ref)
 		require.Equal(t, "b", findings[1].Image.Name)
-		require.Equal(t, wrapper.Adopted, findings[0].Verdict, "the job that is left is that of the item that is left")
+		require.Equal(t, reconcile.Found, findings[0].Verdict, "the job that is left is that of the item that is left")
 		require.Equal(t, job("a"), findings[0].Job.Ref)
 		require.Equal(t, wrapper.Image{UUID: "i-a"}, findings[0].Image)
 
 		// The job of the reply tells which image it is, whatever has the name.
-		findings, err = client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+		findings, err = recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "createCIMG", Region: "gz", Names: []string{"b"}, Jobs: []wrapper.JobRef{job("x")},
 		})
 		require.NoError(t, err)
-		require.Equal(t, wrapper.Adopted, findings[0].Verdict)
+		require.Equal(t, reconcile.Found, findings[0].Verdict)
 		require.Equal(t, wrapper.Image{UUID: "i-x"}, findings[0].Image)
 		require.Equal(t, job("x"), findings[0].Job.Ref)
 
 		// The other items have the list alone.
-		findings, err = client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+		findings, err = recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "createCIMG", Region: "gz", Names: []string{"b", "c", "d"}, Jobs: []wrapper.JobRef{job("b")},
 		})
 		require.NoError(t, err)
-		for i, verdict := range []wrapper.Verdict{wrapper.Adopted, wrapper.NotObserved, wrapper.NotObserved} {
+		for i, verdict := range []reconcile.Verdict{reconcile.Found, reconcile.NotObserved, reconcile.NotObserved} {
 			require.Equal(t, verdict, findings[i].Verdict)
 		}
-		findings, err = client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+		findings, err = recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "deleteCIMG", Region: "gz", ImageUUIDs: []string{"i-b", "i-x", "i-y"}, Jobs: []wrapper.JobRef{job("x")},
 		})
 		require.NoError(t, err)
-		require.Equal(t, wrapper.NotObserved, findings[0].Verdict)
+		require.Equal(t, reconcile.NotObserved, findings[0].Verdict)
 		require.Equal(t, job("x"), findings[1].Job.Ref)
 		require.Nil(t, findings[2].Job, "it is gone")
-		require.Equal(t, wrapper.Adopted, findings[2].Verdict)
+		require.Equal(t, reconcile.Found, findings[2].Verdict)
 
 		// Without ids of images, one job of two items is nobody's, for all the
 		// time that it could become known.
 		start := time.Now()
-		findings, err = client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+		findings, err = recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "createCIMG", Region: "gz", Names: []string{"b", "c"}, Jobs: []wrapper.JobRef{{Region: "gz", JobUUID: "j"}},
 		})
 		require.NoError(t, err)
-		require.Equal(t, wrapper.DefaultVisibilityWindow, time.Since(start))
+		require.Equal(t, reconcile.DefaultVisibilityWindow, time.Since(start))
 		for i, candidates := range []int{1, 0} {
-			require.Equal(t, wrapper.Ambiguous, findings[i].Verdict)
+			require.Equal(t, reconcile.Ambiguous, findings[i].Verdict)
 			require.Len(t, findings[i].Candidates, candidates)
 			require.Nil(t, findings[i].Job)
 		}
@@ -410,7 +408,7 @@ func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
 		for _, err := range []error{renameErr, deleteErr} {
 			lost := unknown(t, err)
 			finding := reconcileOne(t, client, lost)
-			require.Equal(t, wrapper.Adopted, finding.Verdict)
+			require.Equal(t, reconcile.Found, finding.Verdict)
 			require.Equal(t, lost.Jobs[0], finding.Job.Ref)
 			require.Equal(t, stockImage, finding.Image.UUID)
 			_, err := finding.Job.Wait(t.Context())
@@ -423,7 +421,7 @@ func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
 		time.Sleep(time.Hour)
 		lost := unknown(t, err)
 		finding := reconcileOne(t, client, lost)
-		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		require.Equal(t, reconcile.Found, finding.Verdict)
 		require.Equal(t, lost.Jobs[0], finding.Job.Ref, "the image is gone, its job is not")
 	})
 }
@@ -439,18 +437,18 @@ func TestReconcileAsksForTheJobsThatCame(t *testing.T) {
 			elsewhere, err := client.DeleteImage(t.Context(), "bj", stockImage)
 			require.NoError(t, err)
 			lost.Jobs = append([]wrapper.JobRef{elsewhere.Ref}, lost.Jobs...)
-			require.Equal(t, wrapper.NotObserved, reconcileOne(t, client, lost).Verdict)
+			require.Equal(t, reconcile.NotObserved, reconcileOne(t, client, lost).Verdict)
 
 			started := create(t, client, "web-02")[0]
 			lost.Jobs = append(lost.Jobs, started.Ref)
-			require.Equal(t, wrapper.Adopted, reconcileOne(t, client, lost).Verdict, "the last of the jobs is known")
+			require.Equal(t, reconcile.Found, reconcileOne(t, client, lost).Verdict, "the last of the jobs is known")
 		})
 	}
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		lost := loseCreate(t, cloud, client, true, "web-01")
 		lost.Jobs = []wrapper.JobRef{{Region: "gz", JobUUID: "j1"}}
 		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Errno: 4})
-		_, err := client.Reconcile(t.Context(), lost)
+		_, err := recovery(t, client).Reconcile(t.Context(), lost)
 		require.ErrorIs(t, err, wrapper.ErrAuth)
 	})
 }
@@ -470,9 +468,9 @@ func TestReconcileDoesNotTrustTheCondition(t *testing.T) {
 			}
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			return cloud.Transport().RoundTrip(r)
-		}, wrapper.WithVisibilityWindow(10*time.Second))
+		})
 		start := time.Now()
-		require.Equal(t, wrapper.Adopted, reconcileOne(t, blind, lost).Verdict)
+		require.Equal(t, reconcile.Found, reconcileOne(t, blind, lost, reconcile.WithVisibilityWindow(10*time.Second)).Verdict)
 		require.Equal(t, 10*time.Second, time.Since(start))
 		require.Contains(t, bodies[0], `"names":["web-01"]`)
 	})
@@ -484,11 +482,11 @@ func TestReconcileEndsWithAnError(t *testing.T) {
 
 		// What may pass is looked through.
 		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 9, Status: 503})
-		require.Equal(t, wrapper.NotObserved, reconcileOne(t, client, lost).Verdict)
+		require.Equal(t, reconcile.NotObserved, reconcileOne(t, client, lost).Verdict)
 
 		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Errno: 4})
 		start := time.Now()
-		findings, err := client.Reconcile(t.Context(), lost)
+		findings, err := recovery(t, client).Reconcile(t.Context(), lost)
 		require.ErrorIs(t, err, wrapper.ErrAuth)
 		require.ErrorContains(t, err, "reconciling createCIMG")
 		require.Empty(t, findings)
@@ -497,7 +495,7 @@ func TestReconcileEndsWithAnError(t *testing.T) {
 		reason := errors.New("shutting down")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(5*time.Second, func() { cancel(reason) })
-		findings, err = client.Reconcile(ctx, lost)
+		findings, err = recovery(t, client).Reconcile(ctx, lost)
 		require.ErrorIs(t, err, reason)
 		require.Empty(t, findings, "nothing was said to be missing too early")
 		require.Equal(t, 5*time.Second, time.Since(start))
@@ -505,17 +503,21 @@ func TestReconcileEndsWithAnError(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		lost := loseCreate(t, cloud, client, false, "web-01")
 		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 3, Status: 503})
-		_, err := client.Reconcile(t.Context(), lost)
+		_, err := recovery(t, client, reconcile.WithVisibilityWindow(0)).Reconcile(t.Context(), lost)
 		require.ErrorIs(t, err, wrapper.ErrServer, "the last look must succeed")
-	}, wrapper.WithVisibilityWindow(0))
+	})
 
-	client := clientOf(t, &service{URL: "http://127.0.0.1"})
+	client := clientThrough(t, nil)
 	for _, bad := range []*wrapper.OutcomeUnknownError{nil, {Op: "createCIMG", Region: "gz"}, {Op: "POST /x", Region: "gz", Names: []string{"a"}}, {Op: "createCIMG", Region: "gz", Names: []string{"a\n"}}} {
-		_, err := client.Reconcile(t.Context(), bad)
+		_, err := recovery(t, client).Reconcile(t.Context(), bad)
 		require.ErrorAs(t, err, new(*wrapper.InputError))
 	}
-	_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithVisibilityWindow(-1))
+	_, err := reconcile.New(client, reconcile.WithVisibilityWindow(-1))
 	require.ErrorContains(t, err, "visibility window")
+	_, err = reconcile.New(client, nil)
+	require.ErrorContains(t, err, "option 0 is nil")
+	_, err = reconcile.New(nil)
+	require.ErrorContains(t, err, "the client is nil")
 }
 
 // An image that the pages do not show because another was deleted while they
@@ -539,7 +541,7 @@ func TestReconcileIsNotMisledByPages(t *testing.T) {
 			}
 			return cloud.Transport().RoundTrip(r)
 		})
-		require.Equal(t, wrapper.NotObserved, reconcileOne(t, watching, victim).Verdict)
+		require.Equal(t, reconcile.NotObserved, reconcileOne(t, watching, victim).Verdict)
 	})
 }
 
@@ -559,7 +561,7 @@ func TestReconcileNeedsACompleteList(t *testing.T) {
 			{Op: "createCIMG", Region: "gz", Names: []string{"a"}},
 			{Op: "deleteCIMG", Region: "gz", ImageUUIDs: []string{"i2"}},
 		} {
-			_, err := client.Reconcile(t.Context(), lost)
+			_, err := recovery(t, client).Reconcile(t.Context(), lost)
 			require.ErrorIs(t, err, wrapper.ErrMalformedReply)
 			require.ErrorContains(t, err, "it counts 250 images, and 1 came")
 		}
@@ -573,7 +575,7 @@ func TestReconcileNeedsAListThatAdvances(t *testing.T) {
 		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
 			return respond(`{"errno":0,"data":{"count":250,"items":[{"cimgUuid":"i1","name":"n"}]}}`)
 		})
-		_, err := client.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"a"}})
+		_, err := recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"a"}})
 		require.ErrorIs(t, err, wrapper.ErrMalformedReply)
 		require.EqualError(t, err, "cimg: reconciling createCIMG: listCIMG: malformed reply (HTTP 200, , 71 bytes): it counts 250 images, and 1 came")
 	})
@@ -585,7 +587,7 @@ func TestReconcileADeleteOfANewImage(t *testing.T) {
 		created := create(t, client, "web-01")[0]
 		lost(t, cloud, "deleteCIMG", false)
 		_, err := client.DeleteImage(t.Context(), "gz", created.Ref.ResourceUUID)
-		require.Equal(t, wrapper.NotObserved, reconcileOne(t, client, unknown(t, err)).Verdict)
+		require.Equal(t, reconcile.NotObserved, reconcileOne(t, client, unknown(t, err)).Verdict)
 	})
 }
 
@@ -607,31 +609,31 @@ func TestReconcileClaimsNoJobTwice(t *testing.T) {
 		}
 		for name, row := range map[string]struct {
 			lost     wrapper.OutcomeUnknownError
-			verdicts []wrapper.Verdict
+			verdicts []reconcile.Verdict
 		}{
 			"one job twice, for two items": {
 				wrapper.OutcomeUnknownError{Op: "createCIMG", Names: []string{"a", "b"}, Jobs: []wrapper.JobRef{job("j1", "i-a"), job("j1", "i-a")}},
-				[]wrapper.Verdict{wrapper.Adopted, wrapper.Ambiguous},
+				[]reconcile.Verdict{reconcile.Found, reconcile.Ambiguous},
 			},
 			"two jobs on one image, for two items": {
 				wrapper.OutcomeUnknownError{Op: "createCIMG", Names: []string{"a", "b"}, Jobs: []wrapper.JobRef{job("j1", "i-a"), job("j2", "i-a")}},
-				[]wrapper.Verdict{wrapper.Adopted, wrapper.Ambiguous},
+				[]reconcile.Verdict{reconcile.Found, reconcile.Ambiguous},
 			},
 			"two jobs, for one item": {
 				wrapper.OutcomeUnknownError{Op: "createCIMG", Names: []string{"n"}, Jobs: []wrapper.JobRef{job("j1", "i-1"), job("j2", "i-2")}},
-				[]wrapper.Verdict{wrapper.Ambiguous},
+				[]reconcile.Verdict{reconcile.Ambiguous},
 			},
 			"a job on another image than was deleted": {
 				wrapper.OutcomeUnknownError{Op: "deleteCIMG", ImageUUIDs: []string{"i-1"}, Jobs: []wrapper.JobRef{job("j1", "i-2")}},
-				[]wrapper.Verdict{wrapper.Ambiguous},
+				[]reconcile.Verdict{reconcile.Ambiguous},
 			},
 			"a job on the image that was deleted": {
 				wrapper.OutcomeUnknownError{Op: "deleteCIMG", ImageUUIDs: []string{"i-1"}, Jobs: []wrapper.JobRef{job("j1", "")}},
-				[]wrapper.Verdict{wrapper.Adopted},
+				[]reconcile.Verdict{reconcile.Found},
 			},
 		} {
 			row.lost.Region = "gz"
-			findings, err := client.Reconcile(t.Context(), &row.lost)
+			findings, err := recovery(t, client).Reconcile(t.Context(), &row.lost)
 			require.NoError(t, err)
 			for i, verdict := range row.verdicts {
 				require.Equal(t, verdict, findings[i].Verdict, "%s: %+v", name, findings[i])
@@ -646,7 +648,7 @@ func TestReconcileWithoutTheTimeOfSending(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		create(t, client, "web-01")
 		lost := &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}}
-		require.Equal(t, wrapper.Ambiguous, reconcileOne(t, client, lost).Verdict)
+		require.Equal(t, reconcile.Ambiguous, reconcileOne(t, client, lost).Verdict)
 	})
 }
 
@@ -656,7 +658,7 @@ func TestReconcileHonoursRetryAfter(t *testing.T) {
 		lost := loseCreate(t, cloud, client, true, "web-01")
 		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Status: 429, Header: http.Header{"Retry-After": {"60"}}})
 		start := time.Now()
-		require.Equal(t, wrapper.Adopted, reconcileOne(t, client, lost).Verdict)
+		require.Equal(t, reconcile.Found, reconcileOne(t, client, lost).Verdict)
 		require.Equal(t, time.Minute, time.Since(start))
 	})
 }
@@ -668,7 +670,26 @@ func TestReconcileWithAnUnusableJob(t *testing.T) {
 			return respond(`{"errno":0,"data":{"count":1,"items":[{"cimgUuid":"i1","name":"web-01","job":{"jobUuid":"a,b","type":"CreateCIMG"}}]}}`)
 		})
 		finding := reconcileOne(t, client, &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}})
-		require.Equal(t, wrapper.Adopted, finding.Verdict)
+		require.Equal(t, reconcile.Found, finding.Verdict)
 		require.Nil(t, finding.Job)
+	})
+}
+
+// Errors are one line of bounded length, whatever a caller's context ends with.
+func TestErrorsAreOneLine(t *testing.T) {
+	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		missing := loseCreate(t, cloud, client, false, "web-01")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New(strings.Repeat("shutting\ndown \x1b[31m", 1000)))
+		_, err := recovery(t, client).Reconcile(ctx, missing)
+		require.ErrorContains(t, err, "cimg: reconciling createCIMG: shutting down")
+		require.NotContains(t, err.Error(), "\n")
+		require.NotContains(t, err.Error(), "\x1b")
+		require.Less(t, len(err.Error()), 1100)
+
+		name := strings.Repeat("a\n", 1000)
+		err = &reconcile.AmbiguousImageError{Region: "gz", Name: name}
+		require.NotContains(t, err.Error(), "\n")
+		require.Less(t, len(err.Error()), 600)
 	})
 }

@@ -1,0 +1,270 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// EnsuredImage is an image that exists or is being created.
+type EnsuredImage struct {
+	Image   wrapper.Image      // as listed; UUID and Name alone if it is not listed yet
+	Job     *wrapper.JobHandle // the job that creates it, or works on it; nil if none does
+	Created bool               // by this call, as far as is known after an unknown outcome
+}
+
+// Wait waits for the job, if there is one, and returns the image's id. Its
+// errors are those of [wrapper.JobHandle.Wait].
+func (e EnsuredImage) Wait(ctx context.Context) (imageUUID string, err error) {
+	return waitForImage(ctx, e.Job, e.Image)
+}
+
+// AmbiguousImageError says that it is not clear which image a name means:
+// several have it; or the only one is being deleted, or older than the request
+// for it; or it is not clear which of the jobs that the service named is its.
+// Nothing more was created: choose one of Images by its id, remove others, or
+// wait.
+type AmbiguousImageError struct {
+	Region, Name string
+	Images       []wrapper.Image // those that have the name, if any
+}
+
+func (e *AmbiguousImageError) Error() string {
+	return fmt.Sprintf(`cimg: %.200q in %.200s is ambiguous: it is not clear which image is meant (%d have the name)`, e.Name, e.Region, len(e.Images))
+}
+
+// EnsureImage creates an image unless the region has one of that exact name. It
+// reads the list first, creates what is absent and reconciles an unknown
+// outcome (see [Reconciler.Reconcile]), so that calling it again, in this process
+// or another, finds the image or its job and creates nothing. What an existing
+// image was created from is not compared.
+//
+// Concurrent calls for the same name are serialized. Until an image is listed,
+// the Reconciler remembers the job that it started, or the outcome that stayed
+// unknown; once the job has finished, for no longer than the visibility window
+// (see [WithVisibilityWindow]). Another process, or another Reconciler, knows
+// only the list: before the list shows the image, it would create a second. So
+// save what a call returned, a [*wrapper.OutcomeUnknownError] as well as a job,
+// and begin there with [Reconciler.Reconcile] or [wrapper.Client.Resume].
+//
+// Errors are those of [wrapper.Client.CreateImage], of [wrapper.Client.Images],
+// of polling a remembered job, and [*AmbiguousImageError]. After a
+// [*wrapper.OutcomeUnknownError], reconciling found no trace of the image, or
+// something ambiguous, or could not be finished.
+func (r *Reconciler) EnsureImage(ctx context.Context, region string, image wrapper.CreateImageInput) (EnsuredImage, error) {
+	if err := wrapper.ValidateCreate(region, image); err != nil {
+		return EnsuredImage{}, err
+	}
+	return r.ensure(ctx, region, image.Name, func() (*wrapper.JobHandle, error) { return r.client.CreateImage(ctx, region, image) })
+}
+
+// EnsureImport copies an image from another region unless region has one of
+// that exact name. All that [Reconciler.EnsureImage] promises holds.
+func (r *Reconciler) EnsureImport(ctx context.Context, region string, image wrapper.ImportImageInput) (EnsuredImage, error) {
+	if err := wrapper.ValidateImport(region, image); err != nil {
+		return EnsuredImage{}, err
+	}
+	return r.ensure(ctx, region, image.Name, func() (*wrapper.JobHandle, error) { return r.client.ImportImage(ctx, region, image) })
+}
+
+func (r *Reconciler) ensure(ctx context.Context, region, name string, start func() (*wrapper.JobHandle, error)) (EnsuredImage, error) {
+	memory, err := r.names.lock(ctx, imageName{region, name})
+	if err != nil {
+		return EnsuredImage{}, fmt.Errorf("cimg: waiting for another call that ensures %q: %w: %w", name, wrapper.ErrNotSent, err)
+	}
+	defer r.names.unlock(memory)
+
+	if memory.unknown != nil { // of an earlier call
+		if image, found, err := r.find(ctx, memory, name); err != nil || found {
+			return image, err
+		}
+	}
+	listed, found, err := r.findListed(ctx, region, name)
+	if err != nil {
+		return EnsuredImage{}, err
+	}
+	if found {
+		memory.forget() // from now on the list shows it
+		return listed, nil
+	}
+	if memory.started != nil {
+		if expected, err := r.isExpected(ctx, memory); err != nil {
+			return EnsuredImage{}, err
+		} else if expected {
+			return ensured(name, memory.started), nil
+		}
+	}
+
+	job, err := start()
+	if err == nil {
+		memory.remember(job, nil)
+		created := ensured(name, job)
+		created.Created = true
+		return created, nil
+	}
+	var unknown *wrapper.OutcomeUnknownError
+	if !errors.As(err, &unknown) {
+		return EnsuredImage{}, err
+	}
+	memory.remember(nil, unknown)
+	image, found, findErr := r.find(ctx, memory, name)
+	switch {
+	case findErr != nil:
+		return EnsuredImage{}, findErr
+	case !found:
+		return EnsuredImage{}, err
+	}
+	image.Created = true
+	return image, nil
+}
+
+// find reconciles the unknown outcome that is remembered and returns the image,
+// if there is a trace of it. The outcome is remembered until that is known.
+func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) (image EnsuredImage, found bool, err error) {
+	findings, err := r.Reconcile(ctx, memory.unknown)
+	if err != nil {
+		// Its type would say that nothing was sent, or that the call was
+		// rejected: that was the list. The context's end is the call's, too.
+		if cause := context.Cause(ctx); cause != nil {
+			return image, false, fmt.Errorf("%w; %w; %s", memory.unknown, cause, oneLine(err))
+		}
+		return image, false, fmt.Errorf("%w; %s", memory.unknown, oneLine(err))
+	}
+	switch f := findings[0]; f.Verdict {
+	case Found:
+		memory.remember(f.Job, nil)
+		f.Image.Name = name
+		return EnsuredImage{Image: f.Image, Job: f.Job}, true, nil
+	case Ambiguous:
+		return image, false, fmt.Errorf("%w; %w", memory.unknown, &AmbiguousImageError{memory.unknown.Region, name, f.Candidates})
+	}
+	memory.forget()
+	return image, false, nil
+}
+
+func ensured(name string, job *wrapper.JobHandle) EnsuredImage {
+	return EnsuredImage{Image: wrapper.Image{Name: name, UUID: job.Ref.ResourceUUID}, Job: job}
+}
+
+// findListed looks for the image of a name in the list. Before it reports that
+// there is none, it reads the whole region, as [Reconciler.Reconcile] does.
+func (r *Reconciler) findListed(ctx context.Context, region, name string) (listed EnsuredImage, found bool, err error) {
+	for _, condition := range [][]string{{name}, nil} {
+		var named []wrapper.Image
+		for image, err := range r.client.Images(ctx, region, condition...) {
+			if err != nil {
+				return listed, false, err
+			}
+			if image.Name == name {
+				named = append(named, image)
+			}
+		}
+		switch {
+		case len(named) > 1 || len(named) == 1 && hasJob(named[0], jobTypeDelete):
+			return listed, false, &AmbiguousImageError{region, name, named}
+		case len(named) == 1:
+			return EnsuredImage{Image: named[0], Job: runningJob(r.client, region, named[0])}, true, nil
+		}
+	}
+	return listed, false, nil
+}
+
+// isExpected reports whether the list may still come to show the image of the
+// job that is remembered: the job runs, or finished recently. Otherwise the job
+// is forgotten.
+func (r *Reconciler) isExpected(ctx context.Context, memory *nameMemory) (bool, error) {
+	ref := memory.started.Ref
+	jobs, err := r.knownJobs(ctx, ref.Region, []wrapper.JobRef{ref})
+	if err != nil {
+		return false, err
+	}
+	job, known := jobs[ref.JobUUID]
+	switch {
+	case known && !job.Done:
+		return true, nil
+	case known && !job.Success:
+		memory.forget()
+		return false, nil
+	case memory.listedBy.IsZero():
+		memory.listedBy = time.Now().Add(r.window)
+	}
+	if time.Now().After(memory.listedBy) {
+		memory.forget()
+		return false, nil
+	}
+	return true, nil
+}
+
+// imageName is what two images should not share.
+type imageName struct{ region, name string }
+
+// nameLocks lets one call at a time ensure an image of a name. The zero value is
+// ready to use.
+type nameLocks struct {
+	mu    sync.Mutex
+	names map[imageName]*nameMemory
+}
+
+// nameMemory is the lock of a name, and what is remembered of the name.
+type nameMemory struct {
+	lock  chan struct{}
+	users int // calls that hold the lock or wait for it
+
+	// For the call that holds the lock: the job that was started, or the outcome
+	// that stayed unknown, while the image is not listed. It is remembered until
+	// the service reports what became of it, however long the Reconciler lives:
+	// images are few, and cost more than memory.
+	started  *wrapper.JobHandle
+	unknown  *wrapper.OutcomeUnknownError
+	listedBy time.Time // by then, an image whose job has finished must be listed
+}
+
+// lock waits for the lock of a name, or for the end of ctx.
+func (l *nameLocks) lock(ctx context.Context, name imageName) (*nameMemory, error) {
+	memory := l.join(name)
+	select {
+	case memory.lock <- struct{}{}:
+		return memory, nil
+	case <-ctx.Done():
+		l.leave(memory)
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (l *nameLocks) unlock(memory *nameMemory) {
+	<-memory.lock
+	l.leave(memory)
+}
+
+func (l *nameLocks) join(name imageName) *nameMemory {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.names, func(_ imageName, other *nameMemory) bool {
+		return other.users == 0 && other.started == nil && other.unknown == nil
+	})
+	if l.names == nil {
+		l.names = make(map[imageName]*nameMemory)
+	}
+	if l.names[name] == nil {
+		l.names[name] = &nameMemory{lock: make(chan struct{}, 1)}
+	}
+	l.names[name].users++
+	return l.names[name]
+}
+
+func (l *nameLocks) leave(memory *nameMemory) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	memory.users--
+}
+
+func (m *nameMemory) remember(started *wrapper.JobHandle, unknown *wrapper.OutcomeUnknownError) {
+	m.started, m.unknown, m.listedBy = started, unknown, time.Time{}
+}
+
+func (m *nameMemory) forget() { m.remember(nil, nil) }

@@ -1,0 +1,58 @@
+package reconcile
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// A name is kept while a call holds its lock, waits for it, or left something to
+// remember; and no longer.
+func TestNameLocksKeepNoNamesForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var locks nameLocks
+		kept := func() int {
+			locks.leave(locks.join(imageName{"gz", "probe"})) // as each call does
+			return len(locks.names) - 1
+		}
+		first, err := locks.lock(t.Context(), imageName{"gz", "a"})
+		require.NoError(t, err)
+		second := make(chan *nameMemory)
+		go func() {
+			mine, err := locks.lock(context.Background(), imageName{"gz", "a"})
+			if err != nil {
+				t.Error(err)
+			}
+			second <- mine
+		}()
+		synctest.Wait()
+		require.Equal(t, 1, kept())
+		locks.unlock(first)
+		mine := <-second
+		require.Same(t, first, mine, "they share one lock")
+		require.Equal(t, 1, kept())
+
+		mine.remember(&wrapper.JobHandle{}, nil)
+		locks.unlock(mine)
+		require.Equal(t, 1, kept())
+		for _, lost := range []*wrapper.OutcomeUnknownError{{}, nil} {
+			mine, err = locks.lock(t.Context(), imageName{"gz", "a"})
+			require.NoError(t, err)
+			mine.remember(nil, lost)
+			locks.unlock(mine)
+			require.Equal(t, lost != nil, kept() == 1)
+		}
+
+		_, err = locks.lock(t.Context(), imageName{"gz", "b"})
+		require.NoError(t, err)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = locks.lock(ended, imageName{"gz", "b"})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, 1, kept())
+	})
+}

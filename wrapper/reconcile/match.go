@@ -1,0 +1,237 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// matcher matches the items of a call with what one look at a region shows.
+type matcher struct {
+	client  *wrapper.Client
+	unknown *wrapper.OutcomeUnknownError
+	images  map[string]wrapper.Image // as listed, by id
+	jobs    []wrapper.JobRef         // those that the response named and the service knows
+}
+
+// clockSkew is how far the service's clock may be behind ours before an image
+// looks older than the request that created it.
+const clockSkew = 5 * time.Minute
+
+// The operations of the contract that have items to look for, besides creating.
+const (
+	opRename = "changeNameCIMG"
+	opDelete = "deleteCIMG"
+)
+
+// The types of jobs that matter for what an image is taken for.
+const (
+	jobTypeImport = "ImportCIMG"
+	jobTypeRename = "ChangeCIMGName"
+	jobTypeDelete = "DeleteCIMG"
+)
+
+// match returns what became of each item of the call, and whether looking again
+// could change that. A job that the response named decides about its item; the
+// list decides about the others.
+func (m *matcher) match() (findings []Finding, settled bool) {
+	findings = m.items()
+	placed, stray := m.placeJobs(findings)
+	settled = true
+	for i := range findings {
+		f := &findings[i]
+		if placed[i] && !(stray && len(m.named(f.Name)) > 1) {
+			continue
+		}
+		open := false // looking again may change the verdict
+		switch m.unknown.Op {
+		case opDelete:
+			open = m.matchDelete(f)
+		case opRename:
+			open = m.matchRename(f)
+		default:
+			open = m.matchNew(f)
+		}
+		if stray { // a job may be this item's, and nothing shows whether it is
+			*f = Finding{Name: f.Name, ImageUUID: f.ImageUUID, Verdict: Ambiguous, Candidates: m.named(f.Name)}
+			open = true
+		}
+		settled = settled && !open
+	}
+	return findings, settled
+}
+
+// items returns a finding for each item, without a verdict.
+func (m *matcher) items() []Finding {
+	findings := make([]Finding, max(len(m.unknown.Names), len(m.unknown.ImageUUIDs)))
+	for i := range findings {
+		if i < len(m.unknown.Names) {
+			findings[i].Name = m.unknown.Names[i]
+		}
+		if i < len(m.unknown.ImageUUIDs) {
+			findings[i].ImageUUID = m.unknown.ImageUUIDs[i]
+		}
+	}
+	return findings
+}
+
+// placeJobs gives each of the jobs that the response named to its item. It
+// returns which items have one, and whether a job is left without an item.
+func (m *matcher) placeJobs(findings []Finding) (placed []bool, stray bool) {
+	placed = make([]bool, len(findings))
+	var strays []wrapper.JobRef
+	for _, ref := range m.jobs {
+		i := slices.IndexFunc(findings, func(f Finding) bool {
+			if f.ImageUUID != "" {
+				return f.ImageUUID == ref.ResourceUUID
+			}
+			return f.Name == m.images[ref.ResourceUUID].Name
+		})
+		if i < 0 || placed[i] {
+			strays = append(strays, ref)
+			continue
+		}
+		placed[i] = true
+		findings[i] = m.foundJob(findings[i], ref)
+	}
+	// One job and one item that are left belong together, unless something
+	// contradicts it.
+	i := slices.Index(placed, false)
+	if len(strays) == 1 && i >= 0 && !slices.Contains(placed[i+1:], false) && fits(findings, i, strays[0]) {
+		placed[i] = true
+		findings[i] = m.foundJob(findings[i], strays[0])
+		strays = nil
+	}
+	return placed, len(strays) > 0
+}
+
+// fits reports whether a job can be that of the i-th item: it works on no other
+// image, and is no other item's.
+func fits(findings []Finding, i int, ref wrapper.JobRef) bool {
+	if findings[i].ImageUUID != "" && ref.ResourceUUID != "" {
+		return false // it would have been placed by its image
+	}
+	return !slices.ContainsFunc(findings, func(f Finding) bool {
+		return f.Job != nil && (f.Job.Ref.JobUUID == ref.JobUUID || f.Image.UUID == ref.ResourceUUID)
+	})
+}
+
+func (m *matcher) foundJob(f Finding, ref wrapper.JobRef) Finding {
+	f.Verdict = Found
+	f.Job, _ = m.client.Resume(ref) // valid, as the unknown outcome is that names it
+	f.Image = wrapper.Image{UUID: cmp.Or(ref.ResourceUUID, f.ImageUUID)}
+	if image, listed := m.images[ref.ResourceUUID]; listed {
+		f.Image = image
+	}
+	return f
+}
+
+// matchNew looks for the image of a create or import.
+func (m *matcher) matchNew(f *Finding) (open bool) {
+	images := m.named(f.Name)
+	requested := 0
+	for _, name := range m.unknown.Names {
+		if name == f.Name {
+			requested++
+		}
+	}
+	switch {
+	case len(images) == 0:
+		f.Verdict = NotObserved
+		return true
+	case len(images) > 1 || requested > 1 || !m.isFresh(images[0]):
+		f.Verdict, f.Candidates = Ambiguous, images
+	default:
+		m.found(f, images[0])
+	}
+	return false
+}
+
+// isFresh reports whether an image can come from the call. A copy may show the
+// time at which its origin was created; its job shows that it is new.
+func (m *matcher) isFresh(image wrapper.Image) bool {
+	switch {
+	case hasJob(image, jobTypeDelete):
+		return false
+	case hasJob(image, jobTypeImport):
+		return true
+	case image.CreateTime == 0: // nothing speaks against it
+		return true
+	case m.unknown.SentAt.IsZero():
+		return false
+	}
+	return !time.UnixMilli(image.CreateTime).Before(m.unknown.SentAt.Add(-clockSkew))
+}
+
+// matchRename looks for the new name. A job that is renaming the image may be
+// another call's; the name will be visible when it has finished.
+func (m *matcher) matchRename(f *Finding) (open bool) {
+	image, listed := m.images[f.ImageUUID]
+	switch {
+	case listed && hasJob(image, jobTypeRename):
+		f.Verdict, f.Candidates = Ambiguous, []wrapper.Image{image}
+	case listed && image.Name == f.Name:
+		m.found(f, image)
+		return false
+	default:
+		f.Verdict = NotObserved
+	}
+	return true
+}
+
+// matchDelete looks for the image that should be gone. One that any call is
+// deleting will be; one that is not listed may also have been created a moment
+// ago.
+func (m *matcher) matchDelete(f *Finding) (open bool) {
+	image, listed := m.images[f.ImageUUID]
+	switch {
+	case !listed:
+		m.found(f, wrapper.Image{UUID: f.ImageUUID})
+		return true
+	case hasJob(image, jobTypeDelete):
+		m.found(f, image)
+		return false
+	}
+	f.Verdict = NotObserved
+	return true
+}
+
+func hasJob(image wrapper.Image, jobType string) bool {
+	return image.Job != nil && image.Job.Type == jobType
+}
+
+// found makes an image the finding, with the job that works on it.
+func (m *matcher) found(f *Finding, image wrapper.Image) {
+	f.Verdict, f.Image, f.Job = Found, image, runningJob(m.client, m.unknown.Region, image)
+}
+
+// runningJob returns a handle of the job that, by the list, works on an image;
+// nil if there is none, or one without a valid id.
+func runningJob(client *wrapper.Client, region string, image wrapper.Image) *wrapper.JobHandle {
+	if image.Job == nil {
+		return nil
+	}
+	job, err := client.Resume(wrapper.JobRef{
+		Region: region, JobUUID: image.Job.JobUUID, Type: image.Job.Type, ResourceUUID: image.UUID,
+	})
+	if err != nil {
+		return nil
+	}
+	return job
+}
+
+// named returns the listed images of a name, the oldest first.
+func (m *matcher) named(name string) []wrapper.Image {
+	var images []wrapper.Image
+	for _, image := range m.images {
+		if image.Name == name {
+			images = append(images, image)
+		}
+	}
+	slices.SortFunc(images, func(a, b wrapper.Image) int {
+		return cmp.Or(cmp.Compare(a.CreateTime, b.CreateTime), cmp.Compare(a.UUID, b.UUID))
+	})
+	return images
+}

@@ -1,0 +1,278 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/polling"
+)
+
+// Reconciler looks for images and remembers those that it created. Construct it
+// with [New], once for a client: two of them do not know what the other created.
+// It is safe for concurrent use.
+type Reconciler struct {
+	client *wrapper.Client
+	window time.Duration
+	names  nameLocks
+}
+
+// Option is a choice made when a Reconciler is constructed. An invalid one makes
+// [New] fail.
+type Option func(*Reconciler) error
+
+// New returns a Reconciler that works through client. It sends nothing.
+func New(client *wrapper.Client, options ...Option) (*Reconciler, error) {
+	r := &Reconciler{client: client, window: DefaultVisibilityWindow}
+	if client == nil {
+		return nil, errors.New("cimg: reconcile: the client is nil")
+	}
+	for i, option := range options {
+		if option == nil {
+			return nil, fmt.Errorf("cimg: reconcile: option %d is nil", i)
+		}
+		if err := option(r); err != nil {
+			return nil, fmt.Errorf("cimg: reconcile: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// DefaultVisibilityWindow is how long [Reconciler.Reconcile] looks for an image.
+const DefaultVisibilityWindow = 2 * time.Minute
+
+// WithVisibilityWindow sets how long [Reconciler.Reconcile] looks before it
+// reports that there is nothing, and how long [Reconciler.EnsureImage] accepts
+// that the list lacks an image whose job has finished. The default is
+// [DefaultVisibilityWindow]; with 0, each looks once.
+func WithVisibilityWindow(window time.Duration) Option {
+	return func(r *Reconciler) error {
+		if window < 0 {
+			return fmt.Errorf("visibility window: %v is negative", window)
+		}
+		r.window = window
+		return nil
+	}
+}
+
+// Verdict is what [Reconciler.Reconcile] found out about one item of a call.
+type Verdict string
+
+// The verdicts.
+const (
+	// The service carried the call out, or is doing so: Finding.Image is the
+	// image, Finding.Job the job that works on it. Without a job, it is done.
+	Found Verdict = "found"
+	// At the end of the visibility window the whole region was read, and nothing
+	// was found. Making the call again is now the caller's decision.
+	NotObserved Verdict = "not observed"
+	// There is something, but it is not certain that it comes from this call.
+	// Finding.Candidates are the images in question.
+	Ambiguous Verdict = "ambiguous"
+)
+
+// Finding is what [Reconciler.Reconcile] found out about one item of a call.
+type Finding struct {
+	Name       string // of the image; of a rename, the new one; of a delete, empty
+	ImageUUID  string // of a rename or delete
+	Verdict    Verdict
+	Image      wrapper.Image      // when found: as listed; UUID alone if it is not listed (yet, or after a delete)
+	Job        *wrapper.JobHandle // when found: the job that works on it, or that the response named; nil if there is none
+	Candidates []wrapper.Image    // when ambiguous
+}
+
+// Wait waits for the job, if there is one, and returns the image's id. Its
+// errors are those of [wrapper.JobHandle.Wait]; an item that was not found is a
+// [*wrapper.InputError].
+func (f Finding) Wait(ctx context.Context) (imageUUID string, err error) {
+	if f.Verdict != Found {
+		return "", &wrapper.InputError{Field: "Finding", Reason: "there is nothing to wait for: it is " + string(f.Verdict)}
+	}
+	return waitForImage(ctx, f.Job, f.Image)
+}
+
+func waitForImage(ctx context.Context, job *wrapper.JobHandle, image wrapper.Image) (imageUUID string, err error) {
+	if job == nil {
+		return image.UUID, nil
+	}
+	done, err := job.Wait(ctx)
+	if err != nil || done.ResourceUUID == "" {
+		return image.UUID, err
+	}
+	return done.ResourceUUID, nil
+}
+
+// Reconcile finds out what became of a mutating call whose outcome is unknown.
+// It sends no mutating call: it reads the region's list, all pages, and compares
+// exact names (of a create or import) or ids (of a rename or delete). The
+// findings are in the order of unknown.Names, or else of unknown.ImageUUIDs.
+//
+// What is found is reported at once. That something is not there is reported
+// only after the visibility window, counted from now (see
+// [WithVisibilityWindow]), because how soon a new image is listed is not
+// published. If the response to the call named jobs, and the service knows them,
+// they decide which image it is, whatever is listed.
+//
+// Ambiguous is: more than one image of the name, or a name requested twice; one
+// that is being deleted; one whose CreateTime is more than 5 minutes before
+// unknown.SentAt, unless it is being imported; an image that a job of another
+// call may be renaming; and, after the window, an item to which one of several
+// named jobs may belong. A delete that is done takes the window, too: an image
+// that is not listed may also be one that is not listed yet.
+//
+// An error means that nothing was found out: the list could not be read, or ctx
+// ended first. Transient errors are retried until the window closes. An unknown
+// that cannot be looked for is a [*wrapper.InputError].
+func (r *Reconciler) Reconcile(ctx context.Context, unknown *wrapper.OutcomeUnknownError) ([]Finding, error) {
+	if err := unknown.Validate(); err != nil {
+		return nil, err
+	}
+	end := time.Now().Add(r.window)
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		last := !time.Now().Before(end)
+		findings, settled, err := r.look(ctx, unknown, last)
+		switch {
+		case err == nil && (last || settled):
+			return findings, nil
+		case ctx.Err() == nil && err != nil && (last || isPermanent(err)):
+			return nil, &lookError{unknown.Op, err}
+		}
+		if !sleep(ctx, min(max(pause, retryAfterOf(err)), time.Until(end))) {
+			return nil, &lookError{unknown.Op, context.Cause(ctx)}
+		}
+	}
+}
+
+// look compares the region with the call once, and reports whether looking
+// again could change the findings.
+//
+// Images are read under several conditions, and what any of them shows counts:
+// that the list's condition matches names as we do is not published, and an
+// image is missed when another is deleted while the pages are read. So the last
+// look also reads the whole region, and ids are looked for twice.
+func (r *Reconciler) look(ctx context.Context, unknown *wrapper.OutcomeUnknownError, last bool) (findings []Finding, settled bool, err error) {
+	conditions := [][]string{unknown.Names}
+	switch {
+	case len(unknown.ImageUUIDs) > 0:
+		conditions = [][]string{nil, nil}
+	case last:
+		conditions = append(conditions, nil)
+	}
+	seen := &matcher{client: r.client, unknown: unknown, images: make(map[string]wrapper.Image)}
+	for _, names := range conditions {
+		for image, err := range r.client.Images(ctx, unknown.Region, names...) {
+			if err != nil {
+				return nil, false, err
+			}
+			seen.images[image.UUID] = image
+		}
+	}
+	known, err := r.knownJobs(ctx, unknown.Region, unknown.Jobs)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, ref := range unknown.Jobs {
+		if job, found := known[ref.JobUUID]; found {
+			if ref.ResourceUUID == "" {
+				ref.ResourceUUID = job.ResourceUUID
+			}
+			seen.jobs = append(seen.jobs, ref)
+		}
+	}
+	findings, settled = seen.match()
+	return findings, settled, nil
+}
+
+// knownJobs returns those of the jobs that a region knows, by id. It waits
+// for the first news of each, so that what the client's polls do, batching and
+// isolating a bad id, is done here, too.
+func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrapper.JobRef) (map[string]wrapper.Job, error) {
+	known, open := make(map[string]wrapper.Job), make(map[string]*wrapper.JobHandle)
+	for _, ref := range refs {
+		ref.Region = region
+		handle, err := r.client.Resume(ref)
+		if err != nil {
+			return nil, err
+		}
+		open[ref.JobUUID] = handle
+	}
+	for len(open) > 0 { // again only if the client's waits end at the first failed job
+		for _, news := range r.client.WatchAll(ctx, slices.Collect(maps.Values(open)),
+			wrapper.PollPolicy(polling.Constant(0)), wrapper.MissingGrace(0), wrapper.MaxFailures(2), wrapper.StallTimeout(0)) {
+			id := news.Ref.JobUUID
+			switch {
+			case news.Job.JobUUID != "":
+				known[id] = news.Job
+			case errors.Is(news.Err, wrapper.ErrOtherFailed):
+				continue
+			case !rejectsID(news.Err):
+				return nil, news.Err
+			}
+			if delete(open, id); len(open) == 0 {
+				break
+			}
+		}
+	}
+	return known, nil
+}
+
+// rejectsID reports whether a wait ended because the service does not know the
+// job: it left the job out, or rejected its id.
+func rejectsID(err error) bool {
+	return errors.Is(err, wrapper.ErrJobUnknown) ||
+		errors.Is(err, wrapper.ErrBadParameter) && !errors.Is(err, wrapper.ErrServer)
+}
+
+// isPermanent reports whether the response would be the same later.
+func isPermanent(err error) bool {
+	return errors.As(err, new(*wrapper.APIError)) && !errors.Is(err, wrapper.ErrServer) && !errors.Is(err, wrapper.ErrRateLimited)
+}
+
+// retryAfterOf returns how long the service asked to wait; 0 if it did not.
+func retryAfterOf(err error) time.Duration {
+	var response *wrapper.APIError
+	if !errors.As(err, &response) {
+		return 0
+	}
+	return response.RetryAfter
+}
+
+// lookError says why looking for the result of a call failed.
+type lookError struct {
+	op    string
+	cause error
+}
+
+func (e *lookError) Error() string {
+	return fmt.Sprintf("cimg: reconciling %s: %s", e.op, oneLine(e.cause))
+}
+
+func (e *lookError) Unwrap() error { return e.cause }
+
+// oneLine is the text of an error within one of this package's, whatever the
+// cause that a caller gave a context.
+func oneLine(err error) string {
+	words := strings.FieldsFunc(strings.TrimPrefix(err.Error(), "cimg: "), func(r rune) bool { return !strconv.IsPrint(r) })
+	return fmt.Sprintf("%.1000s", strings.Join(words, " "))
+}
+
+// sleep returns false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
