@@ -3,7 +3,12 @@ package emulator
 import (
 	"cmp"
 	"container/heap"
+	cryptorand "crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -127,4 +132,210 @@ func (r *region) sorted() []*image {
 	return slices.SortedFunc(maps.Values(r.images), func(a, b *image) int {
 		return cmp.Or(cmp.Compare(a.CreateTime, b.CreateTime), strings.Compare(a.UUID, b.UUID))
 	})
+}
+
+// The states of an image. Which ones the service knows beside Ready is not
+// published; Processing is what the replies that start jobs show.
+const (
+	statusProcessing = "Processing"
+	statusReady      = "Ready"
+)
+
+// image is an image in a region.
+type image struct {
+	gen.CIMG
+	running []*job    // the jobs on it that are not done, oldest first
+	listed  time.Time // from when on lists show it
+}
+
+// state returns the image at a moment, with the job that runs on it if one
+// does. Of several it is the youngest.
+func (i *image) state(now time.Time) gen.CIMG {
+	state := cloneImage(i.CIMG)
+	if len(i.running) > 0 {
+		job := i.running[len(i.running)-1].state(now)
+		state.Job = &job
+	}
+	return state
+}
+
+// newImage returns an image that is being built in a region, as like its origin
+// as a copy in another region can be.
+func (c *cloud) newImage(origin gen.CIMG, region *region) *image {
+	built := cloneImage(origin)
+	built.UUID, built.ID = c.ids.uuid(), c.ids.short()
+	built.Status = statusProcessing
+	built.CreateTime = c.now.UnixMilli()
+	built.UpdateTime = built.CreateTime
+	built.Regions, built.Zones = []string{region.id}, slices.Clone(region.zones)
+	built.BackupStorages = nil
+	if len(region.zones) > 0 {
+		built.BackupStorages = []gen.BackupStorage{storage(c.ids.uuid(), region.zones[0])}
+	}
+	return &image{CIMG: built, listed: c.now.Add(c.options.ListLag)}
+}
+
+// genericImage returns what images have in common here. The service takes size
+// and system from the snapshot; here all snapshots are alike.
+func genericImage() gen.CIMG {
+	return gen.CIMG{
+		Type:        "custom",
+		Status:      statusReady,
+		CheckState:  "uncheck",
+		IsExternal:  true,
+		Platform:    "Linux",
+		OSFamily:    "CentOS",
+		OSVersion:   "7",
+		OSArch:      "64bit",
+		Size:        549899264,
+		Requirement: gen.CIMGRequirement{MinDiskSize: 8589934592},
+		Scenes:      []string{"base"},
+	}
+}
+
+// storage returns a place in a zone that keeps an image's data.
+func storage(uuid, zone string) gen.BackupStorage {
+	return gen.BackupStorage{
+		UUID:     uuid,
+		DiskType: "HE",
+		Name:     "ceph-" + zone + "-he",
+		State:    "Enabled",
+		Status:   "Connected",
+		Type:     "Ceph",
+		Zone:     strings.ToUpper(zone),
+	}
+}
+
+// cloneImage returns a copy that shares no slice with the original.
+func cloneImage(original gen.CIMG) gen.CIMG {
+	original.BackupStorages = slices.Clone(original.BackupStorages)
+	original.Tags = slices.Clone(original.Tags)
+	original.Regions = slices.Clone(original.Regions)
+	original.Scenes = slices.Clone(original.Scenes)
+	original.Zones = slices.Clone(original.Zones)
+	return original
+}
+
+// The types of the jobs that operations start. That of a rename is the
+// service's spelling.
+const (
+	typeCreate     = "CreateCIMG"
+	typeImport     = "ImportCIMG"
+	typeChangeName = "ChangeCIMGName"
+	typeDelete     = "DeleteCIMG"
+)
+
+// job is a job in a region. Nothing moves it along: what it shows is computed
+// from the clock when somebody looks.
+type job struct {
+	JobStart
+	number  int // counts up with each job started
+	plan    Plan
+	started time.Time
+	ends    time.Time
+	done    bool
+}
+
+func newJob(start JobStart, number int, plan Plan, now time.Time) *job {
+	if plan.Curve == nil {
+		plan.Curve = Linear
+	}
+	plan.FailAt = min(max(plan.FailAt, 0), 1)
+	return &job{JobStart: start, number: number, plan: plan, started: now, ends: now.Add(plan.length())}
+}
+
+// succeeded says whether a job that is done ended well.
+func (j *job) succeeded() bool { return j.plan.Failure == "" }
+
+// fail makes the job fail at its end although it was planned to succeed.
+func (j *job) fail(why string) { j.plan.Failure, j.plan.FailAt = why, 1 }
+
+// state returns the job as getJobResult replies it at a moment.
+func (j *job) state(now time.Time) gen.Job {
+	state := gen.Job{
+		JobUUID:      j.JobUUID,
+		ResourceUUID: j.ResourceUUID,
+		Type:         j.Type,
+		UUID:         j.JobUUID,
+		Done:         j.done,
+	}
+	switch {
+	case !j.done:
+		elapsed := max(now.Sub(j.started), 0)
+		state.Progress = j.plan.Curve.percent(float64(elapsed) / float64(j.plan.Duration))
+	case j.succeeded():
+		state.Success = true
+		state.Progress = 100
+	default:
+		state.Progress = j.plan.Curve.percent(j.plan.FailAt)
+		state.Result = j.plan.Failure
+	}
+	return state
+}
+
+// accepted returns the job as the reply that starts it shows it: with two
+// members that later replies lack.
+func (j *job) accepted() gen.Job {
+	return gen.Job{
+		JobUUID:      j.JobUUID,
+		ResourceUUID: j.ResourceUUID,
+		ResourceType: "cimg",
+		Status:       statusProcessing,
+		Type:         j.Type,
+		UUID:         j.JobUUID,
+	}
+}
+
+// jobQueue holds the jobs that are not done as a heap, the next to end first,
+// so that a look at the clock costs little however many jobs there are.
+type jobQueue []*job
+
+func (q jobQueue) Len() int      { return len(q) }
+func (q jobQueue) Swap(i, k int) { q[i], q[k] = q[k], q[i] }
+func (q *jobQueue) Push(x any)   { *q = append(*q, x.(*job)) }
+
+func (q jobQueue) Less(i, k int) bool {
+	if !q[i].ends.Equal(q[k].ends) {
+		return q[i].ends.Before(q[k].ends)
+	}
+	return q[i].number < q[k].number
+}
+
+func (q *jobQueue) Pop() any {
+	last := len(*q) - 1
+	j := (*q)[last]
+	*q = (*q)[:last]
+	return j
+}
+
+// idSource makes the ids of jobs, images and requests.
+type idSource struct {
+	random io.Reader // of a kind that never fails
+}
+
+func newIDSource(seed uint64) idSource {
+	if seed == 0 {
+		return idSource{cryptorand.Reader}
+	}
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	return idSource{rand.NewChaCha8(key)}
+}
+
+// uuid returns 32 lower-case hex digits, the form of every published id.
+func (s idSource) uuid() string {
+	var id [16]byte
+	_, _ = io.ReadFull(s.random, id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// short returns an id like cimg-cy58anir, the second id that an image carries.
+func (s idSource) short() string {
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+	var id [8]byte
+	_, _ = io.ReadFull(s.random, id[:])
+	for i, b := range id {
+		id[i] = digits[int(b)%len(digits)]
+	}
+	return "cimg-" + string(id[:])
 }

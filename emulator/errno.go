@@ -1,7 +1,5 @@
 package emulator
 
-import "fmt"
-
 // The published errno values that the emulator refuses requests with.
 const (
 	errnoOK            = 0
@@ -29,36 +27,4 @@ var errmsgs = map[int64]string{
 	1100020:            "余额不足",
 	10000001:           "没有权限，请联系管理员",
 	errnoRegion:        "查询地域与可用区信息失败",
-}
-
-// refusal is why a request is refused. Nothing has been done then.
-type refusal struct {
-	errno  int64
-	reason string // for people, one line; empty where the errno says it all
-}
-
-func refuse(errno int64, format string, args ...any) *refusal {
-	return &refusal{errno: errno, reason: fmt.Sprintf(format, args...)}
-}
-
-// errmsg returns the published text, then the reason, which the service does
-// not give but whoever reads a failed test wants.
-func (r *refusal) errmsg() string {
-	text, published := errmsgs[r.errno]
-	if !published {
-		text = fmt.Sprintf("errno %d", r.errno)
-	}
-	if r.reason == "" {
-		return text
-	}
-	return text + ": " + shorten(r.reason)
-}
-
-// shorten keeps a reason, which may quote the request, to a sane length.
-func shorten(reason string) string {
-	const most = 200
-	if runes := []rune(reason); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return reason
 }

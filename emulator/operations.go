@@ -102,6 +102,34 @@ func (c *cloud) listCIMG(request gen.ListCIMGRequest) (any, *refusal) {
 	return page{Count: count, Items: items}, nil
 }
 
+// page is the data of a list reply as captured, where count shows even when it
+// is 0. Whether the service counts the page or all images is not published;
+// this counts all that match.
+type page struct {
+	Count int64         `json:"count"`
+	Items []listedImage `json:"items"`
+}
+
+// listedImage is an image as captured: its members are present where the
+// generated type would leave an empty one out.
+type listedImage struct {
+	gen.CIMG
+	Description string `json:"description"`
+	IsExternal  bool   `json:"isExternal"`
+	IsShared    bool   `json:"isShared"`
+	Tags        []any  `json:"cimgTags"`
+}
+
+func newListedImage(image gen.CIMG) listedImage {
+	return listedImage{
+		CIMG:        image,
+		Description: image.Description,
+		IsExternal:  image.IsExternal,
+		IsShared:    image.IsShared,
+		Tags:        append([]any{}, image.Tags...),
+	}
+}
+
 func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *refusal) {
 	region, refused := c.region(params.RegionID)
 	if refused != nil {
