@@ -18,7 +18,7 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// handler acts on a call that has been checked and returns its reply's data.
+// handler acts on a call that has been checked and returns its response's data.
 type handler func(*call) (any, *refusal)
 
 // handle makes a handler of an operation of the cloud and of what decodes its
@@ -58,17 +58,17 @@ func fromQuery(call *call) (gen.GetJobResultParams, *refusal) {
 	}, nil
 }
 
-// answer makes the emulator's own reply to a call.
-func (e *Emulator) answer(call *call) reply {
+// answer makes the emulator's own response to a call.
+func (e *Emulator) answer(call *call) response {
 	switch {
 	case errors.Is(call.routeErr, routers.ErrMethodNotAllowed):
 		path := call.request.URL.Path
 		allowed := e.contract.allowed(path)
-		reply := textReply(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not allowed on %s; use %s", call.request.Method, path, allowed))
-		reply.header.Set("Allow", allowed)
-		return reply
+		response := textResponse(http.StatusMethodNotAllowed, fmt.Sprintf("%s is not allowed on %s; use %s", call.request.Method, path, allowed))
+		response.header.Set("Allow", allowed)
+		return response
 	case call.routeErr != nil:
-		return textReply(http.StatusNotFound, "no such path; the emulator answers "+e.contract.index)
+		return textResponse(http.StatusNotFound, "no such path; the emulator answers "+e.contract.index)
 	}
 	content := envelope{RequestID: e.requestID(), Errmsg: errmsgs[errnoOK]}
 	data, refused := e.act(call)
@@ -77,11 +77,11 @@ func (e *Emulator) answer(call *call) reply {
 	} else {
 		content.Data = data
 	}
-	reply := envelopeReply(content)
-	if e.options.CheckReplies && !(e.options.ListAsArray && call.operation() == "listCIMG") {
-		e.record(e.contract.checkReply(call, reply))
+	response := envelopeResponse(content)
+	if e.options.CheckResponses && !(e.options.ListAsArray && call.operation() == "listCIMG") {
+		e.record(e.contract.checkResponse(call, response))
 	}
-	return reply
+	return response
 }
 
 // act checks a call in the order the service is thought to, and carries it out.

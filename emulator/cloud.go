@@ -135,7 +135,7 @@ func (r *region) sorted() []*image {
 }
 
 // The states of an image. Which ones the service knows beside Ready is not
-// published; Processing is what the replies that start jobs show.
+// published; Processing is what the responses that start jobs show.
 const (
 	statusProcessing = "Processing"
 	statusReady      = "Ready"
@@ -250,7 +250,7 @@ func (j *job) succeeded() bool { return j.plan.Failure == "" }
 // fail makes the job fail at its end although it was planned to succeed.
 func (j *job) fail(why string) { j.plan.Failure, j.plan.FailAt = why, 1 }
 
-// state returns the job as getJobResult replies it at a moment.
+// state returns the job as getJobResult shows it at a moment.
 func (j *job) state(now time.Time) gen.Job {
 	state := gen.Job{
 		JobUUID:      j.JobUUID,
@@ -273,8 +273,8 @@ func (j *job) state(now time.Time) gen.Job {
 	return state
 }
 
-// accepted returns the job as the reply that starts it shows it: with two
-// members that later replies lack.
+// accepted returns the job as the response that starts it shows it: with two
+// members that later responses lack.
 func (j *job) accepted() gen.Job {
 	return gen.Job{
 		JobUUID:      j.JobUUID,

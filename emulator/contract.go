@@ -20,7 +20,7 @@ import (
 )
 
 // contract is openapi.yaml, ready to route requests and to check them and
-// their replies.
+// their responses.
 type contract struct {
 	text       []byte
 	document   *openapi3.T
@@ -109,16 +109,16 @@ func (c *contract) checkRequest(call *call) *refusal {
 	return refuse(errnoBadCall, "%s", violation(err))
 }
 
-// checkReply returns what in a reply violates the contract.
-func (c *contract) checkReply(call *call, reply reply) error {
+// checkResponse returns what in a response violates the contract.
+func (c *contract) checkResponse(call *call, response response) error {
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: validationInput(call),
-		Status:                 reply.status,
-		Header:                 reply.header,
+		Status:                 response.status,
+		Header:                 response.header,
 	}
-	input.SetBodyBytes(reply.body)
+	input.SetBodyBytes(response.body)
 	if err := openapi3filter.ValidateResponse(call.request.Context(), input); err != nil {
-		return fmt.Errorf("%s: reply: %s", call.operation(), violation(err))
+		return fmt.Errorf("%s: response: %s", call.operation(), violation(err))
 	}
 	return nil
 }

@@ -12,23 +12,23 @@ import (
 	"github.com/cimg-go/cimg"
 )
 
-// No request makes the emulator violate the contract, so the check of replies
-// is shown replies that do.
-func TestCheckReply(t *testing.T) {
+// No request makes the emulator violate the contract, so the check of responses
+// is shown responses that do.
+func TestCheckResponse(t *testing.T) {
 	e, err := New(Options{})
 	require.NoError(t, err)
 	call := e.contract.newCall(httptest.NewRequest(http.MethodPost, "/dicloud/i/storage/cimg/create", nil))
 	for _, test := range []struct {
-		reply reply
-		want  string
+		response response
+		want     string
 	}{
-		{envelopeReply(envelope{RequestID: "r"}), ""},
-		{envelopeReply(envelope{RequestID: "r", Data: 7}), "createCIMG: reply: data: value must be an array"},
-		{newReply(http.StatusOK, "application/json", []byte(`{"errno":0}`)), `createCIMG: reply: errmsg: property "errmsg" is missing`},
-		{newReply(http.StatusOK, "application/json", []byte(`{`)), "createCIMG: reply: failed to decode response body: unexpected EOF"},
-		{textReply(http.StatusOK, "ok"), `createCIMG: reply: response header Content-Type has unexpected value: "text/plain; charset=utf-8"`},
+		{envelopeResponse(envelope{RequestID: "r"}), ""},
+		{envelopeResponse(envelope{RequestID: "r", Data: 7}), "createCIMG: response: data: value must be an array"},
+		{newResponse(http.StatusOK, "application/json", []byte(`{"errno":0}`)), `createCIMG: response: errmsg: property "errmsg" is missing`},
+		{newResponse(http.StatusOK, "application/json", []byte(`{`)), "createCIMG: response: failed to decode response body: unexpected EOF"},
+		{textResponse(http.StatusOK, "ok"), `createCIMG: response: response header Content-Type has unexpected value: "text/plain; charset=utf-8"`},
 	} {
-		e.record(e.contract.checkReply(call, test.reply))
+		e.record(e.contract.checkResponse(call, test.response))
 		if test.want != "" {
 			violations := e.Violations()
 			require.EqualError(t, violations[len(violations)-1], test.want)

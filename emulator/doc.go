@@ -2,7 +2,7 @@
 // what calls the service can be tested and demonstrated without an account.
 //
 // An [Emulator] answers the six operations of the contract (openapi.yaml) as
-// the service's published and captured replies do, checks the bearer token and
+// the service's published and captured responses do, checks the bearer token and
 // checks every request against the contract. It keeps regions, snapshots,
 // images and jobs in memory.
 //
@@ -24,7 +24,7 @@
 // # Trouble
 //
 // [Emulator.Inject] queues a [Fault]: a delay, a broken connection, a gateway's
-// HTML, an errno, half a reply. [Emulator.InjectFor] also fails the test that
+// HTML, an errno, half a response. [Emulator.InjectFor] also fails the test that
 // never ran into it.
 //
 // # What the service has not published

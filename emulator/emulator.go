@@ -57,7 +57,7 @@ func New(options Options) (*Emulator, error) {
 	return e, nil
 }
 
-// Violations returns what [Options.CheckReplies] found: replies of the emulator
+// Violations returns what [Options.CheckResponses] found: responses of the emulator
 // that the contract does not allow.
 func (e *Emulator) Violations() []error {
 	e.mu.Lock()

@@ -53,7 +53,7 @@ func TestEmptyStock(t *testing.T) {
 	require.EqualValues(t, 16000002, s.post(createPath, createExample).Errno)
 }
 
-// A stock that no reply could show is refused.
+// A stock that no response could show is refused.
 func TestUnspeakableStock(t *testing.T) {
 	stock := emulator.DefaultStock()
 	stock.Regions[1].Images[0].Tags = []any{math.Inf(1)}
@@ -65,10 +65,10 @@ func TestUnspeakableStock(t *testing.T) {
 func TestSeed(t *testing.T) {
 	ids := func(seed uint64) (ids []string) {
 		s := newEmulator(t, emulator.Options{Seed: seed})
-		reply := s.post(createPath, createExample)
-		job, image := s.jobs(reply)[0], s.Images("gz")[0]
+		response := s.post(createPath, createExample)
+		job, image := s.jobs(response)[0], s.Images("gz")[0]
 		require.Regexp(t, "^cimg-[0-9a-z]{8}$", image.ID)
-		return []string{reply.RequestID, job.JobUUID, image.UUID, image.ID}
+		return []string{response.RequestID, job.JobUUID, image.UUID, image.ID}
 	}
 	seeded, again := ids(1), ids(1)
 	require.Equal(t, seeded, again)

@@ -36,11 +36,11 @@ func Example() {
 			log.Fatal(err)
 		}
 		defer func() { _ = response.Body.Close() }()
-		var reply gen.JobsReply
-		if err := json.NewDecoder(response.Body).Decode(&reply); err != nil || reply.Errno != 0 {
-			log.Fatal(reply.Errmsg, err)
+		var envelope gen.JobsReply
+		if err := json.NewDecoder(response.Body).Decode(&envelope); err != nil || envelope.Errno != 0 {
+			log.Fatal(envelope.Errmsg, err)
 		}
-		return reply.Data[0]
+		return envelope.Data[0]
 	}
 
 	job := send("POST", "/dicloud/i/storage/cimg/create",

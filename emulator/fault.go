@@ -14,9 +14,9 @@ import (
 // them. Inject it with [Emulator.Inject] or [Emulator.InjectFor].
 //
 // The fields combine. Delay waits; Refuse and Reset break the connection, or
-// else Status, Errno and Body make up a reply that takes the place of the
-// emulator's own; Header and Truncate then change whichever reply it is.
-// A request whose reply is replaced or lost is not processed, unless After
+// else Status, Errno and Body make up a response that takes the place of the
+// emulator's own; Header and Truncate then change whichever response it is.
+// A request whose response is replaced or lost is not processed, unless After
 // says that it is: the fault then hides what was done.
 type Fault struct {
 	// Operation is the operationId of the requests to meet; "": any request.
@@ -31,7 +31,7 @@ type Fault struct {
 	// After has the request processed before the fault sets in.
 	After bool
 
-	// Delay passes first (with After, between the work and the reply) or ends
+	// Delay passes first (with After, between the work and the response) or ends
 	// with the request's context. With nothing else, the request is then
 	// answered as ever; a long one is a service that never answers. It passes
 	// in real time, or in that of the synctest bubble around, whatever
@@ -44,34 +44,34 @@ type Fault struct {
 	// it is a Reset.
 	Refuse bool
 
-	// Reset breaks the connection without a reply.
+	// Reset breaks the connection without a response.
 	Reset bool
 
-	// Status is the HTTP status of the reply; 0: 200.
+	// Status is the HTTP status of the response; 0: 200.
 	Status int
 
-	// Errno makes the reply an envelope with this errno and its published
+	// Errno makes the response an envelope with this errno and its published
 	// errmsg.
 	Errno int64
 
-	// Body is the body of the reply, in place of an envelope. A fault with a
-	// Status and neither Errno nor Body has a reply without a body.
+	// Body is the body of the response, in place of an envelope. A fault with a
+	// Status and neither Errno nor Body has a response without a body.
 	Body string
 
 	// ContentType is the Content-Type of Body; "": that of HTML, which
 	// gateways answer.
 	ContentType string
 
-	// Header holds members to add to the header of the reply, for instance
+	// Header holds members to add to the header of the response, for instance
 	// Retry-After, or to replace in it.
 	Header http.Header
 
-	// Truncate sends the first half of the reply's body, although the header
+	// Truncate sends the first half of the response's body, although the header
 	// promises all of it, and then closes the connection.
 	Truncate bool
 }
 
-// validate reports what no request could meet, or no reply could be.
+// validate reports what no request could meet, or no response could be.
 func (f Fault) validate(operations []string) error {
 	var errs []error
 	if f.Operation != "" && !slices.Contains(operations, f.Operation) {
@@ -86,30 +86,30 @@ func (f Fault) validate(operations []string) error {
 	return errors.Join(errs...)
 }
 
-// breaks says whether the connection breaks without a reply.
+// breaks says whether the connection breaks without a response.
 func (f *Fault) breaks() bool { return f.Refuse || f.Reset }
 
-// replaces says whether the fault has a reply of its own.
+// replaces says whether the fault has a response of its own.
 func (f *Fault) replaces() bool { return f.Status != 0 || f.Errno != 0 || f.Body != "" }
 
 // processes says whether the request is processed in spite of the fault.
 func (f *Fault) processes() bool { return f.After || !f.breaks() && !f.replaces() }
 
-// reply returns the fault's own reply.
-func (f *Fault) reply(requestID string) reply {
-	var r reply
+// response returns the fault's own response.
+func (f *Fault) response(requestID string) response {
+	var r response
 	switch {
 	case f.Body != "":
 		contentType := f.ContentType
 		if contentType == "" {
 			contentType = "text/html; charset=utf-8"
 		}
-		r = newReply(http.StatusOK, contentType, []byte(f.Body))
+		r = newResponse(http.StatusOK, contentType, []byte(f.Body))
 	case f.Errno != 0:
 		refused := &refusal{errno: f.Errno}
-		r = envelopeReply(envelope{Errno: f.Errno, Errmsg: refused.errmsg(), RequestID: requestID})
+		r = envelopeResponse(envelope{Errno: f.Errno, Errmsg: refused.errmsg(), RequestID: requestID})
 	default:
-		r = newReply(http.StatusOK, "", nil)
+		r = newResponse(http.StatusOK, "", nil)
 	}
 	if f.Status != 0 {
 		r.status = f.Status
@@ -117,8 +117,8 @@ func (f *Fault) reply(requestID string) reply {
 	return r
 }
 
-// spoil does to a reply what the fault does to whichever reply there is.
-func (f *Fault) spoil(r reply) reply {
+// spoil does to a response what the fault does to whichever response there is.
+func (f *Fault) spoil(r response) response {
 	for name, values := range f.Header {
 		r.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}

@@ -39,7 +39,7 @@ func onBothWays(t *testing.T, options emulator.Options, test func(*testing.T, *s
 	})
 }
 
-// outcome is what a client sees of a reply.
+// outcome is what a client sees of a response.
 type outcome struct {
 	status      int
 	contentType string
@@ -56,7 +56,7 @@ func TestFaults(t *testing.T) {
 		fault   emulator.Fault
 		want    outcome
 		err     error // of the request
-		readErr error // of the reply's body
+		readErr error // of the response's body
 		done    int   // images being built
 	}{
 		"delay":                {fault: emulator.Fault{Delay: time.Millisecond}, want: outcome{200, json, "", `"errno":0`}, done: 1},
@@ -128,7 +128,7 @@ func TestRefuse(t *testing.T) {
 	require.Empty(t, s.Images("gz"))
 }
 
-// Where the connection under a reply cannot be had, net/http breaks it.
+// Where the connection under a response cannot be had, net/http breaks it.
 func TestResetWithoutConnection(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
 	s.InjectFor(t, emulator.Fault{Reset: true})

@@ -46,11 +46,11 @@ type service struct {
 	token  string
 }
 
-// newEmulator returns an emulator that checks its own replies; the test fails
+// newEmulator returns an emulator that checks its own responses; the test fails
 // if one of them violates the contract.
 func newEmulator(t *testing.T, options emulator.Options) *service {
 	t.Helper()
-	options.CheckReplies = true
+	options.CheckResponses = true
 	e, err := emulator.New(options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.Empty(t, e.Violations()) })
@@ -63,8 +63,8 @@ func newEmulator(t *testing.T, options emulator.Options) *service {
 	}
 }
 
-// answer is an envelope as a client reads it.
-type answer struct {
+// envelope is the body of a response as a client reads it.
+type envelope struct {
 	Errno     int64           `json:"errno"`
 	Errmsg    string          `json:"errmsg"`
 	RequestID string          `json:"requestId"`
@@ -94,14 +94,14 @@ func (s *service) exampleRequest(ctx context.Context) *http.Request {
 }
 
 // call sends a request that is answered with an envelope.
-func (s *service) call(method, target, body string) answer {
+func (s *service) call(method, target, body string) envelope {
 	s.t.Helper()
 	response, err := s.do(method, target, body)
 	require.NoError(s.t, err)
-	return readAnswer(s.t, response)
+	return readEnvelope(s.t, response)
 }
 
-func readAnswer(t *testing.T, response *http.Response) answer {
+func readEnvelope(t *testing.T, response *http.Response) envelope {
 	t.Helper()
 	defer func() { require.NoError(t, response.Body.Close()) }()
 	content, err := io.ReadAll(response.Body)
@@ -110,26 +110,26 @@ func readAnswer(t *testing.T, response *http.Response) answer {
 	require.Equal(t, "application/json; charset=utf-8", response.Header.Get("Content-Type"))
 	require.EqualValues(t, len(content), response.ContentLength)
 	require.NotContains(t, string(content), emulator.DefaultToken)
-	var a answer
+	var e envelope
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()
-	require.NoError(t, decoder.Decode(&a), "%s", content)
-	require.Regexp(t, "^[0-9a-f]{32}$", a.RequestID)
-	return a
+	require.NoError(t, decoder.Decode(&e), "%s", content)
+	require.Regexp(t, "^[0-9a-f]{32}$", e.RequestID)
+	return e
 }
 
-func (s *service) post(path, body string) answer {
+func (s *service) post(path, body string) envelope {
 	s.t.Helper()
 	return s.call(http.MethodPost, path, body)
 }
 
-// jobs returns the jobs of a reply that says all is well.
-func (s *service) jobs(a answer) []gen.Job {
+// jobs returns the jobs of a response that says all is well.
+func (s *service) jobs(e envelope) []gen.Job {
 	s.t.Helper()
-	require.Zero(s.t, a.Errno, a.Errmsg)
-	require.Equal(s.t, "ok", a.Errmsg)
+	require.Zero(s.t, e.Errno, e.Errmsg)
+	require.Equal(s.t, "ok", e.Errmsg)
 	var jobs []gen.Job
-	require.NoError(s.t, json.Unmarshal(a.Data, &jobs))
+	require.NoError(s.t, json.Unmarshal(e.Data, &jobs))
 	require.NotNil(s.t, jobs)
 	return jobs
 }

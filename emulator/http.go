@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// errReset is how a client sees a connection that breaks without a reply.
+// errReset is how a client sees a connection that breaks without a response.
 var errReset = fmt.Errorf("emulator: %w",
 	&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)})
 
@@ -31,23 +31,23 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reset(w)
 		return
 	}
-	reply, err := e.exchange(call, fault)
+	response, err := e.exchange(call, fault)
 	if err != nil {
 		reset(w)
 		return
 	}
-	for name, values := range reply.header {
+	for name, values := range response.header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(reply.status)
+	w.WriteHeader(response.status)
 	// Fewer bytes than Content-Length promises make net/http close the
-	// connection: that is how a truncated reply ends.
-	_, _ = w.Write(reply.sent())
+	// connection: that is how a truncated response ends.
+	_, _ = w.Write(response.sent())
 }
 
 // exchange takes a call through the fault it meets, if any. An error means that
-// there is no reply: the connection broke or the client has gone.
-func (e *Emulator) exchange(call *call, fault *Fault) (reply, error) {
+// there is no response: the connection broke or the client has gone.
+func (e *Emulator) exchange(call *call, fault *Fault) (response, error) {
 	e.count(call.operation())
 	if fault == nil {
 		return e.answer(call), nil
@@ -55,23 +55,23 @@ func (e *Emulator) exchange(call *call, fault *Fault) (reply, error) {
 	ctx := call.request.Context()
 	if !fault.After {
 		if err := wait(ctx, fault.Delay); err != nil {
-			return reply{}, err
+			return response{}, err
 		}
 	}
-	var result reply
+	var result response
 	if fault.processes() {
 		result = e.answer(call)
 	}
 	if fault.After {
 		if err := wait(ctx, fault.Delay); err != nil {
-			return reply{}, err
+			return response{}, err
 		}
 	}
 	if fault.breaks() {
-		return reply{}, errReset
+		return response{}, errReset
 	}
 	if fault.replaces() {
-		result = fault.reply(e.requestID())
+		result = fault.response(e.requestID())
 	}
 	return fault.spoil(result), nil
 }
@@ -97,7 +97,7 @@ func wait(ctx context.Context, delay time.Duration) error {
 	}
 }
 
-// reset breaks the connection under a reply: with a TCP RST where the
+// reset breaks the connection under a response: with a TCP RST where the
 // connection can be had, and as net/http aborts a handler where it cannot, as
 // over HTTP/2.
 func reset(w http.ResponseWriter) {
@@ -158,12 +158,12 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply, err := t.emulator.exchange(call, fault)
+	response, err := t.emulator.exchange(call, fault)
 	if err != nil {
 		return nil, err
 	}
 	trace.GotFirstResponseByte()
-	return reply.response(r), nil
+	return response.httpResponse(r), nil
 }
 
 // newTrace returns the hooks of a request's context. Those that are called here
@@ -177,8 +177,8 @@ func newTrace(ctx context.Context) *httptrace.ClientTrace {
 	}))
 }
 
-// response returns the reply as a client receives it.
-func (r reply) response(request *http.Request) *http.Response {
+// httpResponse returns the response as a client receives it.
+func (r response) httpResponse(request *http.Request) *http.Response {
 	var body io.Reader = bytes.NewReader(r.sent())
 	if r.cut {
 		body = io.MultiReader(body, brokenOff{})
@@ -201,15 +201,15 @@ type brokenOff struct{}
 
 func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// reply is an HTTP reply on its way out.
-type reply struct {
+// response is an HTTP response on its way out.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 	cut    bool // only the first half of the body is sent
 }
 
-// envelope is the body of every reply of the service. The generated types have
+// envelope is the body of every response of the service. The generated types have
 // one of these for each kind of data.
 type envelope struct {
 	Errno     int64  `json:"errno"`
@@ -218,31 +218,31 @@ type envelope struct {
 	Data      any    `json:"data,omitempty"`
 }
 
-// envelopeReply returns the reply that carries an envelope.
-func envelopeReply(content envelope) reply {
+// envelopeResponse returns the response that carries an envelope.
+func envelopeResponse(content envelope) response {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
 	// This cannot fail: the types are plain and tags were tried with the stock.
 	_ = encoder.Encode(content)
-	return newReply(http.StatusOK, "application/json; charset=utf-8", body.Bytes())
+	return newResponse(http.StatusOK, "application/json; charset=utf-8", body.Bytes())
 }
 
-func textReply(status int, text string) reply {
-	return newReply(status, "text/plain; charset=utf-8", []byte(text+"\n"))
+func textResponse(status int, text string) response {
+	return newResponse(status, "text/plain; charset=utf-8", []byte(text+"\n"))
 }
 
-func newReply(status int, contentType string, body []byte) reply {
+func newResponse(status int, contentType string, body []byte) response {
 	header := http.Header{}
 	if len(body) > 0 {
 		header.Set("Content-Type", contentType)
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 	}
-	return reply{status: status, header: header, body: body}
+	return response{status: status, header: header, body: body}
 }
 
 // sent returns the part of the body that is sent.
-func (r reply) sent() []byte {
+func (r response) sent() []byte {
 	if r.cut {
 		return r.body[:len(r.body)/2]
 	}

@@ -102,7 +102,7 @@ func (c *cloud) listCIMG(request gen.ListCIMGRequest) (any, *refusal) {
 	return page{Count: count, Items: items}, nil
 }
 
-// page is the data of a list reply as captured, where count shows even when it
+// page is the data of a list response as captured, where count shows even when it
 // is 0. Whether the service counts the page or all images is not published;
 // this counts all that match.
 type page struct {

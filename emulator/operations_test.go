@@ -18,15 +18,15 @@ func TestCreate(t *testing.T) {
 	clock := newClock()
 	s := newEmulator(t, emulator.Options{Now: clock.Now})
 
-	reply := s.post(createPath, `{"regionId":"gz","cimg":[{"name":"web-01","snapUuid":"`+snapshot+`","description":"first"}]}`)
-	started := s.jobs(reply)
+	response := s.post(createPath, `{"regionId":"gz","cimg":[{"name":"web-01","snapUuid":"`+snapshot+`","description":"first"}]}`)
+	started := s.jobs(response)
 	require.Len(t, started, 1)
 	require.Regexp(t, "^[0-9a-f]{32}$", started[0].JobUUID)
 	require.Regexp(t, "^[0-9a-f]{32}$", started[0].ResourceUUID)
-	// Every member of the captured reply, and no other.
+	// Every member of the captured response, and no other.
 	require.JSONEq(t, fmt.Sprintf(`[{"done":false,"jobUuid":%q,"progress":0,"resourceType":"cimg","resourceUuid":%q,
 		"status":"Processing","success":false,"type":"CreateCIMG","uuid":%[1]q}]`,
-		started[0].JobUUID, started[0].ResourceUUID), string(reply.Data))
+		started[0].JobUUID, started[0].ResourceUUID), string(response.Data))
 
 	clock.Advance(emulator.DefaultDuration / 2)
 	running := s.result("gz", started[0].JobUUID)
@@ -41,9 +41,9 @@ func TestCreate(t *testing.T) {
 	require.Equal(t, &running, images[0].Job)
 
 	clock.Advance(emulator.DefaultDuration / 2)
-	reply = s.call(http.MethodGet, resultTarget("gz", started[0].JobUUID), "")
+	response = s.call(http.MethodGet, resultTarget("gz", started[0].JobUUID), "")
 	require.JSONEq(t, fmt.Sprintf(`[{"done":true,"jobUuid":%q,"progress":100,"resourceUuid":%q,"success":true,
-		"type":"CreateCIMG","uuid":%[1]q}]`, started[0].JobUUID, started[0].ResourceUUID), string(reply.Data))
+		"type":"CreateCIMG","uuid":%[1]q}]`, started[0].JobUUID, started[0].ResourceUUID), string(response.Data))
 
 	images = s.Images("gz")
 	require.Len(t, images, 1)
@@ -134,13 +134,13 @@ func TestDelete(t *testing.T) {
 
 func TestListAsCaptured(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
-	reply := s.post(listPath, `{"regionId":"bj","start":0,"limit":1,"condition":{"names":["北京02"]}}`)
+	response := s.post(listPath, `{"regionId":"bj","start":0,"limit":1,"condition":{"names":["北京02"]}}`)
 	require.JSONEq(t, `{"count":1,"items":[{"backupStorages":[{"bsUuid":"257ec36487cd4c36be2e2883b0363e97","diskType":"HE",
 		"name":"ceph-bj01-he","state":"Enabled","status":"Connected","type":"Ceph","zone":"BJ01"}],"checkState":"uncheck",
 		"cimgId":"cimg-cy58anir","cimgTags":[],"cimgUuid":"4a48f88391134a01befe88ff98b68a88","createTime":1603799470000,
 		"description":"","isExternal":true,"isShared":false,"name":"北京02","osArch":"64bit","osFamily":"CentOS",
 		"osVersion":"7","platform":"Linux","regions":["bj"],"requirement":{"minDiskSize":8589934592},"scenes":["base"],
-		"size":549899264,"status":"Ready","type":"custom","updateTime":1603799470000,"zones":["bj01"]}]}`, string(reply.Data))
+		"size":549899264,"status":"Ready","type":"custom","updateTime":1603799470000,"zones":["bj01"]}]}`, string(response.Data))
 }
 
 func TestListPages(t *testing.T) {
@@ -174,14 +174,14 @@ func TestListPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.options.Stock = stock
 			s := newEmulator(t, test.options)
-			reply := s.post(listPath, `{"regionId":"gz",`+test.body+`}`)
-			require.Zero(t, reply.Errno, reply.Errmsg)
+			response := s.post(listPath, `{"regionId":"gz",`+test.body+`}`)
+			require.Zero(t, response.Errno, response.Errmsg)
 			page := gen.CIMGPage{}
 			into := any(&page)
 			if test.options.ListAsArray {
 				into = &page.Items
 			}
-			require.NoError(t, json.Unmarshal(reply.Data, into))
+			require.NoError(t, json.Unmarshal(response.Data, into))
 			require.Equal(t, test.count, page.Count)
 			require.NotNil(t, page.Items)
 			var ids []string
@@ -200,8 +200,8 @@ func TestListLag(t *testing.T) {
 		s := newEmulator(t, emulator.Options{ListLag: time.Minute})
 		list := func() (names []string) {
 			var page gen.CIMGPage
-			reply := s.post(listPath, `{"regionId":"gz","start":0,"limit":9}`)
-			require.NoError(t, json.Unmarshal(reply.Data, &page))
+			response := s.post(listPath, `{"regionId":"gz","start":0,"limit":9}`)
+			require.NoError(t, json.Unmarshal(response.Data, &page))
 			require.EqualValues(t, len(page.Items), page.Count)
 			for _, image := range page.Items {
 				names = append(names, image.Name)

@@ -57,12 +57,12 @@ type Options struct {
 
 	// ListAsArray answers listCIMG with a bare array of images, as the
 	// published table promises, instead of the captured {count, items}. Such
-	// replies are outside the contract, so CheckReplies passes them over.
+	// responses are outside the contract, so CheckResponses passes them over.
 	ListAsArray bool
 
-	// CheckReplies validates every reply of the emulator against the contract
+	// CheckResponses validates every response of the emulator against the contract
 	// and keeps what it finds for [Emulator.Violations]. Faults are exempt.
-	CheckReplies bool
+	CheckResponses bool
 
 	// Seed makes the ids of jobs, images and requests reproducible: the same
 	// seed and the same requests give the same ids. 0: unpredictable ids.
@@ -74,7 +74,7 @@ type Options struct {
 type UnknownJobs int
 
 const (
-	// OmitUnknownJobs leaves unknown ids out of the reply.
+	// OmitUnknownJobs leaves unknown ids out of the response.
 	OmitUnknownJobs UnknownJobs = iota
 	// RefuseUnknownJobs refuses the whole request with errno 1.
 	RefuseUnknownJobs
@@ -136,7 +136,7 @@ type Region struct {
 // DefaultStock returns a new copy of the stock that makes the service's
 // published examples work: the regions gz and bj, the snapshot that the create
 // example builds from in gz, the image that the import example copies in bj,
-// and beside it the image of the captured list reply.
+// and beside it the image of the captured list response.
 func DefaultStock() *Stock {
 	listed := genericImage()
 	listed.UUID, listed.ID = "4a48f88391134a01befe88ff98b68a88", "cimg-cy58anir"
@@ -175,7 +175,7 @@ func (s *Stock) validate() error {
 			if image.Job != nil {
 				errs = append(errs, fmt.Errorf("%s: has a job; jobs start with requests only", at))
 			}
-			// Tags may hold anything, but only JSON can be replied.
+			// Tags may hold anything, but only JSON can be sent.
 			if _, err := json.Marshal(image.Tags); err != nil {
 				errs = append(errs, fmt.Errorf("%s: Tags: %w", at, err))
 			}

@@ -83,13 +83,13 @@ func Stages(at ...float64) Curve {
 	}
 }
 
-// whole is how the captured replies show progress before the end.
+// whole is how the captured responses show progress before the end.
 func whole(percent float64) float64 {
 	const noise = 1e-9 // 100*0.57 is a little less than 57
 	return min(math.Floor(percent+noise), 99)
 }
 
-// percent evaluates the curve as a reply may show it.
+// percent evaluates the curve as a response may show it.
 func (c Curve) percent(fraction float64) float64 {
 	percent := c(fraction)
 	if math.IsNaN(percent) {

@@ -189,7 +189,7 @@ func TestContentType(t *testing.T) {
 		request.Header.Set("Content-Type", contentType)
 		response, err := s.client.Do(request)
 		require.NoError(t, err)
-		got := readAnswer(t, response)
+		got := readEnvelope(t, response)
 		require.Equal(t, errno, got.Errno, "%q: %s", contentType, got.Errmsg)
 	}
 }
@@ -210,7 +210,7 @@ func TestToken(t *testing.T) {
 		request.Header["Authorization"] = []string{header}
 		response, err := s.client.Do(request)
 		require.NoError(t, err)
-		got := readAnswer(t, response)
+		got := readEnvelope(t, response)
 		require.Equal(t, errno, got.Errno, "%q: %s", header, got.Errmsg)
 		if errno != 0 {
 			require.Contains(t, got.Errmsg, "认证错误/AccessDenied: ")
@@ -275,7 +275,7 @@ func FuzzServeHTTP(f *testing.F) {
 		f.Add(changeNamePath, body)
 	}
 	f.Add(resultPath+"?regionId=gz&jobUuids=%2C%00", "")
-	e, err := emulator.New(emulator.Options{CheckReplies: true})
+	e, err := emulator.New(emulator.Options{CheckResponses: true})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, target, body string) {
 		method := http.MethodPost

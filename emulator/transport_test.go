@@ -64,7 +64,7 @@ func TestTransportKeepsTheContract(t *testing.T) {
 			require.Same(t, request, response.Request)
 			require.Equal(t, "200 OK", response.Status)
 			require.Equal(t, "HTTP/1.1", response.Proto)
-			require.Zero(t, readAnswer(t, response).Errno)
+			require.Zero(t, readEnvelope(t, response).Errno)
 		})
 	}
 }
@@ -75,7 +75,7 @@ func TestTransportWithoutBody(t *testing.T) {
 	request.Body = nil
 	response, err := s.Transport().RoundTrip(request)
 	require.NoError(t, err)
-	require.EqualValues(t, 1, readAnswer(t, response).Errno)
+	require.EqualValues(t, 1, readEnvelope(t, response).Errno)
 }
 
 // A client that asks its hooks whether a request was sent hears the same as

@@ -69,7 +69,7 @@ func TestThePublishedCommands(t *testing.T) {
 	for _, file := range []string{"create-cimg.md", "import-cimg.md"} {
 		t.Run(file, func(t *testing.T) {
 			page := readExample(t, file)
-			emu, err := emulator.New(emulator.Options{CheckReplies: true})
+			emu, err := emulator.New(emulator.Options{CheckResponses: true})
 			require.NoError(t, err)
 			server := httptest.NewServer(emu)
 			t.Cleanup(server.Close)

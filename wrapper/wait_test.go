@@ -22,7 +22,7 @@ import (
 func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *emulator.Emulator, *wrapper.Client), options ...wrapper.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		settings.Strict, settings.CheckReplies = true, true
+		settings.Strict, settings.CheckResponses = true, true
 		cloud, err := emulator.New(settings)
 		require.NoError(t, err)
 		options := append([]wrapper.Option{

@@ -26,7 +26,7 @@ var webImage = wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot}
 func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *emulator.Emulator, *wrapper.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		settings.Strict, settings.CheckReplies = true, true
+		settings.Strict, settings.CheckResponses = true, true
 		cloud, err := emulator.New(settings)
 		require.NoError(t, err)
 		test(t, cloud, anotherClient(t, cloud))

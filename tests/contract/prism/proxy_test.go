@@ -21,7 +21,7 @@ func validated(t *testing.T) (*prism, *emulator.Emulator) {
 	t.Helper()
 	cloud, err := emulator.New(emulator.Options{
 		Strict:       true,
-		CheckReplies: true,
+		CheckResponses: true,
 		MaxPageSize:  50,
 		Plan: func(start emulator.JobStart) emulator.Plan {
 			plan := emulator.Plan{Duration: 50 * time.Millisecond}
