@@ -19,19 +19,19 @@ import (
 )
 
 // handler acts on a call that has been checked and returns its response's data.
-type handler func(*call) (any, *refusal)
+type handler func(*call) (any, *rejection)
 
 // handle makes a handler of an operation of the cloud and of what decodes its
 // request.
 func handle[Request, Data any](
 	e *Emulator,
-	decode func(*call) (Request, *refusal),
-	operation func(Request) (Data, *refusal),
+	decode func(*call) (Request, *rejection),
+	operation func(Request) (Data, *rejection),
 ) handler {
-	return func(call *call) (any, *refusal) {
-		request, refused := decode(call)
-		if refused != nil {
-			return nil, refused
+	return func(call *call) (any, *rejection) {
+		request, rejected := decode(call)
+		if rejected != nil {
+			return nil, rejected
 		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -41,17 +41,17 @@ func handle[Request, Data any](
 }
 
 // fromBody decodes the request of an operation that is posted.
-func fromBody[Request any](call *call) (request Request, refused *refusal) {
+func fromBody[Request any](call *call) (request Request, rejected *rejection) {
 	if err := json.Unmarshal(call.body, &request); err != nil {
 		// The contract has no objection, so this is a number like 1.0: an
 		// integer to the contract but not to Go.
-		return request, refuse(errnoBadCall, "a number must be written as a plain integer: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return request, reject(errnoBadCall, "a number must be written as a plain integer: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return request, nil
 }
 
 // fromQuery decodes the request of the operation that is got.
-func fromQuery(call *call) (gen.GetJobResultParams, *refusal) {
+func fromQuery(call *call) (gen.GetJobResultParams, *rejection) {
 	return gen.GetJobResultParams{
 		RegionID: call.query.Get("regionId"),
 		JobUUIDs: strings.Split(call.query.Get("jobUuids"), ","),
@@ -71,9 +71,9 @@ func (e *Emulator) answer(call *call) response {
 		return textResponse(http.StatusNotFound, "no such path; the emulator answers "+e.contract.index)
 	}
 	content := envelope{RequestID: e.requestID(), Errmsg: errmsgs[errnoOK]}
-	data, refused := e.act(call)
-	if refused != nil {
-		content.Errno, content.Errmsg = refused.errno, refused.errmsg()
+	data, rejected := e.act(call)
+	if rejected != nil {
+		content.Errno, content.Errmsg = rejected.errno, rejected.errmsg()
 	} else {
 		content.Data = data
 	}
@@ -85,22 +85,22 @@ func (e *Emulator) answer(call *call) response {
 }
 
 // act checks a call in the order the service is thought to, and carries it out.
-func (e *Emulator) act(call *call) (any, *refusal) {
-	if refused := call.checkToken(e.options.Token); refused != nil {
-		return nil, refused
+func (e *Emulator) act(call *call) (any, *rejection) {
+	if rejected := call.checkToken(e.options.Token); rejected != nil {
+		return nil, rejected
 	}
-	if refused := call.checkForm(); refused != nil {
-		return nil, refused
+	if rejected := call.checkForm(); rejected != nil {
+		return nil, rejected
 	}
 	if e.options.Strict {
-		if refused := call.checkRepetition(); refused != nil {
-			return nil, refused
+		if rejected := call.checkRepetition(); rejected != nil {
+			return nil, rejected
 		}
 	} else {
 		call.body = fromExampleForm(call.operation(), call.body)
 	}
-	if refused := e.contract.checkRequest(call); refused != nil {
-		return nil, refused
+	if rejected := e.contract.checkRequest(call); rejected != nil {
+		return nil, rejected
 	}
 	return e.handlers[call.operation()](call)
 }
@@ -156,19 +156,19 @@ func (c *call) receive() error {
 	return err
 }
 
-// refusal is why a request is refused. Nothing has been done then.
-type refusal struct {
+// rejection is why a request is rejected. Nothing has been done then.
+type rejection struct {
 	errno  int64
 	reason string // for people, one line; empty where the errno says it all
 }
 
-func refuse(errno int64, format string, args ...any) *refusal {
-	return &refusal{errno: errno, reason: fmt.Sprintf(format, args...)}
+func reject(errno int64, format string, args ...any) *rejection {
+	return &rejection{errno: errno, reason: fmt.Sprintf(format, args...)}
 }
 
 // errmsg returns the published text, then the reason, which the service does
 // not give but whoever reads a failed test wants.
-func (r *refusal) errmsg() string {
+func (r *rejection) errmsg() string {
 	text, published := errmsgs[r.errno]
 	if !published {
 		text = fmt.Sprintf("errno %d", r.errno)
@@ -188,46 +188,46 @@ func shorten(reason string) string {
 	return reason
 }
 
-// checkToken refuses a request without the token. It never shows either.
-func (c *call) checkToken(accepted string) *refusal {
+// checkToken rejects a request without the token. It never shows either.
+func (c *call) checkToken(accepted string) *rejection {
 	scheme, token, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"):
-		return refuse(errnoTokenRejected, `the request has no "Authorization: Bearer <token>" header`)
+		return reject(errnoTokenRejected, `the request has no "Authorization: Bearer <token>" header`)
 	case token != accepted:
-		return refuse(errnoTokenRejected, "the token is not the one this emulator accepts")
+		return reject(errnoTokenRejected, "the token is not the one this emulator accepts")
 	}
 	return nil
 }
 
-// checkForm refuses a body that cannot be read as JSON at all.
-func (c *call) checkForm() *refusal {
+// checkForm rejects a body that cannot be read as JSON at all.
+func (c *call) checkForm() *rejection {
 	if c.request.Method == http.MethodGet {
 		return nil
 	}
 	if len(c.body) > maxBody {
-		return refuse(errnoBadRequest, "the body is longer than %d bytes", maxBody)
+		return reject(errnoBadRequest, "the body is longer than %d bytes", maxBody)
 	}
 	given := c.request.Header.Get("Content-Type")
 	if mediaType, _, err := mime.ParseMediaType(given); err != nil || mediaType != "application/json" {
-		return refuse(errnoBadRequest, "Content-Type: %q must be application/json", given)
+		return reject(errnoBadRequest, "Content-Type: %q must be application/json", given)
 	}
-	// Duplicate members and invalid UTF-8 are refused here: what is checked
+	// Duplicate members and invalid UTF-8 are rejected here: what is checked
 	// against the contract must be what is acted on.
 	var anything jsontext.Value
 	if err := json.Unmarshal(c.body, &anything); err != nil {
-		return refuse(errnoBadRequest, "the body cannot be read as JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+		return reject(errnoBadRequest, "the body cannot be read as JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 	}
 	return nil
 }
 
-// checkRepetition refuses a parameter that stands in the query more than once.
+// checkRepetition rejects a parameter that stands in the query more than once.
 // Clients that do not know the contract's explode: false send jobUuids so, and
 // of what they ask only the first is read.
-func (c *call) checkRepetition() *refusal {
+func (c *call) checkRepetition() *rejection {
 	for _, name := range slices.Sorted(maps.Keys(c.query)) {
 		if times := len(c.query[name]); times > 1 {
-			return refuse(errnoBadCall, "%s: given %d times, send it once; several values are joined by commas", name, times)
+			return reject(errnoBadCall, "%s: given %d times, send it once; several values are joined by commas", name, times)
 		}
 	}
 	return nil

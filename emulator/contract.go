@@ -35,7 +35,7 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 	return newContract(cimg.Spec)
 })
 
-// newContract makes a contract of openapi.yaml's text. A broken one is refused
+// newContract makes a contract of openapi.yaml's text. A broken one is rejected
 // with file, line and reason: it is whoever edits it that runs into this. Its
 // examples are not looked at, for nothing is answered by them.
 func newContract(text []byte) (*contract, error) {
@@ -63,7 +63,7 @@ func newContract(text []byte) (*contract, error) {
 	return c, nil
 }
 
-// checkHandled refuses a contract with an operation that no handler answers.
+// checkHandled rejects a contract with an operation that no handler answers.
 func (c *contract) checkHandled(handlers map[string]handler) error {
 	var errs []error
 	for _, operation := range c.operations {
@@ -100,13 +100,13 @@ func (c *contract) allowed(path string) string {
 	return strings.Join(methods, ", ")
 }
 
-// checkRequest refuses a call that violates the contract.
-func (c *contract) checkRequest(call *call) *refusal {
+// checkRequest rejects a call that violates the contract.
+func (c *contract) checkRequest(call *call) *rejection {
 	err := openapi3filter.ValidateRequest(call.request.Context(), validationInput(call))
 	if err == nil {
 		return nil
 	}
-	return refuse(errnoBadCall, "%s", violation(err))
+	return reject(errnoBadCall, "%s", violation(err))
 }
 
 // checkResponse returns what in a response violates the contract.

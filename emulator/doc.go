@@ -32,9 +32,9 @@
 // The provider's pages leave much open. Where a client can be made to bear
 // either answer, [Options] has both; for the rest the emulator chose:
 //
-//   - a refusal is HTTP 200 with an errno; its errmsg goes on, after the
+//   - a rejection is HTTP 200 with an errno; its errmsg goes on, after the
 //     published text, with what was wrong;
-//   - one bad item has the whole request refused, with nothing done;
+//   - one bad item has the whole request rejected, with nothing done;
 //   - an image that is being built is listed, with the status Processing, at
 //     once unless [Options] gives a ListLag, and vanishes if its job fails;
 //   - a new name shows, and a deleted image vanishes, when the job succeeds;

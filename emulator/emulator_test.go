@@ -13,7 +13,7 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-func TestNewRefusesBadOptions(t *testing.T) {
+func TestNewRejectsBadOptions(t *testing.T) {
 	image := func(uuid string) gen.CIMG { return gen.CIMG{UUID: uuid, Name: "a"} }
 	for name, test := range map[string]struct {
 		options emulator.Options
@@ -21,7 +21,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 	}{
 		"token with a space":   {emulator.Options{Token: "a b"}, "the Token has a character that no header can carry"},
 		"token with a newline": {emulator.Options{Token: "secret\n"}, "the Token has a character that no header can carry"},
-		"unknown jobs":         {emulator.Options{UnknownJobs: 7}, "UnknownJobs: 7 is neither OmitUnknownJobs nor RefuseUnknownJobs"},
+		"unknown jobs":         {emulator.Options{UnknownJobs: 7}, "UnknownJobs: 7 is neither OmitUnknownJobs nor RejectUnknownJobs"},
 		"job ids":              {emulator.Options{MaxJobUUIDs: -1}, "MaxJobUUIDs: -1 is negative"},
 		"page size":            {emulator.Options{MaxPageSize: -1}, "MaxPageSize: -1 is negative"},
 		"list lag":             {emulator.Options{ListLag: -1}, "ListLag: -1ns is negative"},
@@ -53,7 +53,7 @@ func TestEmptyStock(t *testing.T) {
 	require.EqualValues(t, 16000002, s.post(createPath, createExample).Errno)
 }
 
-// A stock that no response could show is refused.
+// A stock that no response could show is rejected.
 func TestUnspeakableStock(t *testing.T) {
 	stock := emulator.DefaultStock()
 	stock.Regions[1].Images[0].Tags = []any{math.Inf(1)}

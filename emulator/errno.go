@@ -1,6 +1,6 @@
 package emulator
 
-// The published errno values that the emulator refuses requests with.
+// The published errno values that the emulator rejects requests with.
 const (
 	errnoOK            = 0
 	errnoBadRequest    = 1
@@ -12,7 +12,7 @@ const (
 )
 
 // errmsgs are the published texts of all errno values that can meet an
-// operation on images, for refusals and for faults.
+// operation on images, for rejections and for faults.
 var errmsgs = map[int64]string{
 	errnoOK:            "ok",
 	errnoBadRequest:    "请求有点问题，请反馈客服",

@@ -106,8 +106,8 @@ func (f *Fault) response(requestID string) response {
 		}
 		r = newResponse(http.StatusOK, contentType, []byte(f.Body))
 	case f.Errno != 0:
-		refused := &refusal{errno: f.Errno}
-		r = envelopeResponse(envelope{Errno: f.Errno, Errmsg: refused.errmsg(), RequestID: requestID})
+		rejected := &rejection{errno: f.Errno}
+		r = envelopeResponse(envelope{Errno: f.Errno, Errmsg: rejected.errmsg(), RequestID: requestID})
 	default:
 		r = newResponse(http.StatusOK, "", nil)
 	}

@@ -7,29 +7,29 @@ import (
 )
 
 // startEach starts a job for each item of a request, or none: prepare sees all
-// items before anything is started, so that a refused request has changed
+// items before anything is started, so that a rejected request has changed
 // nothing.
 func startEach[Item any](
 	c *cloud, regionID string, items []Item,
-	prepare func(*region, Item) (change, *refusal),
-) ([]gen.Job, *refusal) {
-	region, refused := c.region(regionID)
-	if refused != nil {
-		return nil, refused
+	prepare func(*region, Item) (change, *rejection),
+) ([]gen.Job, *rejection) {
+	region, rejected := c.region(regionID)
+	if rejected != nil {
+		return nil, rejected
 	}
 	changes := make([]change, len(items))
 	for i, item := range items {
-		if changes[i], refused = prepare(region, item); refused != nil {
-			return nil, refused
+		if changes[i], rejected = prepare(region, item); rejected != nil {
+			return nil, rejected
 		}
 	}
 	return c.start(region, changes), nil
 }
 
-func (c *cloud) createCIMG(request gen.CreateCIMGRequest) ([]gen.Job, *refusal) {
-	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.CreateCIMGInput) (change, *refusal) {
+func (c *cloud) createCIMG(request gen.CreateCIMGRequest) ([]gen.Job, *rejection) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.CreateCIMGInput) (change, *rejection) {
 		if !region.snapshots[item.SnapUUID] {
-			return change{}, refuse(errnoSnapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
+			return change{}, reject(errnoSnapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
 		}
 		built := c.newImage(genericImage(), region)
 		built.Name, built.Description = item.Name, item.Description
@@ -37,20 +37,20 @@ func (c *cloud) createCIMG(request gen.CreateCIMGRequest) ([]gen.Job, *refusal) 
 	})
 }
 
-func (c *cloud) importCIMG(request gen.ImportCIMGRequest) ([]gen.Job, *refusal) {
-	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ImportCIMGInput) (change, *refusal) {
-		originRegion, refused := c.region(item.OriginRegionID)
-		if refused != nil {
-			return change{}, refused
+func (c *cloud) importCIMG(request gen.ImportCIMGRequest) ([]gen.Job, *rejection) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ImportCIMGInput) (change, *rejection) {
+		originRegion, rejected := c.region(item.OriginRegionID)
+		if rejected != nil {
+			return change{}, rejected
 		}
-		origin, refused := originRegion.image(item.OriginImageUUID)
+		origin, rejected := originRegion.image(item.OriginImageUUID)
 		switch {
-		case refused != nil:
-			return change{}, refused
+		case rejected != nil:
+			return change{}, rejected
 		case origin.IsShared:
-			return change{}, refuse(errnoBadCall, "image %q is shared and cannot be copied", origin.UUID)
+			return change{}, reject(errnoBadCall, "image %q is shared and cannot be copied", origin.UUID)
 		case origin.Status == statusProcessing:
-			return change{}, refuse(errnoImage, "image %q is still being built; wait for its job", origin.UUID)
+			return change{}, reject(errnoImage, "image %q is still being built; wait for its job", origin.UUID)
 		}
 		copied := c.newImage(origin.CIMG, region)
 		copied.Name, copied.Description = item.Name, item.Description
@@ -58,27 +58,27 @@ func (c *cloud) importCIMG(request gen.ImportCIMGRequest) ([]gen.Job, *refusal) 
 	})
 }
 
-func (c *cloud) changeNameCIMG(request gen.ChangeNameCIMGRequest) ([]gen.Job, *refusal) {
-	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ChangeNameCIMGInput) (change, *refusal) {
-		image, refused := region.image(item.ImageUUID)
-		return change{typeChangeName, image, item.Name}, refused
+func (c *cloud) changeNameCIMG(request gen.ChangeNameCIMGRequest) ([]gen.Job, *rejection) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ChangeNameCIMGInput) (change, *rejection) {
+		image, rejected := region.image(item.ImageUUID)
+		return change{typeChangeName, image, item.Name}, rejected
 	})
 }
 
-func (c *cloud) deleteCIMG(request gen.DeleteCIMGRequest) ([]gen.Job, *refusal) {
-	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.DeleteCIMGInput) (change, *refusal) {
-		image, refused := region.image(item.ImageUUID)
-		if refused != nil {
-			return change{}, refused
+func (c *cloud) deleteCIMG(request gen.DeleteCIMGRequest) ([]gen.Job, *rejection) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.DeleteCIMGInput) (change, *rejection) {
+		image, rejected := region.image(item.ImageUUID)
+		if rejected != nil {
+			return change{}, rejected
 		}
 		return change{typeDelete, image, image.Name}, nil
 	})
 }
 
-func (c *cloud) listCIMG(request gen.ListCIMGRequest) (any, *refusal) {
-	region, refused := c.region(request.RegionID)
-	if refused != nil {
-		return nil, refused
+func (c *cloud) listCIMG(request gen.ListCIMGRequest) (any, *rejection) {
+	region, rejected := c.region(request.RegionID)
+	if rejected != nil {
+		return nil, rejected
 	}
 	images := slices.DeleteFunc(region.sorted(), func(i *image) bool { return i.listed.After(c.now) })
 	if names := request.Condition.Names; len(names) > 0 {
@@ -130,21 +130,21 @@ func newListedImage(image gen.CIMG) listedImage {
 	}
 }
 
-func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *refusal) {
-	region, refused := c.region(params.RegionID)
-	if refused != nil {
-		return nil, refused
+func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *rejection) {
+	region, rejected := c.region(params.RegionID)
+	if rejected != nil {
+		return nil, rejected
 	}
 	if most := c.options.MaxJobUUIDs; most > 0 && len(params.JobUUIDs) > most {
-		return nil, refuse(errnoBadRequest, "jobUuids: %d ids; one request may carry %d", len(params.JobUUIDs), most)
+		return nil, reject(errnoBadRequest, "jobUuids: %d ids; one request may carry %d", len(params.JobUUIDs), most)
 	}
 	jobs := make([]gen.Job, 0, len(params.JobUUIDs))
 	answered := make(map[string]bool, len(params.JobUUIDs))
 	for i, id := range params.JobUUIDs {
 		job, known := region.jobs[id]
 		switch {
-		case !known && c.options.UnknownJobs == RefuseUnknownJobs:
-			return nil, refuse(errnoBadRequest, "jobUuids/%d: no job %q in region %q", i, id, region.id)
+		case !known && c.options.UnknownJobs == RejectUnknownJobs:
+			return nil, reject(errnoBadRequest, "jobUuids/%d: no job %q in region %q", i, id, region.id)
 		case known && !answered[id]:
 			answered[id] = true
 			jobs = append(jobs, job.state(c.now))
@@ -153,16 +153,16 @@ func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *refusal
 	return jobs, nil
 }
 
-func (c *cloud) region(id string) (*region, *refusal) {
+func (c *cloud) region(id string) (*region, *rejection) {
 	if region, exists := c.regions[id]; exists {
 		return region, nil
 	}
-	return nil, refuse(errnoRegion, "no region %q", id)
+	return nil, reject(errnoRegion, "no region %q", id)
 }
 
-func (r *region) image(uuid string) (*image, *refusal) {
+func (r *region) image(uuid string) (*image, *rejection) {
 	if image, exists := r.images[uuid]; exists {
 		return image, nil
 	}
-	return nil, refuse(errnoImage, "no image %q in region %q", uuid, r.id)
+	return nil, reject(errnoImage, "no image %q in region %q", uuid, r.id)
 }

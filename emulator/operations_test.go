@@ -233,18 +233,18 @@ func TestJobResult(t *testing.T) {
 	require.Empty(t, s.results("bj", a), "a job belongs to its region")
 	require.Equal(t, []string{a, b}, ids(s.results("gz", a+"%2C"+b)), "an escaped comma is a comma")
 
-	strict := newEmulator(t, emulator.Options{UnknownJobs: emulator.RefuseUnknownJobs, MaxJobUUIDs: 2})
+	strict := newEmulator(t, emulator.Options{UnknownJobs: emulator.RejectUnknownJobs, MaxJobUUIDs: 2})
 	known := strict.create("a").JobUUID
 	require.Equal(t, []string{known}, ids(strict.results("gz", known, known)))
-	refused := strict.call(http.MethodGet, resultTarget("gz", known, "nobody"), "")
-	require.EqualValues(t, 1, refused.Errno)
-	require.Equal(t, `请求有点问题，请反馈客服: jobUuids/1: no job "nobody" in region "gz"`, refused.Errmsg)
-	refused = strict.call(http.MethodGet, resultTarget("gz", "1", "2", "3"), "")
-	require.EqualValues(t, 1, refused.Errno)
-	require.Equal(t, `请求有点问题，请反馈客服: jobUuids: 3 ids; one request may carry 2`, refused.Errmsg)
+	rejected := strict.call(http.MethodGet, resultTarget("gz", known, "nobody"), "")
+	require.EqualValues(t, 1, rejected.Errno)
+	require.Equal(t, `请求有点问题，请反馈客服: jobUuids/1: no job "nobody" in region "gz"`, rejected.Errmsg)
+	rejected = strict.call(http.MethodGet, resultTarget("gz", "1", "2", "3"), "")
+	require.EqualValues(t, 1, rejected.Errno)
+	require.Equal(t, `请求有点问题，请反馈客服: jobUuids: 3 ids; one request may carry 2`, rejected.Errmsg)
 }
 
-func TestRefusedRequestsChangeNothing(t *testing.T) {
+func TestRejectedRequestsChangeNothing(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
 	before := s.Images("bj")
 	for path, body := range map[string]string{
@@ -266,9 +266,9 @@ func TestImportWaitsForTheOrigin(t *testing.T) {
 	s := newEmulator(t, emulator.Options{Now: clock.Now})
 	origin := s.create("origin").ResourceUUID
 	body := `{"regionId":"bj","cimg":[{"name":"copy","originRegionId":"gz","originImageUuid":"` + origin + `"}]}`
-	refused := s.post(importPath, body)
-	require.EqualValues(t, 41026, refused.Errno)
-	require.Equal(t, `查询镜像失败: image "`+origin+`" is still being built; wait for its job`, refused.Errmsg)
+	rejected := s.post(importPath, body)
+	require.EqualValues(t, 41026, rejected.Errno)
+	require.Equal(t, `查询镜像失败: image "`+origin+`" is still being built; wait for its job`, rejected.Errmsg)
 	clock.Advance(time.Hour)
 	s.start(importPath, body)
 }
@@ -277,9 +277,9 @@ func TestSharedImagesAreNotCopied(t *testing.T) {
 	stock := emulator.DefaultStock()
 	stock.Regions[1].Images[0].IsShared = true
 	s := newEmulator(t, emulator.Options{Stock: stock})
-	refused := s.post(importPath, `{"regionId":"gz","cimg":[{"name":"copy","originRegionId":"bj","originImageUuid":"`+originImage+`"}]}`)
-	require.EqualValues(t, 13, refused.Errno)
-	require.Equal(t, `调用方式有点小问题，请反馈客服: image "`+originImage+`" is shared and cannot be copied`, refused.Errmsg)
+	rejected := s.post(importPath, `{"regionId":"gz","cimg":[{"name":"copy","originRegionId":"bj","originImageUuid":"`+originImage+`"}]}`)
+	require.EqualValues(t, 13, rejected.Errno)
+	require.Equal(t, `调用方式有点小问题，请反馈客服: image "`+originImage+`" is shared and cannot be copied`, rejected.Errmsg)
 }
 
 func TestSnapshotsOfStateAreCopies(t *testing.T) {

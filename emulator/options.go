@@ -31,8 +31,8 @@ type Options struct {
 	// It must not call the emulator.
 	Plan func(JobStart) Plan
 
-	// Strict refuses the request form of the published examples: one bare
-	// object as cimg, no regionId, a list without start. It also refuses a query
+	// Strict rejects the request form of the published examples: one bare
+	// object as cimg, no regionId, a list without start. It also rejects a query
 	// parameter that is repeated, as in jobUuids=a&jobUuids=b.
 	Strict bool
 
@@ -43,7 +43,7 @@ type Options struct {
 	UnknownJobs UnknownJobs
 
 	// MaxJobUUIDs is how many ids one getJobResult may carry; a request with
-	// more is refused with errno 1. 0: no limit.
+	// more is rejected with errno 1. 0: no limit.
 	MaxJobUUIDs int
 
 	// MaxPageSize is how many images one listCIMG answers with at most,
@@ -76,8 +76,8 @@ type UnknownJobs int
 const (
 	// OmitUnknownJobs leaves unknown ids out of the response.
 	OmitUnknownJobs UnknownJobs = iota
-	// RefuseUnknownJobs refuses the whole request with errno 1.
-	RefuseUnknownJobs
+	// RejectUnknownJobs rejects the whole request with errno 1.
+	RejectUnknownJobs
 )
 
 // withDefaults returns the options with every default filled in.
@@ -104,8 +104,8 @@ func (o Options) validate() error {
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		errs = append(errs, errors.New("the Token has a character that no header can carry"))
 	}
-	if o.UnknownJobs != OmitUnknownJobs && o.UnknownJobs != RefuseUnknownJobs {
-		errs = append(errs, fmt.Errorf("UnknownJobs: %d is neither OmitUnknownJobs nor RefuseUnknownJobs", o.UnknownJobs))
+	if o.UnknownJobs != OmitUnknownJobs && o.UnknownJobs != RejectUnknownJobs {
+		errs = append(errs, fmt.Errorf("UnknownJobs: %d is neither OmitUnknownJobs nor RejectUnknownJobs", o.UnknownJobs))
 	}
 	if o.MaxJobUUIDs < 0 {
 		errs = append(errs, fmt.Errorf("MaxJobUUIDs: %d is negative", o.MaxJobUUIDs))

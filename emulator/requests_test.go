@@ -53,27 +53,27 @@ func TestPublishedExamples(t *testing.T) {
 	require.Zero(t, s.post(deletePath, `{"regionId":"bj","cimg":{"cimgUuid":"`+listedImage+`"}}`).Errno)
 }
 
-func TestStrictRefusesTheExampleForm(t *testing.T) {
+func TestStrictRejectsTheExampleForm(t *testing.T) {
 	s := newEmulator(t, emulator.Options{Strict: true})
 	for _, test := range []struct{ path, body, reason string }{
 		{createPath, `{"regionId":"gz","cimg":{"name":"a","snapUuid":"` + snapshot + `"}}`, `cimg: value must be an array`},
 		{createPath, `{"cimg":[{"name":"a","snapUuid":"` + snapshot + `"}]}`, `regionId: property "regionId" is missing`},
 		{listPath, `{"regionId":"gz","limit":5}`, `start: property "start" is missing`},
 	} {
-		refused := s.post(test.path, test.body)
-		require.EqualValues(t, 13, refused.Errno)
-		require.Equal(t, "调用方式有点小问题，请反馈客服: "+test.reason, refused.Errmsg)
+		rejected := s.post(test.path, test.body)
+		require.EqualValues(t, 13, rejected.Errno)
+		require.Equal(t, "调用方式有点小问题，请反馈客服: "+test.reason, rejected.Errmsg)
 	}
 	s.create("in the contract's form")
 }
 
-func TestStrictRefusesRepeatedParameters(t *testing.T) {
+func TestStrictRejectsRepeatedParameters(t *testing.T) {
 	const repeated = resultPath + "?regionId=gz&jobUuids=a&jobUuids=b"
 	require.Zero(t, newEmulator(t, emulator.Options{}).call(http.MethodGet, repeated, "").Errno)
 	s := newEmulator(t, emulator.Options{Strict: true})
-	refused := s.call(http.MethodGet, repeated, "")
-	require.EqualValues(t, 13, refused.Errno)
-	require.Equal(t, "调用方式有点小问题，请反馈客服: jobUuids: given 2 times, send it once; several values are joined by commas", refused.Errmsg)
+	rejected := s.call(http.MethodGet, repeated, "")
+	require.EqualValues(t, 13, rejected.Errno)
+	require.Equal(t, "调用方式有点小问题，请反馈客服: jobUuids: given 2 times, send it once; several values are joined by commas", rejected.Errmsg)
 	require.Zero(t, s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids=a,b", "").Errno)
 }
 
@@ -141,15 +141,15 @@ func TestBadRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newEmulator(t, emulator.Options{})
-			refused := s.call(test.method, test.target, test.body)
+			rejected := s.call(test.method, test.target, test.body)
 			// The star stands for the words of a library.
 			if known, open := strings.CutSuffix(test.errmsg, "*"); open {
-				require.Truef(t, strings.HasPrefix(refused.Errmsg, known), "%s", refused.Errmsg)
+				require.Truef(t, strings.HasPrefix(rejected.Errmsg, known), "%s", rejected.Errmsg)
 			} else {
-				require.Equal(t, test.errmsg, refused.Errmsg)
+				require.Equal(t, test.errmsg, rejected.Errmsg)
 			}
-			require.Equal(t, test.errno, refused.Errno)
-			require.Empty(t, refused.Data)
+			require.Equal(t, test.errno, rejected.Errno)
+			require.Empty(t, rejected.Data)
 		})
 	}
 }
@@ -168,10 +168,10 @@ func TestMembersInAnotherCaseAreIgnored(t *testing.T) {
 func TestReasonsAreShort(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
 	long := strings.Repeat("长", 5000)
-	refused := s.post(createPath, `{"regionId":"`+long+`","cimg":[{"name":"a","snapUuid":"b"}]}`)
-	require.EqualValues(t, 16000002, refused.Errno)
-	require.Less(t, utf8.RuneCountInString(refused.Errmsg), 250)
-	require.True(t, strings.HasSuffix(refused.Errmsg, "…"))
+	rejected := s.post(createPath, `{"regionId":"`+long+`","cimg":[{"name":"a","snapUuid":"b"}]}`)
+	require.EqualValues(t, 16000002, rejected.Errno)
+	require.Less(t, utf8.RuneCountInString(rejected.Errmsg), 250)
+	require.True(t, strings.HasSuffix(rejected.Errmsg, "…"))
 }
 
 func TestContentType(t *testing.T) {

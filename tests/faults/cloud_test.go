@@ -158,7 +158,7 @@ func TestWaitingForAJobThatIsMissing(t *testing.T) {
 
 // Row 28: an id that makes the service refuse the whole batch.
 func TestWaitingBesideAPoisonedJob(t *testing.T) {
-	inCloud(t, emulator.Options{Plan: lasting(0), UnknownJobs: emulator.RefuseUnknownJobs}, func(t *testing.T, c *cloud) {
+	inCloud(t, emulator.Options{Plan: lasting(0), UnknownJobs: emulator.RejectUnknownJobs}, func(t *testing.T, c *cloud) {
 		var jobs []*wrapper.JobHandle
 		const poisoned = 5
 		for i := range 9 {

@@ -78,7 +78,7 @@ func newSequence(t *rapid.T) *sequence {
 		ListLag:     rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute, reconcile.DefaultVisibilityWindow}).Draw(t, "list lag"),
 		ListAsArray: rapid.Bool().Draw(t, "list as array"),
 		MaxPageSize: rapid.IntRange(0, 3).Draw(t, "page size"),
-		UnknownJobs: rapid.SampledFrom([]emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RefuseUnknownJobs}).Draw(t, "unknown jobs"),
+		UnknownJobs: rapid.SampledFrom([]emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RejectUnknownJobs}).Draw(t, "unknown jobs"),
 		Strict:      true,
 		// Longer than all waits, so that no image comes or goes by itself.
 		Plan: lasting(1000 * time.Hour),

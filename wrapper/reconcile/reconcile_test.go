@@ -428,7 +428,7 @@ func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
 
 // A job that a reply named, and that the service does not know, is none.
 func TestReconcileAsksForTheJobsThatCame(t *testing.T) {
-	for _, unknownJobs := range []emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RefuseUnknownJobs} {
+	for _, unknownJobs := range []emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RejectUnknownJobs} {
 		inCloud(t, emulator.Options{UnknownJobs: unknownJobs}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 			cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", Body: `{"errno":41017,"data":[{"jobUuid":"j1"}]}`})
 			_, err := client.CreateImage(t.Context(), "gz", webImage)
