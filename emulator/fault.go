@@ -117,8 +117,8 @@ func (f *Fault) response(requestID string) response {
 	return r
 }
 
-// spoil does to a response what the fault does to whichever response there is.
-func (f *Fault) spoil(r response) response {
+// apply does to a response what the fault does to whichever response there is.
+func (f *Fault) apply(r response) response {
 	for name, values := range f.Header {
 		r.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}

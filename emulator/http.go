@@ -73,7 +73,7 @@ func (e *Emulator) exchange(call *call, fault *Fault) (response, error) {
 	if fault.replaces() {
 		result = fault.response(e.requestID())
 	}
-	return fault.spoil(result), nil
+	return fault.apply(result), nil
 }
 
 func (e *Emulator) count(operation string) {
