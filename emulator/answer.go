@@ -89,7 +89,7 @@ func (e *Emulator) act(call *call) (any, *rejection) {
 	if rejected := call.checkToken(e.options.Token); rejected != nil {
 		return nil, rejected
 	}
-	if rejected := call.checkForm(); rejected != nil {
+	if rejected := call.checkBody(); rejected != nil {
 		return nil, rejected
 	}
 	if e.options.Strict {
@@ -181,9 +181,9 @@ func (r *rejection) errmsg() string {
 
 // shorten keeps a reason, which may quote the request, to a sane length.
 func shorten(reason string) string {
-	const most = 200
-	if runes := []rune(reason); len(runes) > most {
-		return string(runes[:most]) + "…"
+	const maxLength = 200
+	if runes := []rune(reason); len(runes) > maxLength {
+		return string(runes[:maxLength]) + "…"
 	}
 	return reason
 }
@@ -200,8 +200,8 @@ func (c *call) checkToken(accepted string) *rejection {
 	return nil
 }
 
-// checkForm rejects a body that cannot be read as JSON at all.
-func (c *call) checkForm() *rejection {
+// checkBody rejects a body that cannot be read as JSON at all.
+func (c *call) checkBody() *rejection {
 	if c.request.Method == http.MethodGet {
 		return nil
 	}

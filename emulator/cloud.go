@@ -63,14 +63,14 @@ func newCloud(options Options, ids idSource) *cloud {
 // every change of it begins with this.
 func (c *cloud) advance() {
 	c.now = c.options.Now()
-	for len(c.running) > 0 && !c.running[0].ends.After(c.now) {
+	for len(c.running) > 0 && !c.running[0].finishes.After(c.now) {
 		c.finish(heap.Pop(&c.running).(*job))
 	}
 }
 
-// change is a job that an operation has found nothing wrong with: what it is to
+// task is a job that an operation has found nothing wrong with: what it is to
 // do with an image, and the image's name by then.
-type change struct {
+type task struct {
 	jobType string
 	image   *image
 	name    string
@@ -79,20 +79,20 @@ type change struct {
 // start begins a job for each change. A new image is listed from then on, or
 // after the ListLag; that the service lists images under construction is not
 // published.
-func (c *cloud) start(region *region, changes []change) []gen.Job {
-	accepted := make([]gen.Job, 0, len(changes))
-	for _, change := range changes {
+func (c *cloud) start(region *region, tasks []task) []gen.Job {
+	accepted := make([]gen.Job, 0, len(tasks))
+	for _, task := range tasks {
 		start := JobStart{
-			Type:         change.jobType,
+			Type:         task.jobType,
 			Region:       region.id,
 			JobUUID:      c.ids.uuid(),
-			ResourceUUID: change.image.UUID,
-			Name:         change.name,
+			ResourceUUID: task.image.UUID,
+			Name:         task.name,
 		}
 		c.started++
 		j := newJob(start, c.started, c.options.Plan(start), c.now)
-		region.images[change.image.UUID] = change.image
-		change.image.running = append(change.image.running, j)
+		region.images[task.image.UUID] = task.image
+		task.image.running = append(task.image.running, j)
 		region.jobs[j.JobUUID] = j
 		region.history = append(region.history, j)
 		heap.Push(&c.running, j)
@@ -119,10 +119,10 @@ func (c *cloud) finish(j *job) {
 		// A rename or delete that failed leaves the image as it was.
 	case builds:
 		image.Status = statusReady
-		image.UpdateTime = j.ends.UnixMilli()
+		image.UpdateTime = j.finishes.UnixMilli()
 	case j.Type == typeChangeName:
 		image.Name = j.Name
-		image.UpdateTime = j.ends.UnixMilli()
+		image.UpdateTime = j.finishes.UnixMilli()
 	}
 }
 
@@ -144,8 +144,8 @@ const (
 // image is an image in a region.
 type image struct {
 	gen.CIMG
-	running []*job    // the jobs on it that are not done, oldest first
-	listed  time.Time // from when on lists show it
+	running    []*job    // the jobs on it that are not done, oldest first
+	listedFrom time.Time // from when on lists show it
 }
 
 // state returns the image at a moment, with the job that runs on it if one
@@ -172,7 +172,7 @@ func (c *cloud) newImage(origin gen.CIMG, region *region) *image {
 	if len(region.zones) > 0 {
 		built.BackupStorages = []gen.BackupStorage{storage(c.ids.uuid(), region.zones[0])}
 	}
-	return &image{CIMG: built, listed: c.now.Add(c.options.ListLag)}
+	return &image{CIMG: built, listedFrom: c.now.Add(c.options.ListLag)}
 }
 
 // genericImage returns what images have in common here. The service takes size
@@ -229,11 +229,11 @@ const (
 // from the clock when somebody looks.
 type job struct {
 	JobStart
-	number  int // counts up with each job started
-	plan    Plan
-	started time.Time
-	ends    time.Time
-	done    bool
+	number   int // counts up with each job started
+	plan     Plan
+	started  time.Time
+	finishes time.Time
+	done     bool
 }
 
 func newJob(start JobStart, number int, plan Plan, now time.Time) *job {
@@ -241,7 +241,7 @@ func newJob(start JobStart, number int, plan Plan, now time.Time) *job {
 		plan.Curve = Linear
 	}
 	plan.FailAt = min(max(plan.FailAt, 0), 1)
-	return &job{JobStart: start, number: number, plan: plan, started: now, ends: now.Add(plan.length())}
+	return &job{JobStart: start, number: number, plan: plan, started: now, finishes: now.Add(plan.length())}
 }
 
 // succeeded says whether a job that is done ended well.
@@ -295,8 +295,8 @@ func (q jobQueue) Swap(i, k int) { q[i], q[k] = q[k], q[i] }
 func (q *jobQueue) Push(x any)   { *q = append(*q, x.(*job)) }
 
 func (q jobQueue) Less(i, k int) bool {
-	if !q[i].ends.Equal(q[k].ends) {
-		return q[i].ends.Before(q[k].ends)
+	if !q[i].finishes.Equal(q[k].finishes) {
+		return q[i].finishes.Before(q[k].finishes)
 	}
 	return q[i].number < q[k].number
 }

@@ -176,27 +176,27 @@ const exampleRegion = "gz"
 // missing regionId is filled in, and so is the start of a list. Any other body
 // is returned as it is.
 func fromExampleForm(operation string, body []byte) []byte {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || members == nil {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil || fields == nil {
 		return body
 	}
 	changed := false
 	set := func(name, value string) {
-		members[name] = json.RawMessage(value)
+		fields[name] = json.RawMessage(value)
 		changed = true
 	}
-	if item := members["cimg"]; bytes.HasPrefix(item, []byte("{")) {
+	if item := fields["cimg"]; bytes.HasPrefix(item, []byte("{")) {
 		set("cimg", "["+string(item)+"]")
 	}
-	if _, present := members["regionId"]; !present {
+	if _, present := fields["regionId"]; !present {
 		set("regionId", `"`+exampleRegion+`"`)
 	}
-	if _, present := members["start"]; !present && operation == "listCIMG" {
+	if _, present := fields["start"]; !present && operation == "listCIMG" {
 		set("start", "0")
 	}
 	if !changed {
 		return body
 	}
-	normal, _ := json.Marshal(members) // of what has just been parsed
+	normal, _ := json.Marshal(fields) // of what has just been parsed
 	return normal
 }

@@ -54,7 +54,7 @@ func TestEmptyStock(t *testing.T) {
 }
 
 // A stock that no response could show is rejected.
-func TestUnspeakableStock(t *testing.T) {
+func TestNewRejectsUnencodableStock(t *testing.T) {
 	stock := emulator.DefaultStock()
 	stock.Regions[1].Images[0].Tags = []any{math.Inf(1)}
 	e, err := emulator.New(emulator.Options{Stock: stock})

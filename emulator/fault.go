@@ -122,7 +122,7 @@ func (f *Fault) apply(r response) response {
 	for name, values := range f.Header {
 		r.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
-	r.cut = f.Truncate && len(r.body) > 0
+	r.truncated = f.Truncate && len(r.body) > 0
 	return r
 }
 

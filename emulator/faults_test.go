@@ -30,7 +30,7 @@ func (s *service) overSocket() {
 	s.client, s.base = &http.Client{Transport: transport}, server.URL
 }
 
-func onBothWays(t *testing.T, options emulator.Options, test func(*testing.T, *service)) {
+func inProcessAndOverSocket(t *testing.T, options emulator.Options, test func(*testing.T, *service)) {
 	t.Run("in process", func(t *testing.T) { test(t, newEmulator(t, options)) })
 	t.Run("over a socket", func(t *testing.T) {
 		s := newEmulator(t, options)
@@ -84,7 +84,7 @@ func TestFaults(t *testing.T) {
 		"nothing truncated":    {fault: emulator.Fault{Truncate: true, Status: 500}, want: outcome{500, "", "", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onBothWays(t, emulator.Options{}, func(t *testing.T, s *service) {
+			inProcessAndOverSocket(t, emulator.Options{}, func(t *testing.T, s *service) {
 				s.InjectFor(t, test.fault)
 				response, err := s.do(http.MethodPost, createPath, createExample)
 				require.Len(t, s.Images("gz"), test.done)
@@ -112,7 +112,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestRefuse(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
 	s.InjectFor(t, emulator.Fault{Refuse: true})
 	_, err := s.do(http.MethodPost, createPath, createExample)
@@ -301,9 +301,9 @@ type brokenReader struct{ err error }
 
 func (r brokenReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestFaultsThatNothingCanMeet(t *testing.T) {
+func TestInjectRejectsImpossibleFaults(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
-	for says, fault := range map[string]emulator.Fault{
+	for message, fault := range map[string]emulator.Fault{
 		`Operation "createCimg" is none of changeNameCIMG, createCIMG`: {Operation: "createCimg"},
 		"Skip -1":       {Skip: -1},
 		"Count -1":      {Count: -1},
@@ -312,7 +312,7 @@ func TestFaultsThatNothingCanMeet(t *testing.T) {
 		"Status 1000":   {Status: 1000},
 		"a final HTTP ": {Status: 100},
 	} {
-		require.ErrorContains(t, s.Inject(fault), says)
+		require.ErrorContains(t, s.Inject(fault), message)
 	}
 	require.Empty(t, s.UnmetFaults())
 }

@@ -180,8 +180,8 @@ func newTrace(ctx context.Context) *httptrace.ClientTrace {
 // httpResponse returns the response as a client receives it.
 func (r response) httpResponse(request *http.Request) *http.Response {
 	var body io.Reader = bytes.NewReader(r.sent())
-	if r.cut {
-		body = io.MultiReader(body, brokenOff{})
+	if r.truncated {
+		body = io.MultiReader(body, unexpectedEOF{})
 	}
 	return &http.Response{
 		Status:        fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)),
@@ -196,17 +196,17 @@ func (r response) httpResponse(request *http.Request) *http.Response {
 	}
 }
 
-// brokenOff is the end of a body that ends too early.
-type brokenOff struct{}
+// unexpectedEOF is the end of a body that ends too early.
+type unexpectedEOF struct{}
 
-func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (unexpectedEOF) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // response is an HTTP response on its way out.
 type response struct {
-	status int
-	header http.Header
-	body   []byte
-	cut    bool // only the first half of the body is sent
+	status    int
+	header    http.Header
+	body      []byte
+	truncated bool // only the first half of the body is sent
 }
 
 // envelope is the body of every response of the service. The generated types have
@@ -243,7 +243,7 @@ func newResponse(status int, contentType string, body []byte) response {
 
 // sent returns the part of the body that is sent.
 func (r response) sent() []byte {
-	if r.cut {
+	if r.truncated {
 		return r.body[:len(r.body)/2]
 	}
 	return r.body

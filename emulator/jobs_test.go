@@ -169,7 +169,7 @@ func TestPlanSeesTheJob(t *testing.T) {
 
 // A look after a long time finds everything as if somebody had looked all along:
 // of two jobs on one image, the first to end takes effect first.
-func TestEffectsComeInTheOrderOfTheirEnds(t *testing.T) {
+func TestJobsTakeEffectInTheOrderTheyFinish(t *testing.T) {
 	clock := newClock()
 	durations := map[string]time.Duration{"slow": 2 * time.Hour, "fast": time.Hour, "tie": time.Hour}
 	s := newEmulator(t, emulator.Options{Now: clock.Now, Plan: func(start emulator.JobStart) emulator.Plan {

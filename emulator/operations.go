@@ -11,67 +11,67 @@ import (
 // nothing.
 func startEach[Item any](
 	c *cloud, regionID string, items []Item,
-	prepare func(*region, Item) (change, *rejection),
+	prepare func(*region, Item) (task, *rejection),
 ) ([]gen.Job, *rejection) {
 	region, rejected := c.region(regionID)
 	if rejected != nil {
 		return nil, rejected
 	}
-	changes := make([]change, len(items))
+	tasks := make([]task, len(items))
 	for i, item := range items {
-		if changes[i], rejected = prepare(region, item); rejected != nil {
+		if tasks[i], rejected = prepare(region, item); rejected != nil {
 			return nil, rejected
 		}
 	}
-	return c.start(region, changes), nil
+	return c.start(region, tasks), nil
 }
 
 func (c *cloud) createCIMG(request gen.CreateCIMGRequest) ([]gen.Job, *rejection) {
-	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.CreateCIMGInput) (change, *rejection) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.CreateCIMGInput) (task, *rejection) {
 		if !region.snapshots[item.SnapUUID] {
-			return change{}, reject(errnoSnapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
+			return task{}, reject(errnoSnapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
 		}
 		built := c.newImage(genericImage(), region)
 		built.Name, built.Description = item.Name, item.Description
-		return change{typeCreate, built, item.Name}, nil
+		return task{typeCreate, built, item.Name}, nil
 	})
 }
 
 func (c *cloud) importCIMG(request gen.ImportCIMGRequest) ([]gen.Job, *rejection) {
-	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ImportCIMGInput) (change, *rejection) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ImportCIMGInput) (task, *rejection) {
 		originRegion, rejected := c.region(item.OriginRegionID)
 		if rejected != nil {
-			return change{}, rejected
+			return task{}, rejected
 		}
 		origin, rejected := originRegion.image(item.OriginImageUUID)
 		switch {
 		case rejected != nil:
-			return change{}, rejected
+			return task{}, rejected
 		case origin.IsShared:
-			return change{}, reject(errnoBadCall, "image %q is shared and cannot be copied", origin.UUID)
+			return task{}, reject(errnoBadCall, "image %q is shared and cannot be copied", origin.UUID)
 		case origin.Status == statusProcessing:
-			return change{}, reject(errnoImage, "image %q is still being built; wait for its job", origin.UUID)
+			return task{}, reject(errnoImage, "image %q is still being built; wait for its job", origin.UUID)
 		}
 		copied := c.newImage(origin.CIMG, region)
 		copied.Name, copied.Description = item.Name, item.Description
-		return change{typeImport, copied, item.Name}, nil
+		return task{typeImport, copied, item.Name}, nil
 	})
 }
 
 func (c *cloud) changeNameCIMG(request gen.ChangeNameCIMGRequest) ([]gen.Job, *rejection) {
-	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ChangeNameCIMGInput) (change, *rejection) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ChangeNameCIMGInput) (task, *rejection) {
 		image, rejected := region.image(item.ImageUUID)
-		return change{typeChangeName, image, item.Name}, rejected
+		return task{typeChangeName, image, item.Name}, rejected
 	})
 }
 
 func (c *cloud) deleteCIMG(request gen.DeleteCIMGRequest) ([]gen.Job, *rejection) {
-	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.DeleteCIMGInput) (change, *rejection) {
+	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.DeleteCIMGInput) (task, *rejection) {
 		image, rejected := region.image(item.ImageUUID)
 		if rejected != nil {
-			return change{}, rejected
+			return task{}, rejected
 		}
-		return change{typeDelete, image, image.Name}, nil
+		return task{typeDelete, image, image.Name}, nil
 	})
 }
 
@@ -80,14 +80,14 @@ func (c *cloud) listCIMG(request gen.ListCIMGRequest) (any, *rejection) {
 	if rejected != nil {
 		return nil, rejected
 	}
-	images := slices.DeleteFunc(region.sorted(), func(i *image) bool { return i.listed.After(c.now) })
+	images := slices.DeleteFunc(region.sorted(), func(i *image) bool { return i.listedFrom.After(c.now) })
 	if names := request.Condition.Names; len(names) > 0 {
 		images = slices.DeleteFunc(images, func(i *image) bool { return !slices.Contains(names, i.Name) })
 	}
 	count := int64(len(images))
 	limit := request.Limit
-	if most := int64(c.options.MaxPageSize); most > 0 {
-		limit = min(limit, most)
+	if maxSize := int64(c.options.MaxPageSize); maxSize > 0 {
+		limit = min(limit, maxSize)
 	}
 	start := min(request.Start, count)
 	end := start + min(limit, count-start)
@@ -135,18 +135,18 @@ func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *rejecti
 	if rejected != nil {
 		return nil, rejected
 	}
-	if most := c.options.MaxJobUUIDs; most > 0 && len(params.JobUUIDs) > most {
-		return nil, reject(errnoBadRequest, "jobUuids: %d ids; one request may carry %d", len(params.JobUUIDs), most)
+	if maxIDs := c.options.MaxJobUUIDs; maxIDs > 0 && len(params.JobUUIDs) > maxIDs {
+		return nil, reject(errnoBadRequest, "jobUuids: %d ids; one request may carry %d", len(params.JobUUIDs), maxIDs)
 	}
 	jobs := make([]gen.Job, 0, len(params.JobUUIDs))
-	answered := make(map[string]bool, len(params.JobUUIDs))
+	included := make(map[string]bool, len(params.JobUUIDs))
 	for i, id := range params.JobUUIDs {
 		job, known := region.jobs[id]
 		switch {
 		case !known && c.options.UnknownJobs == RejectUnknownJobs:
 			return nil, reject(errnoBadRequest, "jobUuids/%d: no job %q in region %q", i, id, region.id)
-		case known && !answered[id]:
-			answered[id] = true
+		case known && !included[id]:
+			included[id] = true
 			jobs = append(jobs, job.state(c.now))
 		}
 	}

@@ -158,7 +158,7 @@ const importToNowhere = `{"regionId":"xx","cimg":[{"name":"a","originImageUuid":
 
 // What is checked is what is acted on: a member in another case is just one
 // that nobody listed.
-func TestMembersInAnotherCaseAreIgnored(t *testing.T) {
+func TestFieldsInAnotherCaseAreIgnored(t *testing.T) {
 	s := newEmulator(t, emulator.Options{Strict: true})
 	accepted := s.post(createPath, `{"regionId":"gz","cimg":[{"name":"a","snapUuid":"3fd352092a3f553cb124223f6a7f09b4"}],"CIMG":[],"REGIONID":"bj"}`)
 	require.Zero(t, accepted.Errno)

@@ -27,7 +27,7 @@ func (c *closeCounter) Close() error {
 
 // What the documentation of http.RoundTripper demands: the body is closed
 // whatever happens, and the request is not changed.
-func TestTransportKeepsTheContract(t *testing.T) {
+func TestTransportFollowsTheRulesOfRoundTripper(t *testing.T) {
 	cancelled, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("changed my mind")
 	cancel(reason)
@@ -115,7 +115,7 @@ func TestTransportCallsHooks(t *testing.T) {
 }
 
 // Two ways in, one service behind them.
-func TestBothWaysShareTheState(t *testing.T) {
+func TestTransportAndServerShareTheState(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
 	inProcess := s.create("in process")
 	s.overSocket()
