@@ -295,10 +295,7 @@ func (q jobQueue) Swap(i, k int) { q[i], q[k] = q[k], q[i] }
 func (q *jobQueue) Push(x any)   { *q = append(*q, x.(*job)) }
 
 func (q jobQueue) Less(i, k int) bool {
-	if !q[i].finishes.Equal(q[k].finishes) {
-		return q[i].finishes.Before(q[k].finishes)
-	}
-	return q[i].number < q[k].number
+	return cmp.Or(q[i].finishes.Compare(q[k].finishes), cmp.Compare(q[i].number, q[k].number)) < 0
 }
 
 func (q *jobQueue) Pop() any {

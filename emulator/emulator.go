@@ -82,34 +82,28 @@ func (e *Emulator) Requests(operationID string) int {
 
 // Images returns a copy of a region's images, in the order they are listed: by
 // createTime, then by id.
-func (e *Emulator) Images(region string) []gen.CIMG {
+func (e *Emulator) Images(region string) (images []gen.CIMG) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.cloud.advance()
-	r, exists := e.cloud.regions[region]
-	if !exists {
-		return nil
-	}
-	var images []gen.CIMG
-	for _, image := range r.sorted() {
-		images = append(images, image.state(e.cloud.now))
+	if r, exists := e.cloud.regions[region]; exists {
+		for _, image := range r.sorted() {
+			images = append(images, image.state(e.cloud.now))
+		}
 	}
 	return images
 }
 
 // Jobs returns the state of all jobs that were started in a region, oldest
 // first.
-func (e *Emulator) Jobs(region string) []gen.Job {
+func (e *Emulator) Jobs(region string) (jobs []gen.Job) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.cloud.advance()
-	r, exists := e.cloud.regions[region]
-	if !exists {
-		return nil
-	}
-	var jobs []gen.Job
-	for _, job := range r.history {
-		jobs = append(jobs, job.state(e.cloud.now))
+	if r, exists := e.cloud.regions[region]; exists {
+		for _, job := range r.history {
+			jobs = append(jobs, job.state(e.cloud.now))
+		}
 	}
 	return jobs
 }

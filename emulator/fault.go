@@ -92,28 +92,19 @@ func (f *Fault) breaks() bool { return f.Refuse || f.Reset }
 // replaces says whether the fault has a response of its own.
 func (f *Fault) replaces() bool { return f.Status != 0 || f.Errno != 0 || f.Body != "" }
 
-// processes says whether the request is processed in spite of the fault.
-func (f *Fault) processes() bool { return f.After || !f.breaks() && !f.replaces() }
-
 // response returns the fault's own response.
 func (f *Fault) response(requestID string) response {
 	var r response
 	switch {
 	case f.Body != "":
-		contentType := f.ContentType
-		if contentType == "" {
-			contentType = "text/html; charset=utf-8"
-		}
-		r = newResponse(http.StatusOK, contentType, []byte(f.Body))
+		r = newResponse(http.StatusOK, cmp.Or(f.ContentType, "text/html; charset=utf-8"), []byte(f.Body))
 	case f.Errno != 0:
 		rejected := &rejection{errno: f.Errno}
 		r = envelopeResponse(envelope{Errno: f.Errno, Errmsg: rejected.errmsg(), RequestID: requestID})
 	default:
 		r = newResponse(http.StatusOK, "", nil)
 	}
-	if f.Status != 0 {
-		r.status = f.Status
-	}
+	r.status = cmp.Or(f.Status, r.status)
 	return r
 }
 

@@ -52,26 +52,20 @@ func (e *Emulator) exchange(call *call, fault *Fault) (response, error) {
 	if fault == nil {
 		return e.answer(call), nil
 	}
-	ctx := call.request.Context()
-	if !fault.After {
-		if err := wait(ctx, fault.Delay); err != nil {
-			return response{}, err
-		}
-	}
 	var result response
-	if fault.processes() {
+	if fault.After {
 		result = e.answer(call)
 	}
-	if fault.After {
-		if err := wait(ctx, fault.Delay); err != nil {
-			return response{}, err
-		}
+	if err := wait(call.request.Context(), fault.Delay); err != nil {
+		return response{}, err
 	}
-	if fault.breaks() {
+	switch {
+	case fault.breaks():
 		return response{}, errReset
-	}
-	if fault.replaces() {
+	case fault.replaces():
 		result = fault.response(e.requestID())
+	case !fault.After:
+		result = e.answer(call)
 	}
 	return fault.apply(result), nil
 }

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,17 +83,13 @@ const (
 
 // withDefaults returns the options with every default filled in.
 func (o Options) withDefaults() Options {
-	if o.Token == "" {
-		o.Token = DefaultToken
-	}
+	o.Token = cmp.Or(o.Token, DefaultToken)
+	o.Stock = cmp.Or(o.Stock, DefaultStock())
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Plan == nil {
 		o.Plan = defaultPlan
-	}
-	if o.Stock == nil {
-		o.Stock = DefaultStock()
 	}
 	return o
 }

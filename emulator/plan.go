@@ -58,14 +58,14 @@ func (p Plan) length() time.Duration {
 type Curve func(fraction float64) (percent float64)
 
 // Linear shows progress in step with time, in whole percents, at most 99.
-func Linear(fraction float64) float64 { return whole(100 * fraction) }
+func Linear(fraction float64) float64 { return wholePercent(100 * fraction) }
 
 // Silent shows nothing until the job is done.
 func Silent(float64) float64 { return 0 }
 
 // BackLoaded shows little progress for long and most of it near the end, in
 // whole percents, at most 99.
-func BackLoaded(fraction float64) float64 { return whole(100 * fraction * fraction * fraction) }
+func BackLoaded(fraction float64) float64 { return wholePercent(100 * fraction * fraction * fraction) }
 
 // Stages shows progress in equal steps, in whole percents, one at each of the
 // given fractions of the duration: Stages(0.1, 0.8) stands at 0, from 0.1 on at
@@ -79,12 +79,12 @@ func Stages(at ...float64) Curve {
 				passed++
 			}
 		}
-		return whole(100 * float64(passed) / float64(len(at)+1))
+		return wholePercent(100 * float64(passed) / float64(len(at)+1))
 	}
 }
 
-// whole is how the captured responses show progress before the end.
-func whole(percent float64) float64 {
+// wholePercent is how the captured responses show progress before the end.
+func wholePercent(percent float64) float64 {
 	const noise = 1e-9 // 100*0.57 is a little less than 57
 	return min(math.Floor(percent+noise), 99)
 }
