@@ -18,11 +18,11 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// handler acts on a call that has been checked and returns its response's data.
+// handler carries out a valid call and returns the data of its response.
 type handler func(*call) (any, *rejection)
 
-// handle makes a handler of an operation of the cloud and of what decodes its
-// request.
+// handle returns a handler that decodes a request and passes it to an operation
+// of the cloud.
 func handle[Request, Data any](
 	e *Emulator,
 	decode func(*call) (Request, *rejection),
@@ -40,17 +40,17 @@ func handle[Request, Data any](
 	}
 }
 
-// fromBody decodes the request of an operation that is posted.
+// fromBody decodes the request of a POST operation.
 func fromBody[Request any](call *call) (request Request, rejected *rejection) {
 	if err := json.Unmarshal(call.body, &request); err != nil {
-		// The contract has no objection, so this is a number like 1.0: an
-		// integer to the contract but not to Go.
-		return request, reject(errnoBadCall, "a number must be written as a plain integer: %s", strings.TrimPrefix(err.Error(), "json: "))
+		// The contract allows it, so this is a number such as 1.0: an integer in
+		// OpenAPI but not in Go.
+		return request, reject(errnoBadCall, "write numbers as plain integers: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return request, nil
 }
 
-// fromQuery decodes the request of the operation that is got.
+// fromQuery decodes the request of getJobResult.
 func fromQuery(call *call) (gen.GetJobResultParams, *rejection) {
 	return gen.GetJobResultParams{
 		RegionID: call.query.Get("regionId"),
@@ -58,7 +58,7 @@ func fromQuery(call *call) (gen.GetJobResultParams, *rejection) {
 	}, nil
 }
 
-// answer makes the emulator's own response to a call.
+// answer returns the emulator's own response to a call, without faults.
 func (e *Emulator) answer(call *call) response {
 	switch {
 	case errors.Is(call.routeErr, routers.ErrMethodNotAllowed):
@@ -68,7 +68,7 @@ func (e *Emulator) answer(call *call) response {
 		response.header.Set("Allow", allowed)
 		return response
 	case call.routeErr != nil:
-		return textResponse(http.StatusNotFound, "no such path; the emulator answers "+e.contract.index)
+		return textResponse(http.StatusNotFound, "no such path; the emulator serves "+e.contract.index)
 	}
 	content := envelope{RequestID: e.requestID(), Errmsg: errmsgs[errnoOK]}
 	data, rejected := e.act(call)
@@ -84,7 +84,8 @@ func (e *Emulator) answer(call *call) response {
 	return response
 }
 
-// act checks a call in the order the service is thought to, and carries it out.
+// act checks a call, in the order that the service is assumed to use, and carries
+// it out.
 func (e *Emulator) act(call *call) (any, *rejection) {
 	if rejected := call.checkToken(e.options.Token); rejected != nil {
 		return nil, rejected
@@ -120,25 +121,24 @@ func (e *Emulator) record(violation error) {
 	e.violations = append(e.violations, violation)
 }
 
-// maxBody is the longest request body that is read.
+// maxBody is the maximum length of a request body in bytes.
 const maxBody = 1 << 20
 
-// call is a request on its way through the emulator.
+// call is a request and the operation it is for.
 type call struct {
 	request  *http.Request
 	query    url.Values
 	body     []byte
-	route    *routers.Route // nil where the contract has no such operation
-	routeErr error          // and why not
+	route    *routers.Route // nil if the contract has no such operation
+	routeErr error          // why route is nil
 }
 
-// newCall finds the operation that a request is for.
 func (c *contract) newCall(request *http.Request) *call {
 	route, _, err := c.router.FindRoute(request)
 	return &call{request: request, query: request.URL.Query(), route: route, routeErr: err}
 }
 
-// operation returns the id of the operation that is called, "" if none is.
+// operation returns the operationId, "" if the contract has no such operation.
 func (c *call) operation() string {
 	if c.route == nil {
 		return ""
@@ -146,7 +146,7 @@ func (c *call) operation() string {
 	return c.route.Operation.OperationID
 }
 
-// receive reads the request's body, one byte further than it may be long.
+// receive reads the request's body, up to one byte more than is allowed.
 func (c *call) receive() error {
 	if c.request.Body == nil {
 		return nil
@@ -156,18 +156,18 @@ func (c *call) receive() error {
 	return err
 }
 
-// rejection is why a request is rejected. Nothing has been done then.
+// rejection is why a request is rejected. A rejected request changes nothing.
 type rejection struct {
 	errno  int64
-	reason string // for people, one line; empty where the errno says it all
+	reason string // for people, one line; may be empty
 }
 
 func reject(errno int64, format string, args ...any) *rejection {
 	return &rejection{errno: errno, reason: fmt.Sprintf(format, args...)}
 }
 
-// errmsg returns the published text, then the reason, which the service does
-// not give but whoever reads a failed test wants.
+// errmsg returns the published text and the reason. The service does not give
+// one, but it helps to understand a failed test.
 func (r *rejection) errmsg() string {
 	text, published := errmsgs[r.errno]
 	if !published {
@@ -179,7 +179,7 @@ func (r *rejection) errmsg() string {
 	return text + ": " + shorten(r.reason)
 }
 
-// shorten keeps a reason, which may quote the request, to a sane length.
+// shorten truncates a reason, which may quote a long request.
 func shorten(reason string) string {
 	const maxLength = 200
 	if runes := []rune(reason); len(runes) > maxLength {
@@ -188,7 +188,8 @@ func shorten(reason string) string {
 	return reason
 }
 
-// checkToken rejects a request without the token. It never shows either.
+// checkToken rejects a request without the accepted token. The reason contains
+// neither token.
 func (c *call) checkToken(accepted string) *rejection {
 	scheme, token, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
 	switch {
@@ -200,7 +201,7 @@ func (c *call) checkToken(accepted string) *rejection {
 	return nil
 }
 
-// checkBody rejects a body that cannot be read as JSON at all.
+// checkBody rejects a body that is not valid JSON.
 func (c *call) checkBody() *rejection {
 	if c.request.Method == http.MethodGet {
 		return nil
@@ -210,24 +211,23 @@ func (c *call) checkBody() *rejection {
 	}
 	given := c.request.Header.Get("Content-Type")
 	if mediaType, _, err := mime.ParseMediaType(given); err != nil || mediaType != "application/json" {
-		return reject(errnoBadRequest, "Content-Type: %q must be application/json", given)
+		return reject(errnoBadRequest, "Content-Type: %q is not application/json", given)
 	}
-	// Duplicate members and invalid UTF-8 are rejected here: what is checked
-	// against the contract must be what is acted on.
+	// This also rejects duplicate fields and invalid UTF-8: the operation must
+	// decode exactly what was validated against the contract.
 	var anything jsontext.Value
 	if err := json.Unmarshal(c.body, &anything); err != nil {
-		return reject(errnoBadRequest, "the body cannot be read as JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+		return reject(errnoBadRequest, "the body is not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 	}
 	return nil
 }
 
-// checkRepetition rejects a parameter that stands in the query more than once.
-// Clients that do not know the contract's explode: false send jobUuids so, and
-// of what they ask only the first is read.
+// checkRepetition rejects repeated query parameters. Clients that ignore the
+// contract's explode: false repeat jobUuids, and all but the first are lost.
 func (c *call) checkRepetition() *rejection {
 	for _, name := range slices.Sorted(maps.Keys(c.query)) {
 		if times := len(c.query[name]); times > 1 {
-			return reject(errnoBadCall, "%s: given %d times, send it once; several values are joined by commas", name, times)
+			return reject(errnoBadCall, "%s: sent %d times; send it once, with its values separated by commas", name, times)
 		}
 	}
 	return nil

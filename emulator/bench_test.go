@@ -11,7 +11,8 @@ import (
 	"github.com/cimg-go/cimg/emulator"
 )
 
-// One poll of a hundred jobs, as a waiting client sends it again and again.
+// BenchmarkPoll measures one poll of 100 jobs, the request that a waiting client
+// repeats.
 func BenchmarkPoll(b *testing.B) {
 	e, err := emulator.New(emulator.Options{})
 	require.NoError(b, err)

@@ -16,18 +16,17 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// cloud is the service behind the API: regions and what they hold. It knows
-// nothing of HTTP, nor of locking, which is the emulator's.
+// cloud is the service behind the API: the regions and their contents. It knows
+// neither HTTP nor locking; the emulator locks.
 type cloud struct {
 	options Options
 	ids     idSource
 	regions map[string]*region
-	started int       // how many jobs there ever were
-	running jobQueue  // those that are not done
-	now     time.Time // the moment that advance has brought everything to
+	started int       // jobs ever started
+	running jobQueue  // jobs that are not done
+	now     time.Time // of the last advance
 }
 
-// region is one region and what it holds.
 type region struct {
 	id        string
 	zones     []string
@@ -58,9 +57,8 @@ func newCloud(options Options, ids idSource) *cloud {
 	return c
 }
 
-// advance brings the cloud to the present: jobs whose end has passed are done,
-// with their effects, in the order they ended. Every look at the cloud and
-// every change of it begins with this.
+// advance brings the cloud up to date: it finishes the jobs that are due, in the
+// order in which they became due. Call it before reading or changing the cloud.
 func (c *cloud) advance() {
 	c.now = c.options.Now()
 	for len(c.running) > 0 && !c.running[0].finishes.After(c.now) {
@@ -68,17 +66,15 @@ func (c *cloud) advance() {
 	}
 }
 
-// task is a job that an operation has found nothing wrong with: what it is to
-// do with an image, and the image's name by then.
+// task is a validated item of a request, for which a job can be started.
 type task struct {
 	jobType string
 	image   *image
-	name    string
+	name    string // the image's name after the job
 }
 
-// start begins a job for each change. A new image is listed from then on, or
-// after the ListLag; that the service lists images under construction is not
-// published.
+// start starts a job for each task. A new image joins its region here: whether
+// the service lists images under construction is not published.
 func (c *cloud) start(region *region, tasks []task) []gen.Job {
 	accepted := make([]gen.Job, 0, len(tasks))
 	for _, task := range tasks {
@@ -101,7 +97,7 @@ func (c *cloud) start(region *region, tasks []task) []gen.Job {
 	return accepted
 }
 
-// finish ends a job and applies what it was for.
+// finish marks a job as done and applies its effect.
 func (c *cloud) finish(j *job) {
 	j.done = true
 	region := c.regions[j.Region]
@@ -116,7 +112,7 @@ func (c *cloud) finish(j *job) {
 	case builds && !j.succeeded(), j.Type == typeDelete && j.succeeded():
 		delete(region.images, image.UUID)
 	case !j.succeeded():
-		// A rename or delete that failed leaves the image as it was.
+		// A failed rename or deletion leaves the image unchanged.
 	case builds:
 		image.Status = statusReady
 		image.UpdateTime = j.finishes.UnixMilli()
@@ -126,30 +122,27 @@ func (c *cloud) finish(j *job) {
 	}
 }
 
-// sorted returns the region's images in the order they are listed: by age,
-// oldest first, then by id.
+// sorted returns the region's images in list order: oldest first, then by id.
 func (r *region) sorted() []*image {
 	return slices.SortedFunc(maps.Values(r.images), func(a, b *image) int {
 		return cmp.Or(cmp.Compare(a.CreateTime, b.CreateTime), strings.Compare(a.UUID, b.UUID))
 	})
 }
 
-// The states of an image. Which ones the service knows beside Ready is not
-// published; Processing is what the responses that start jobs show.
+// The statuses of an image. Which others the service has is not published;
+// Processing is the captured status of a newly started job.
 const (
 	statusProcessing = "Processing"
 	statusReady      = "Ready"
 )
 
-// image is an image in a region.
 type image struct {
 	gen.CIMG
-	running    []*job    // the jobs on it that are not done, oldest first
-	listedFrom time.Time // from when on lists show it
+	running    []*job    // jobs on it that are not done, oldest first
+	listedFrom time.Time // lists show it from then on
 }
 
-// state returns the image at a moment, with the job that runs on it if one
-// does. Of several it is the youngest.
+// state returns the image as lists show it, with the newest job that runs on it.
 func (i *image) state(now time.Time) gen.CIMG {
 	state := cloneImage(i.CIMG)
 	if len(i.running) > 0 {
@@ -159,8 +152,8 @@ func (i *image) state(now time.Time) gen.CIMG {
 	return state
 }
 
-// newImage returns an image that is being built in a region, as like its origin
-// as a copy in another region can be.
+// newImage returns an image under construction in a region, with all the
+// properties of its origin that do not depend on the region.
 func (c *cloud) newImage(origin gen.CIMG, region *region) *image {
 	built := cloneImage(origin)
 	built.UUID, built.ID = c.ids.uuid(), c.ids.short()
@@ -175,8 +168,8 @@ func (c *cloud) newImage(origin gen.CIMG, region *region) *image {
 	return &image{CIMG: built, listedFrom: c.now.Add(c.options.ListLag)}
 }
 
-// genericImage returns what images have in common here. The service takes size
-// and system from the snapshot; here all snapshots are alike.
+// genericImage returns the properties that all images share. The service takes
+// size and system from the snapshot; here all snapshots are alike.
 func genericImage() gen.CIMG {
 	return gen.CIMG{
 		Type:        "custom",
@@ -193,7 +186,7 @@ func genericImage() gen.CIMG {
 	}
 }
 
-// storage returns a place in a zone that keeps an image's data.
+// storage returns a backup storage in a zone.
 func storage(uuid, zone string) gen.BackupStorage {
 	return gen.BackupStorage{
 		UUID:     uuid,
@@ -216,8 +209,8 @@ func cloneImage(original gen.CIMG) gen.CIMG {
 	return original
 }
 
-// The types of the jobs that operations start. That of a rename is the
-// service's spelling.
+// Job types, as the service spells them: the operation changeNameCIMG starts a
+// ChangeCIMGName.
 const (
 	typeCreate     = "CreateCIMG"
 	typeImport     = "ImportCIMG"
@@ -225,11 +218,10 @@ const (
 	typeDelete     = "DeleteCIMG"
 )
 
-// job is a job in a region. Nothing moves it along: what it shows is computed
-// from the clock when somebody looks.
+// job is a job in a region. Its progress is computed from the clock on demand.
 type job struct {
 	JobStart
-	number   int // counts up with each job started
+	number   int // jobs are numbered in the order they start
 	plan     Plan
 	started  time.Time
 	finishes time.Time
@@ -244,13 +236,13 @@ func newJob(start JobStart, number int, plan Plan, now time.Time) *job {
 	return &job{JobStart: start, number: number, plan: plan, started: now, finishes: now.Add(plan.length())}
 }
 
-// succeeded says whether a job that is done ended well.
+// succeeded reports whether the job succeeds when it finishes.
 func (j *job) succeeded() bool { return j.plan.Failure == "" }
 
-// fail makes the job fail at its end although it was planned to succeed.
-func (j *job) fail(why string) { j.plan.Failure, j.plan.FailAt = why, 1 }
+// fail makes the job fail at its end, whatever its plan.
+func (j *job) fail(reason string) { j.plan.Failure, j.plan.FailAt = reason, 1 }
 
-// state returns the job as getJobResult shows it at a moment.
+// state returns the job as getJobResult shows it.
 func (j *job) state(now time.Time) gen.Job {
 	state := gen.Job{
 		JobUUID:      j.JobUUID,
@@ -273,8 +265,8 @@ func (j *job) state(now time.Time) gen.Job {
 	return state
 }
 
-// accepted returns the job as the response that starts it shows it: with two
-// members that later responses lack.
+// accepted returns the job as the response to its request shows it: with two
+// properties that getJobResult omits.
 func (j *job) accepted() gen.Job {
 	return gen.Job{
 		JobUUID:      j.JobUUID,
@@ -286,8 +278,8 @@ func (j *job) accepted() gen.Job {
 	}
 }
 
-// jobQueue holds the jobs that are not done as a heap, the next to end first,
-// so that a look at the clock costs little however many jobs there are.
+// jobQueue is a heap of the jobs that are not done, the next to finish first:
+// advance stays cheap however many jobs there are.
 type jobQueue []*job
 
 func (q jobQueue) Len() int      { return len(q) }
@@ -307,7 +299,7 @@ func (q *jobQueue) Pop() any {
 
 // idSource makes the ids of jobs, images and requests.
 type idSource struct {
-	random io.Reader // of a kind that never fails
+	random io.Reader // never fails
 }
 
 func newIDSource(seed uint64) idSource {
@@ -319,14 +311,14 @@ func newIDSource(seed uint64) idSource {
 	return idSource{rand.NewChaCha8(key)}
 }
 
-// uuid returns 32 lower-case hex digits, the form of every published id.
+// uuid returns 32 lower-case hex digits, like every published id.
 func (s idSource) uuid() string {
 	var id [16]byte
 	_, _ = io.ReadFull(s.random, id[:])
 	return hex.EncodeToString(id[:])
 }
 
-// short returns an id like cimg-cy58anir, the second id that an image carries.
+// short returns the second id of an image, such as cimg-cy58anir.
 func (s idSource) short() string {
 	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
 	var id [8]byte

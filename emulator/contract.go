@@ -19,14 +19,14 @@ import (
 	spec "github.com/cimg-go/cimg/internal/contract"
 )
 
-// contract is openapi.yaml, ready to route requests and to check them and
+// contract is openapi.yaml, prepared to route requests and to validate them and
 // their responses.
 type contract struct {
 	text       []byte
 	document   *openapi3.T
 	router     routers.Router
-	operations []string // the ids
-	index      string   // "METHOD path" of each operation, for who asked for another
+	operations []string // operationIds, sorted
+	index      string   // "METHOD path" of each operation, for responses to other paths
 }
 
 // loadContract reads the contract once for all emulators: it never changes and
@@ -35,7 +35,7 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 	return newContract(cimg.Spec)
 })
 
-// newContract makes a contract of openapi.yaml's text. A broken one is rejected
+// newContract makes a contract of openapi.yaml's text. A broken one is refused
 // with file, line and reason: it is whoever edits it that runs into this. Its
 // examples are not looked at, for nothing is answered by them.
 func newContract(text []byte) (*contract, error) {
@@ -63,7 +63,7 @@ func newContract(text []byte) (*contract, error) {
 	return c, nil
 }
 
-// checkHandled rejects a contract with an operation that no handler answers.
+// checkHandled refuses a contract with an operation that no handler answers.
 func (c *contract) checkHandled(handlers map[string]handler) error {
 	var errs []error
 	for _, operation := range c.operations {
@@ -90,7 +90,7 @@ func (c *contract) lineOf(operation string) int {
 	return 0
 }
 
-// allowed returns the methods of a path, as the header Allow lists them.
+// allowed returns the methods of a path, in the form of an Allow header.
 func (c *contract) allowed(path string) string {
 	var methods []string
 	for method := range c.document.Paths.Value(path).Operations() {
@@ -109,7 +109,7 @@ func (c *contract) checkRequest(call *call) *rejection {
 	return reject(errnoBadCall, "%s", violation(err))
 }
 
-// checkResponse returns what in a response violates the contract.
+// checkResponse returns how a response violates the contract, nil if it does not.
 func (c *contract) checkResponse(call *call, response response) error {
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: validationInput(call),
@@ -123,25 +123,25 @@ func (c *contract) checkResponse(call *call, response response) error {
 	return nil
 }
 
-// validationInput returns a call in the form that kin-openapi checks: with a
-// request of its own, whose body it may read.
+// validationInput returns a call in kin-openapi's form, with a copy of the
+// request whose body kin-openapi may read.
 func validationInput(call *call) *openapi3filter.RequestValidationInput {
 	request := call.request.WithContext(call.request.Context())
 	request.Body = io.NopCloser(bytes.NewReader(call.body))
-	request.GetBody = nil // that of a client's request is for the body as sent
+	request.GetBody = nil // a client's returns the body before fromExampleForm
 	return &openapi3filter.RequestValidationInput{
 		Request:     request,
 		QueryParams: call.query,
 		Route:       call.route,
 		Options: &openapi3filter.Options{
-			// The token has been checked by then.
+			// checkToken has checked the token.
 			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
 		},
 	}
 }
 
-// violation describes an error of kin-openapi in one line that says where and
-// what: its own text goes on with the schema and the value.
+// violation describes an error of kin-openapi in one line, where and what. The
+// error's own text continues with the schema and the value.
 func violation(err error) string {
 	var where []string
 	var request *openapi3filter.RequestError
@@ -167,14 +167,14 @@ func violation(err error) string {
 	return strings.Join(where, "/") + ": " + what
 }
 
-// exampleRegion is where the published example requests work: they name no
-// region, and their snapshot and copy are in this one.
+// exampleRegion is the region of the published example requests, which have no
+// regionId.
 const exampleRegion = "gz"
 
-// fromExampleForm brings a body in the form of the published examples into the
-// form of the contract: a bare object as cimg becomes an array of one, a
-// missing regionId is filled in, and so is the start of a list. Any other body
-// is returned as it is.
+// fromExampleForm converts a body in the form of the published examples to that
+// of the contract: it makes a bare object in cimg an array of one, and fills in a
+// missing regionId and the missing start of a list. It returns any other body
+// unchanged.
 func fromExampleForm(operation string, body []byte) []byte {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil || fields == nil {
@@ -197,6 +197,6 @@ func fromExampleForm(operation string, body []byte) []byte {
 	if !changed {
 		return body
 	}
-	normal, _ := json.Marshal(fields) // of what has just been parsed
-	return normal
+	converted, _ := json.Marshal(fields) // cannot fail: it was just parsed
+	return converted
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/cimg-go/cimg"
 )
 
-// No request makes the emulator violate the contract, so the check of responses
-// is shown responses that do.
+// No request makes the emulator violate the contract, so this test passes invalid
+// responses to the check directly.
 func TestCheckResponse(t *testing.T) {
 	e, err := New(Options{})
 	require.NoError(t, err)

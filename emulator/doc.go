@@ -1,47 +1,47 @@
-// Package emulator pretends to be DiDi Cloud's custom-image service, so that
-// what calls the service can be tested and demonstrated without an account.
+// Package emulator is DiDi Cloud's custom-image service in memory, for tests
+// and demonstrations that need no account.
 //
-// An [Emulator] answers the six operations of the contract (openapi.yaml) as
-// the service's published and captured responses do, checks the bearer token and
-// checks every request against the contract. It keeps regions, snapshots,
-// images and jobs in memory.
+// An [Emulator] implements the six operations of the contract (openapi.yaml).
+// It checks the bearer token, validates every request against the contract and
+// responds as the service's published and captured responses do.
 //
 //	service, err := emulator.New(emulator.Options{})
-//	server := httptest.NewServer(service)            // over a socket, or
-//	client := &http.Client{Transport: service.Transport()} // within the process
+//	server := httptest.NewServer(service)                  // over a socket, or
+//	client := &http.Client{Transport: service.Transport()} // in process
 //
-// The requests that the service's pages give as examples work against it with
-// only the host changed, unless [Options] says Strict.
+// The service's published example requests work with only the host changed,
+// unless [Options.Strict] is set.
 //
 // # Time
 //
-// Jobs take the time, and show the progress, that [Options] gives them by a
-// [Plan]. Nothing runs in the background: what has happened by now is worked
-// out from the clock whenever somebody looks. With a clock of its own, or
-// inside a testing/synctest bubble and through [Emulator.Transport], an hour's
-// job is over in an instant.
+// [Options.Plan] sets how long each job takes and which progress it reports.
+// Nothing runs in the background: each request computes the state from the
+// clock. With a clock of your own ([Options.Now]), or in a testing/synctest
+// bubble through [Emulator.Transport], an hour-long job takes no real time.
 //
-// # Trouble
+// # Faults
 //
 // [Emulator.Inject] queues a [Fault]: a delay, a broken connection, a gateway's
-// HTML, an errno, half a response. [Emulator.InjectFor] also fails the test that
-// never ran into it.
+// HTML page, an errno, a truncated response. [Emulator.InjectFor] also fails a
+// test that does not run into the fault.
 //
-// # What the service has not published
+// # Unpublished behaviour
 //
-// The provider's pages leave much open. Where a client can be made to bear
-// either answer, [Options] has both; for the rest the emulator chose:
+// The provider's documentation leaves much open. Where clients have to handle
+// either of two behaviours, [Options] offers both. Elsewhere the emulator
+// chooses:
 //
-//   - a rejection is HTTP 200 with an errno; its errmsg goes on, after the
-//     published text, with what was wrong;
-//   - one bad item has the whole request rejected, with nothing done;
-//   - an image that is being built is listed, with the status Processing, at
-//     once unless [Options] gives a ListLag, and vanishes if its job fails;
-//   - a new name shows, and a deleted image vanishes, when the job succeeds;
-//   - several jobs may run on one image: the list shows the youngest, and a job
-//     that finds its image gone fails;
-//   - an image that is still being built cannot be copied (errno 41026);
-//   - names need not be unique, and a list matches them exactly;
-//   - the count of a list is that of all images that match, not of the page;
-//   - getJobResult keeps the order asked and returns a repeated id once.
+//   - A rejection is HTTP 200 with an errno. Its errmsg is the published text,
+//     followed by the reason.
+//   - One bad item rejects the whole request: nothing is done.
+//   - An image under construction is listed as Processing, at once or after
+//     [Options.ListLag]. It disappears if its job fails.
+//   - A rename or a deletion takes effect when its job succeeds.
+//   - Several jobs may run on one image. Lists show the newest; a job whose
+//     image no longer exists fails.
+//   - An image under construction cannot be copied (errno 41026).
+//   - Names need not be unique. Lists match them exactly.
+//   - The count of a list is the number of matching images, not of those on the
+//     page.
+//   - getJobResult keeps the order of the request and returns a repeated id once.
 package emulator

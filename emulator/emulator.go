@@ -8,24 +8,23 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// Emulator pretends to be the service. It is an [http.Handler] and, through
+// Emulator is the service in memory. It is an [http.Handler] and, through
 // [Emulator.Transport], an [http.RoundTripper]. It is safe for concurrent use.
 type Emulator struct {
 	options  Options
 	contract *contract
 	handlers map[string]handler // by operation
 
-	mu         sync.Mutex // guards everything below, and is never held while waiting
+	mu         sync.Mutex // guards everything below; never held while waiting
 	cloud      *cloud
 	ids        idSource
 	faults     faultQueue
-	requests   map[string]int // by operation, "" for paths that are none
+	requests   map[string]int // by operation; "" counts paths outside the contract
 	violations []error
 }
 
-// New returns an emulator that starts with the stock of its options. It fails
-// when the options are wrong, naming each field that is, and when the contract
-// cannot be read.
+// New returns an emulator that starts with the stock of its options. Its error
+// lists every invalid option, or says what is wrong with the contract.
 func New(options Options) (*Emulator, error) {
 	options = options.withDefaults()
 	if err := options.validate(); err != nil {
@@ -57,31 +56,31 @@ func New(options Options) (*Emulator, error) {
 	return e, nil
 }
 
-// Violations returns what [Options.CheckResponses] found: responses of the emulator
-// that the contract does not allow.
+// Violations returns the contract violations that [Options.CheckResponses]
+// found in the emulator's own responses.
 func (e *Emulator) Violations() []error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.violations)
 }
 
-// Requests returns how many requests of an operation have arrived, those that
-// met faults included; of "", how many requests in all.
+// Requests returns how many requests for an operation have arrived, including
+// those that met a fault. For "" it returns the total of all requests.
 func (e *Emulator) Requests(operationID string) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if operationID != "" {
 		return e.requests[operationID]
 	}
-	all := 0
+	total := 0
 	for _, n := range e.requests {
-		all += n
+		total += n
 	}
-	return all
+	return total
 }
 
-// Images returns a copy of a region's images, in the order they are listed: by
-// createTime, then by id.
+// Images returns copies of a region's images in list order: by createTime, then
+// by id. It ignores [Options.ListLag].
 func (e *Emulator) Images(region string) (images []gen.CIMG) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -94,8 +93,7 @@ func (e *Emulator) Images(region string) (images []gen.CIMG) {
 	return images
 }
 
-// Jobs returns the state of all jobs that were started in a region, oldest
-// first.
+// Jobs returns the state of every job started in a region, oldest first.
 func (e *Emulator) Jobs(region string) (jobs []gen.Job) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -19,24 +19,24 @@ func TestNewRejectsBadOptions(t *testing.T) {
 		options emulator.Options
 		reason  string
 	}{
-		"token with a space":   {emulator.Options{Token: "a b"}, "the Token has a character that no header can carry"},
-		"token with a newline": {emulator.Options{Token: "secret\n"}, "the Token has a character that no header can carry"},
+		"token with a space":   {emulator.Options{Token: "a b"}, "the Token contains a character that is not allowed in a header"},
+		"token with a newline": {emulator.Options{Token: "secret\n"}, "the Token contains a character that is not allowed in a header"},
 		"unknown jobs":         {emulator.Options{UnknownJobs: 7}, "UnknownJobs: 7 is neither OmitUnknownJobs nor RejectUnknownJobs"},
 		"job ids":              {emulator.Options{MaxJobUUIDs: -1}, "MaxJobUUIDs: -1 is negative"},
 		"page size":            {emulator.Options{MaxPageSize: -1}, "MaxPageSize: -1 is negative"},
 		"list lag":             {emulator.Options{ListLag: -1}, "ListLag: -1ns is negative"},
-		"no region id":         {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{}}}}, `Stock.Regions[0]: ID "" is empty or taken`},
-		"region twice":         {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz"}, {ID: "gz"}}}}, `Stock.Regions[1]: ID "gz" is empty or taken`},
-		"no image id":          {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Images: []gen.CIMG{image("")}}}}}, `Stock.Regions[0].Images[0]: UUID "" is empty or taken`},
+		"no region id":         {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{}}}}, `Stock.Regions[0]: ID "" is empty or a duplicate`},
+		"region twice":         {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz"}, {ID: "gz"}}}}, `Stock.Regions[1]: ID "gz" is empty or a duplicate`},
+		"no image id":          {emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Images: []gen.CIMG{image("")}}}}}, `Stock.Regions[0].Images[0]: UUID "" is empty or a duplicate`},
 		"image twice": {
 			emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{
 				{ID: "gz", Images: []gen.CIMG{image("i")}}, {ID: "bj", Images: []gen.CIMG{image("i")}},
 			}}},
-			`Stock.Regions[1].Images[0]: UUID "i" is empty or taken`,
+			`Stock.Regions[1].Images[0]: UUID "i" is empty or a duplicate`,
 		},
 		"image with a job": {
 			emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Images: []gen.CIMG{{UUID: "i", Job: &gen.Job{}}}}}}},
-			"Stock.Regions[0].Images[0]: has a job; jobs start with requests only",
+			"Stock.Regions[0].Images[0]: Job must be nil: only requests start jobs",
 		},
 		"two things": {emulator.Options{MaxJobUUIDs: -1, MaxPageSize: -1}, "MaxJobUUIDs: -1 is negative\nMaxPageSize: -1 is negative"},
 	} {
@@ -53,7 +53,7 @@ func TestEmptyStock(t *testing.T) {
 	require.EqualValues(t, 16000002, s.post(createPath, createExample).Errno)
 }
 
-// A stock that no response could show is rejected.
+// JSON has no infinity, so no response could show this stock.
 func TestNewRejectsUnencodableStock(t *testing.T) {
 	stock := emulator.DefaultStock()
 	stock.Regions[1].Images[0].Tags = []any{math.Inf(1)}

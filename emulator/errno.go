@@ -1,6 +1,6 @@
 package emulator
 
-// The published errno values that the emulator rejects requests with.
+// The errnos that the emulator rejects requests with.
 const (
 	errnoOK            = 0
 	errnoBadRequest    = 1
@@ -11,8 +11,8 @@ const (
 	errnoRegion        = 16000002
 )
 
-// errmsgs are the published texts of all errno values that can meet an
-// operation on images, for rejections and for faults.
+// errmsgs are the published texts of all errnos that image operations can
+// return, for rejections and for faults.
 var errmsgs = map[int64]string{
 	errnoOK:            "ok",
 	errnoBadRequest:    "请求有点问题，请反馈客服",

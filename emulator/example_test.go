@@ -13,7 +13,7 @@ import (
 )
 
 // The published create request, sent to an emulator whose clock the program
-// moves: the job goes from start to end in no time.
+// advances: a job of ten minutes takes no time.
 func Example() {
 	now := time.Date(2020, 10, 27, 12, 0, 0, 0, time.UTC)
 	service, err := emulator.New(emulator.Options{

@@ -10,75 +10,72 @@ import (
 	"time"
 )
 
-// Fault is trouble that requests run into: which of them, and what happens to
-// them. Inject it with [Emulator.Inject] or [Emulator.InjectFor].
+// Fault selects requests and says what goes wrong with them. Inject it with
+// [Emulator.Inject] or [Emulator.InjectFor].
 //
-// The fields combine. Delay waits; Refuse and Reset break the connection, or
-// else Status, Errno and Body make up a response that takes the place of the
-// emulator's own; Header and Truncate then change whichever response it is.
-// A request whose response is replaced or lost is not processed, unless After
-// says that it is: the fault then hides what was done.
+// The fields combine. Delay waits. Then Refuse or Reset breaks the connection,
+// or Status, Errno and Body replace the emulator's response. Header and Truncate
+// modify the response, replaced or not. A request whose response is replaced or
+// lost is not processed, unless After is set: then it is, and the client cannot
+// tell.
 type Fault struct {
-	// Operation is the operationId of the requests to meet; "": any request.
+	// Operation is the operationId of the requests to meet. "": any request.
 	Operation string
 
-	// Skip lets that many of those requests pass first.
+	// Skip is the number of those requests to let pass first.
 	Skip int
 
-	// Count is how many requests it meets, one after the other; 0: one.
+	// Count is the number of consecutive requests to meet. 0: one.
 	Count int
 
-	// After has the request processed before the fault sets in.
+	// After processes the request before the fault takes effect.
 	After bool
 
-	// Delay passes first (with After, between the work and the response) or ends
-	// with the request's context. With nothing else, the request is then
-	// answered as ever; a long one is a service that never answers. It passes
-	// in real time, or in that of the synctest bubble around, whatever
-	// [Options.Now] says.
+	// Delay delays the request or, with After, the response. It ends early with
+	// the request's context. Alone it does not change the response; a long one is
+	// a service that never responds. It takes real time, or that of the synctest
+	// bubble, whatever [Options.Now] is.
 	Delay time.Duration
 
-	// Refuse has the connection refused: nothing is sent, and the request does
-	// not count as arrived. Only [Emulator.Transport] can do that; over a
-	// socket, where the connection is made before the request can be known,
-	// it is a Reset.
+	// Refuse refuses the connection: nothing is sent, and [Emulator.Requests]
+	// does not count the request. Only [Emulator.Transport] can do that. Over a
+	// socket it is a Reset: the connection exists before the request is known.
 	Refuse bool
 
-	// Reset breaks the connection without a response.
+	// Reset resets the connection before the response.
 	Reset bool
 
-	// Status is the HTTP status of the response; 0: 200.
+	// Status is the HTTP status of the response. 0: 200.
 	Status int
 
 	// Errno makes the response an envelope with this errno and its published
 	// errmsg.
 	Errno int64
 
-	// Body is the body of the response, in place of an envelope. A fault with a
-	// Status and neither Errno nor Body has a response without a body.
+	// Body is the body of the response, instead of an envelope. With a Status but
+	// neither Errno nor Body, the response has no body.
 	Body string
 
-	// ContentType is the Content-Type of Body; "": that of HTML, which
-	// gateways answer.
+	// ContentType is the Content-Type of Body. Default: that of HTML, which
+	// gateways send.
 	ContentType string
 
-	// Header holds members to add to the header of the response, for instance
-	// Retry-After, or to replace in it.
+	// Header holds headers, such as Retry-After, to set in the response.
 	Header http.Header
 
-	// Truncate sends the first half of the response's body, although the header
-	// promises all of it, and then closes the connection.
+	// Truncate closes the connection after half of the body, although
+	// Content-Length promises all of it.
 	Truncate bool
 }
 
-// validate reports what no request could meet, or no response could be.
+// validate reports settings that no request can meet or no response can have.
 func (f Fault) validate(operations []string) error {
 	var errs []error
 	if f.Operation != "" && !slices.Contains(operations, f.Operation) {
-		errs = append(errs, fmt.Errorf("the Operation %q is none of %s", f.Operation, strings.Join(operations, ", ")))
+		errs = append(errs, fmt.Errorf("the Operation %q is not one of %s", f.Operation, strings.Join(operations, ", ")))
 	}
 	if f.Skip < 0 || f.Count < 0 || f.Delay < 0 {
-		errs = append(errs, fmt.Errorf("one of Skip %d, Count %d and Delay %v is negative", f.Skip, f.Count, f.Delay))
+		errs = append(errs, fmt.Errorf("negative Skip %d, Count %d or Delay %v", f.Skip, f.Count, f.Delay))
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 		errs = append(errs, fmt.Errorf("the Status %d is not a final HTTP status, 200 to 599", f.Status))
@@ -86,10 +83,10 @@ func (f Fault) validate(operations []string) error {
 	return errors.Join(errs...)
 }
 
-// breaks says whether the connection breaks without a response.
+// breaks reports whether the fault breaks the connection before the response.
 func (f *Fault) breaks() bool { return f.Refuse || f.Reset }
 
-// replaces says whether the fault has a response of its own.
+// replaces reports whether the fault has a response of its own.
 func (f *Fault) replaces() bool { return f.Status != 0 || f.Errno != 0 || f.Body != "" }
 
 // response returns the fault's own response.
@@ -108,7 +105,7 @@ func (f *Fault) response(requestID string) response {
 	return r
 }
 
-// apply does to a response what the fault does to whichever response there is.
+// apply modifies the response, whether it is the fault's or the emulator's.
 func (f *Fault) apply(r response) response {
 	for name, values := range f.Header {
 		r.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
@@ -117,24 +114,25 @@ func (f *Fault) apply(r response) response {
 	return r
 }
 
-// TB is the part of *testing.T that [Emulator.InjectFor] needs. It keeps the
-// package testing out of programs that run an emulator.
+// TB is the part of *testing.T that [Emulator.InjectFor] needs. It keeps package
+// testing out of programs that run an emulator.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Errorf(format string, args ...any)
 }
 
-// Inject queues a fault. Of several faults that a request matches, it meets the
-// one that was injected first; the others see nothing of it, not even to skip
-// it, until that one is spent. A fault that no request can meet is an error.
+// Inject queues a fault. Only the first queued fault that a request matches skips
+// or meets it; the others do not count it. A fault leaves the queue once Count
+// requests have met it. Inject returns an error for a fault that no request can
+// meet.
 func (e *Emulator) Inject(fault Fault) error {
 	_, err := e.inject(fault)
 	return err
 }
 
-// InjectFor injects a fault that the test must run into: what is left of it at
-// the end of the test fails the test.
+// InjectFor injects a fault and fails the test if, at its end, fewer than Count
+// requests have met the fault.
 func (e *Emulator) InjectFor(t TB, fault Fault) {
 	t.Helper()
 	injected, err := e.inject(fault)
@@ -152,8 +150,8 @@ func (e *Emulator) InjectFor(t TB, fault Fault) {
 	})
 }
 
-// UnmetFaults returns the faults that were injected and have not been met by as
-// many requests as their Count says.
+// UnmetFaults returns the injected faults that fewer than Count requests have
+// met.
 func (e *Emulator) UnmetFaults() []Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -176,14 +174,14 @@ func (e *Emulator) inject(fault Fault) (*queuedFault, error) {
 	return queued, nil
 }
 
-// meet returns the fault that a request of an operation meets, nil if none.
+// meet returns the fault that a request for an operation meets, nil if none.
 func (e *Emulator) meet(operation string) *Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.faults.meet(operation)
 }
 
-// queuedFault is a fault that is waiting for requests.
+// queuedFault is a fault and how many requests it has skipped and met.
 type queuedFault struct {
 	Fault
 	skipped int
@@ -193,7 +191,7 @@ type queuedFault struct {
 func (q *queuedFault) count() int  { return cmp.Or(q.Count, 1) }
 func (q *queuedFault) spent() bool { return q.met >= q.count() }
 
-// faultQueue holds the faults that are not spent, in the order injected.
+// faultQueue holds the faults that are not spent, in the order of injection.
 type faultQueue []*queuedFault
 
 func (q *faultQueue) meet(operation string) *Fault {

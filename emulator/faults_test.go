@@ -20,8 +20,8 @@ import (
 
 const badGateway = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
-// overSocket has the service reached through a server, on a connection of its
-// own for each request: net/http repeats what fails on an old one.
+// overSocket switches the client to a server, with a new connection for each
+// request: net/http repeats requests that fail on a reused one.
 func (s *service) overSocket() {
 	server := httptest.NewServer(s.Emulator)
 	s.t.Cleanup(server.Close)
@@ -47,8 +47,8 @@ type outcome struct {
 	body        string
 }
 
-// Every kind of fault, met by a create: what the client sees and whether the
-// image is being built.
+// Each kind of fault, met by a createCIMG: what the client sees and whether the
+// request was processed.
 func TestFaults(t *testing.T) {
 	const html, json = "text/html; charset=utf-8", "application/json; charset=utf-8"
 	retryAfter := http.Header{"retry-after": {"7"}}
@@ -128,7 +128,7 @@ func TestConnectionRefused(t *testing.T) {
 	require.Empty(t, s.Images("gz"))
 }
 
-// Where the connection under a response cannot be had, net/http breaks it.
+// If the connection cannot be hijacked, net/http breaks it.
 func TestResetWithoutConnection(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
 	s.InjectFor(t, emulator.Fault{Reset: true})
@@ -148,7 +148,7 @@ func TestResetUnderTLS(t *testing.T) {
 	s.create("after")
 }
 
-// Which requests meet which fault: s marks those answered by the service.
+// Which requests meet which fault. Status 200 is the emulator's own response.
 func TestFaultQueue(t *testing.T) {
 	status := func(n int, fault emulator.Fault) emulator.Fault {
 		fault.Status = n
@@ -194,7 +194,7 @@ func TestFaultQueue(t *testing.T) {
 	}
 }
 
-// recorder stands for a test that uses InjectFor.
+// recorder is an emulator.TB that records failures.
 type recorder struct {
 	cleanups []func()
 	failures []string
@@ -236,8 +236,8 @@ func TestInjectCopiesTheFault(t *testing.T) {
 	}
 }
 
-// A delay ends with the request's context. Whether the request was processed by
-// then depends on which of the two comes first.
+// A delay ends with the request's context. Only with After has the request been
+// processed by then.
 func TestDelayEndsWithTheContext(t *testing.T) {
 	for _, test := range []struct {
 		fault emulator.Fault
@@ -275,13 +275,13 @@ func TestDelayEndsWithTheContext(t *testing.T) {
 			}, time.Minute, time.Millisecond)
 			cancel()
 			require.ErrorIs(t, <-failed, context.Canceled)
-			// Closing the server waits for the handler: that it returns at all
-			// shows that the delay was cut short.
+			// Closing the server waits for the handler: the test would hang
+			// if the delay were not cut short.
 		})
 	}
 }
 
-// A body that breaks off is an error of the client's, not a request.
+// A request whose body breaks off is not counted.
 func TestRequestBodyBreaksOff(t *testing.T) {
 	broken := errors.New("broken")
 	s := newEmulator(t, emulator.Options{})
@@ -304,7 +304,7 @@ func (r brokenReader) Read([]byte) (int, error) { return 0, r.err }
 func TestInjectRejectsImpossibleFaults(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
 	for message, fault := range map[string]emulator.Fault{
-		`Operation "createCimg" is none of changeNameCIMG, createCIMG`: {Operation: "createCimg"},
+		`Operation "createCimg" is not one of changeNameCIMG, createCIMG`: {Operation: "createCimg"},
 		"Skip -1":       {Skip: -1},
 		"Count -1":      {Count: -1},
 		"Delay -1ns":    {Delay: -1},

@@ -19,7 +19,7 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// What the default stock holds.
+// The ids in the default stock.
 const (
 	snapshot    = "3fd352092a3f553cb124223f6a7f09b4"
 	originImage = "4a48f88391134a01befe88ff98b68af8"
@@ -36,8 +36,7 @@ const (
 	resultPath     = "/dicloud/i/result"
 )
 
-// service is an emulator under test and a client of it that lives in the same
-// process.
+// service is an emulator under test and an in-process client.
 type service struct {
 	*emulator.Emulator
 	t      *testing.T
@@ -46,8 +45,8 @@ type service struct {
 	token  string
 }
 
-// newEmulator returns an emulator that checks its own responses; the test fails
-// if one of them violates the contract.
+// newEmulator returns an emulator that checks its responses. The test fails if one
+// violates the contract.
 func newEmulator(t *testing.T, options emulator.Options) *service {
 	t.Helper()
 	options.CheckResponses = true
@@ -71,7 +70,7 @@ type envelope struct {
 	Data      json.RawMessage `json:"data"`
 }
 
-// do sends a request that may go wrong.
+// do sends a request that may fail.
 func (s *service) do(method, target, body string) (*http.Response, error) {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, s.base+target, strings.NewReader(body))
@@ -93,7 +92,7 @@ func (s *service) exampleRequest(ctx context.Context) *http.Request {
 	return request
 }
 
-// call sends a request that is answered with an envelope.
+// call sends a request whose response must be an envelope.
 func (s *service) call(method, target, body string) envelope {
 	s.t.Helper()
 	response, err := s.do(method, target, body)
@@ -123,7 +122,7 @@ func (s *service) post(path, body string) envelope {
 	return s.call(http.MethodPost, path, body)
 }
 
-// jobs returns the jobs of a response that says all is well.
+// jobs returns the jobs of a response that must be a success.
 func (s *service) jobs(e envelope) []gen.Job {
 	s.t.Helper()
 	require.Zero(s.t, e.Errno, e.Errmsg)
@@ -142,7 +141,7 @@ func (s *service) start(path, body string) gen.Job {
 	return jobs[0]
 }
 
-// create starts a job that builds an image in gz.
+// create starts a job that creates an image in gz.
 func (s *service) create(name string) gen.Job {
 	s.t.Helper()
 	return s.start(createPath, fmt.Sprintf(`{"regionId":"gz","cimg":[{"name":%q,"snapUuid":%q}]}`, name, snapshot))
@@ -172,7 +171,7 @@ func names(images []gen.CIMG) []string {
 	return names
 }
 
-// clock is a clock that a test moves.
+// clock is a clock that a test advances.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time

@@ -16,17 +16,16 @@ import (
 	"time"
 )
 
-// errReset is how a client sees a connection that breaks without a response.
+// errReset is a client's error when the connection is reset before a response.
 var errReset = fmt.Errorf("emulator: %w",
 	&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)})
 
-// ServeHTTP answers a request as the service would, or as the fault it meets
-// would have it.
+// ServeHTTP implements [http.Handler].
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := e.contract.newCall(r)
 	fault := e.meet(call.operation())
-	// The body is read before anything else: until then a server does not
-	// notice that its client has gone, and a delay could not be cut short.
+	// Read the body first: until then a server does not notice that its client
+	// has gone, and nothing would cut a delay short.
 	if call.receive() != nil {
 		reset(w)
 		return
@@ -40,13 +39,14 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(response.status)
-	// Fewer bytes than Content-Length promises make net/http close the
-	// connection: that is how a truncated response ends.
+	// net/http closes the connection if these are fewer bytes than
+	// Content-Length promises: that is how a response is truncated.
 	_, _ = w.Write(response.sent())
 }
 
-// exchange takes a call through the fault it meets, if any. An error means that
-// there is no response: the connection broke or the client has gone.
+// exchange returns the response to a call, with the effects of its fault, if any.
+// An error means that there is no response: the connection breaks or the client
+// has gone.
 func (e *Emulator) exchange(call *call, fault *Fault) (response, error) {
 	e.count(call.operation())
 	if fault == nil {
@@ -76,7 +76,7 @@ func (e *Emulator) count(operation string) {
 	e.requests[operation]++
 }
 
-// wait lets time pass, but not past the end of the context.
+// wait waits for the delay or until the context ends.
 func wait(ctx context.Context, delay time.Duration) error {
 	if delay <= 0 {
 		return nil
@@ -91,9 +91,8 @@ func wait(ctx context.Context, delay time.Duration) error {
 	}
 }
 
-// reset breaks the connection under a response: with a TCP RST where the
-// connection can be had, and as net/http aborts a handler where it cannot, as
-// over HTTP/2.
+// reset breaks the connection: with a TCP RST if it can be hijacked, and by
+// aborting the handler if not, as over HTTP/2.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -103,22 +102,21 @@ func reset(w http.ResponseWriter) {
 		conn = secure.NetConn()
 	}
 	if plain, ok := conn.(*net.TCPConn); ok {
-		// No lingering means RST instead of FIN.
-		_ = plain.SetLinger(0)
+		_ = plain.SetLinger(0) // RST instead of FIN
 	}
 	_ = conn.Close()
 }
 
-// errRefused is how a client sees a connection that is refused.
+// errRefused is a client's error when the connection is refused.
 var errRefused = fmt.Errorf("emulator: %w",
 	&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
 
-// Transport returns a transport that hands requests to the emulator within the
-// process: no sockets, no goroutines, and no time but what a [Fault] delays.
-// Under it a client runs inside a testing/synctest bubble.
+// Transport returns a transport that passes requests to the emulator in process:
+// without sockets or goroutines, and without delay unless a [Fault] has one. With
+// it a client can run in a testing/synctest bubble.
 //
-// Whatever the URL's scheme and host, the emulator answers. It calls the hooks
-// of net/http/httptrace that tell how far a request got, and never compresses.
+// It ignores the scheme and host of the URL and never compresses. It calls the
+// httptrace hooks that report how far a request got.
 func (e *Emulator) Transport() http.RoundTripper { return transport{e} }
 
 type transport struct {
@@ -145,7 +143,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, errRefused
 	}
-	conn, _ := net.Pipe() // hooks may ask a connection for its addresses
+	conn, _ := net.Pipe() // hooks may read its addresses
 	trace.GotConn(httptrace.GotConnInfo{Conn: conn})
 	err := call.receive()
 	trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
@@ -160,8 +158,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response.httpResponse(r), nil
 }
 
-// newTrace returns the hooks of a request's context. Those that are called here
-// are never nil.
+// newTrace returns the hooks of a request's context, without nil for those that
+// are called here.
 func newTrace(ctx context.Context) *httptrace.ClientTrace {
 	return httptrace.ContextClientTrace(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:              func(string) {},
@@ -171,7 +169,7 @@ func newTrace(ctx context.Context) *httptrace.ClientTrace {
 	}))
 }
 
-// httpResponse returns the response as a client receives it.
+// httpResponse returns the response in the client's form.
 func (r response) httpResponse(request *http.Request) *http.Response {
 	var body io.Reader = bytes.NewReader(r.sent())
 	if r.truncated {
@@ -190,12 +188,12 @@ func (r response) httpResponse(request *http.Request) *http.Response {
 	}
 }
 
-// unexpectedEOF is the end of a body that ends too early.
+// unexpectedEOF is the end of a truncated body.
 type unexpectedEOF struct{}
 
 func (unexpectedEOF) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// response is an HTTP response on its way out.
+// response is an HTTP response before it is sent.
 type response struct {
 	status    int
 	header    http.Header
@@ -203,8 +201,8 @@ type response struct {
 	truncated bool // only the first half of the body is sent
 }
 
-// envelope is the body of every response of the service. The generated types have
-// one of these for each kind of data.
+// envelope is the body of every response of the service. The generated code has
+// an envelope for each type of data instead.
 type envelope struct {
 	Errno     int64  `json:"errno"`
 	Errmsg    string `json:"errmsg"`
@@ -212,12 +210,11 @@ type envelope struct {
 	Data      any    `json:"data,omitempty"`
 }
 
-// envelopeResponse returns the response that carries an envelope.
 func envelopeResponse(content envelope) response {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
-	// This cannot fail: the types are plain and tags were tried with the stock.
+	// This cannot fail: the types are plain, and Stock.validate encoded the tags.
 	_ = encoder.Encode(content)
 	return newResponse(http.StatusOK, "application/json; charset=utf-8", body.Bytes())
 }

@@ -15,8 +15,8 @@ func always(plan emulator.Plan) func(emulator.JobStart) emulator.Plan {
 	return func(emulator.JobStart) emulator.Plan { return plan }
 }
 
-// However a curve is drawn, a job's progress never falls, comes in whole
-// percents and stays under 100 until the job is done.
+// Whatever the curve, progress never falls and stays between 0 and 100, and the
+// job is done only at its end.
 func TestCurves(t *testing.T) {
 	for name, test := range map[string]struct {
 		curve                   emulator.Curve
@@ -71,7 +71,7 @@ func TestStagesKeepsItsOwnSteps(t *testing.T) {
 	require.Zero(t, curve(0.4))
 }
 
-// What a job was for happens when it succeeds and never when it fails.
+// A failed job has no effect, and a new image disappears with it.
 func TestFailures(t *testing.T) {
 	for name, test := range map[string]struct {
 		path, body string
@@ -167,8 +167,7 @@ func TestPlanSeesTheJob(t *testing.T) {
 	}, seen)
 }
 
-// A look after a long time finds everything as if somebody had looked all along:
-// of two jobs on one image, the first to end takes effect first.
+// Jobs take effect in the order they finish, however late the emulator is asked.
 func TestJobsTakeEffectInTheOrderTheyFinish(t *testing.T) {
 	clock := newClock()
 	durations := map[string]time.Duration{"slow": 2 * time.Hour, "fast": time.Hour, "tie": time.Hour}
@@ -188,7 +187,7 @@ func TestJobsTakeEffectInTheOrderTheyFinish(t *testing.T) {
 	require.Equal(t, start.Add(2*time.Hour).UnixMilli(), renamed.UpdateTime)
 }
 
-// A clock that is set back does not bring a job back that is done.
+// A job stays done when the clock is set back.
 func TestClockSetBack(t *testing.T) {
 	clock := newClock()
 	s := newEmulator(t, emulator.Options{Now: clock.Now})

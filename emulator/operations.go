@@ -6,9 +6,8 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// startEach starts a job for each item of a request, or none: prepare sees all
-// items before anything is started, so that a rejected request has changed
-// nothing.
+// startEach starts a job for each item of a request, or none: it prepares all
+// items before it starts a job, so that a rejected request changes nothing.
 func startEach[Item any](
 	c *cloud, regionID string, items []Item,
 	prepare func(*region, Item) (task, *rejection),
@@ -102,16 +101,16 @@ func (c *cloud) listCIMG(request gen.ListCIMGRequest) (any, *rejection) {
 	return page{Count: count, Items: items}, nil
 }
 
-// page is the data of a list response as captured, where count shows even when it
-// is 0. Whether the service counts the page or all images is not published;
-// this counts all that match.
+// page is the data of a list response. As captured, it includes the count even
+// when that is 0. Whether the service counts the page or all images is not
+// published; here it is all that match.
 type page struct {
 	Count int64         `json:"count"`
 	Items []listedImage `json:"items"`
 }
 
-// listedImage is an image as captured: its members are present where the
-// generated type would leave an empty one out.
+// listedImage is an image as captured: with empty properties that the generated
+// type would omit.
 type listedImage struct {
 	gen.CIMG
 	Description string `json:"description"`
@@ -136,7 +135,7 @@ func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *rejecti
 		return nil, rejected
 	}
 	if maxIDs := c.options.MaxJobUUIDs; maxIDs > 0 && len(params.JobUUIDs) > maxIDs {
-		return nil, reject(errnoBadRequest, "jobUuids: %d ids; one request may carry %d", len(params.JobUUIDs), maxIDs)
+		return nil, reject(errnoBadRequest, "jobUuids: %d ids, at most %d are allowed", len(params.JobUUIDs), maxIDs)
 	}
 	jobs := make([]gen.Job, 0, len(params.JobUUIDs))
 	included := make(map[string]bool, len(params.JobUUIDs))

@@ -23,7 +23,7 @@ func TestCreate(t *testing.T) {
 	require.Len(t, started, 1)
 	require.Regexp(t, "^[0-9a-f]{32}$", started[0].JobUUID)
 	require.Regexp(t, "^[0-9a-f]{32}$", started[0].ResourceUUID)
-	// Every member of the captured response, and no other.
+	// Exactly the properties of the captured response.
 	require.JSONEq(t, fmt.Sprintf(`[{"done":false,"jobUuid":%q,"progress":0,"resourceType":"cimg","resourceUuid":%q,
 		"status":"Processing","success":false,"type":"CreateCIMG","uuid":%[1]q}]`,
 		started[0].JobUUID, started[0].ResourceUUID), string(response.Data))
@@ -193,8 +193,8 @@ func TestListPages(t *testing.T) {
 	}
 }
 
-// A new image is listed late, whatever its job does meanwhile; its job is known
-// at once.
+// A new image is listed after the lag even if its job is done earlier. The job
+// itself is found at once.
 func TestListLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newEmulator(t, emulator.Options{ListLag: time.Minute})
@@ -241,7 +241,7 @@ func TestJobResult(t *testing.T) {
 	require.Equal(t, `请求有点问题，请反馈客服: jobUuids/1: no job "nobody" in region "gz"`, rejected.Errmsg)
 	rejected = strict.call(http.MethodGet, resultTarget("gz", "1", "2", "3"), "")
 	require.EqualValues(t, 1, rejected.Errno)
-	require.Equal(t, `请求有点问题，请反馈客服: jobUuids: 3 ids; one request may carry 2`, rejected.Errmsg)
+	require.Equal(t, `请求有点问题，请反馈客服: jobUuids: 3 ids, at most 2 are allowed`, rejected.Errmsg)
 }
 
 func TestRejectedRequestsChangeNothing(t *testing.T) {

@@ -11,66 +11,66 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// DefaultToken is the bearer token an emulator accepts unless [Options] says
-// otherwise: the sample token of the service's published example requests.
+// DefaultToken is the default of [Options.Token]: the sample token of the
+// service's published example requests.
 const DefaultToken = "9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7"
 
-// Options are an emulator's settings. The zero value is a sensible service:
-// each field's zero value stands for its default.
+// Options are an emulator's settings. The zero value of each field stands for
+// its default.
 //
-// Some fields choose between two behaviours because the service has published
-// neither; a client that means to be careful is tested against both.
+// Some fields choose between two behaviours because neither is published. Test
+// a careful client against both.
 type Options struct {
-	// Token is the bearer token to accept; empty: [DefaultToken].
+	// Token is the bearer token to accept. Default: [DefaultToken].
 	Token string
 
-	// Now is the clock that jobs run by; nil: [time.Now], which is virtual
-	// inside a testing/synctest bubble. It must not call the emulator.
+	// Now is the clock that jobs run by. Default: [time.Now], which is virtual
+	// in a testing/synctest bubble. It must not call the emulator.
 	Now func() time.Time
 
-	// Plan says how each job goes; nil: [DefaultDuration], linear, successful.
-	// It must not call the emulator.
+	// Plan decides how a job goes. By default a job succeeds after
+	// [DefaultDuration], with [Linear] progress. It must not call the emulator.
 	Plan func(JobStart) Plan
 
-	// Strict rejects the request form of the published examples: one bare
-	// object as cimg, no regionId, a list without start. It also rejects a query
-	// parameter that is repeated, as in jobUuids=a&jobUuids=b.
+	// Strict rejects the form of the published example requests, which the
+	// contract does not allow: a bare object as cimg, no regionId, a list
+	// without start. It also rejects repeated query parameters, as in
+	// jobUuids=a&jobUuids=b.
 	Strict bool
 
-	// Stock is what exists at the start; nil: [DefaultStock]. It is copied.
+	// Stock is what exists at the start. It is copied. Default: [DefaultStock].
 	Stock *Stock
 
-	// UnknownJobs says what getJobResult does with an id it does not know.
+	// UnknownJobs decides what getJobResult does with unknown ids.
 	UnknownJobs UnknownJobs
 
-	// MaxJobUUIDs is how many ids one getJobResult may carry; a request with
-	// more is rejected with errno 1. 0: no limit.
+	// MaxJobUUIDs is the maximum number of ids in one getJobResult request. More
+	// are rejected with errno 1. 0: no limit.
 	MaxJobUUIDs int
 
-	// MaxPageSize is how many images one listCIMG answers with at most,
-	// whatever limit asks for. 0: no cap.
+	// MaxPageSize is the maximum number of images in one response to listCIMG,
+	// whatever the limit of the request. 0: no maximum.
 	MaxPageSize int
 
-	// ListLag is how long an image that is being made stays out of lists,
-	// counted from the request that made it. How soon the service lists a new
-	// image is not published.
+	// ListLag is how long a new image stays out of lists, from the request that
+	// creates it. How soon the service lists a new image is not published.
 	ListLag time.Duration
 
-	// ListAsArray answers listCIMG with a bare array of images, as the
-	// published table promises, instead of the captured {count, items}. Such
-	// responses are outside the contract, so CheckResponses passes them over.
+	// ListAsArray makes listCIMG respond with a bare array of images, as the
+	// published table has it, instead of the captured {count, items}. The
+	// contract does not allow that, so CheckResponses skips these responses.
 	ListAsArray bool
 
-	// CheckResponses validates every response of the emulator against the contract
-	// and keeps what it finds for [Emulator.Violations]. Faults are exempt.
+	// CheckResponses validates every response against the contract and records
+	// what it finds for [Emulator.Violations]. Faults are exempt.
 	CheckResponses bool
 
 	// Seed makes the ids of jobs, images and requests reproducible: the same
-	// seed and the same requests give the same ids. 0: unpredictable ids.
+	// seed and the same requests give the same ids. 0: random ids.
 	Seed uint64
 }
 
-// UnknownJobs says what getJobResult does with the id of a job that does not
+// UnknownJobs decides what getJobResult does with the id of a job that does not
 // exist in the region.
 type UnknownJobs int
 
@@ -94,12 +94,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// validate reports everything that is wrong with the options, not the first
-// thing only.
+// validate reports every invalid option, not only the first.
 func (o Options) validate() error {
 	var errs []error
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		errs = append(errs, errors.New("the Token has a character that no header can carry"))
+		errs = append(errs, errors.New("the Token contains a character that is not allowed in a header"))
 	}
 	if o.UnknownJobs != OmitUnknownJobs && o.UnknownJobs != RejectUnknownJobs {
 		errs = append(errs, fmt.Errorf("UnknownJobs: %d is neither OmitUnknownJobs nor RejectUnknownJobs", o.UnknownJobs))
@@ -116,24 +115,24 @@ func (o Options) validate() error {
 	return errors.Join(append(errs, o.Stock.validate())...)
 }
 
-// Stock is what exists when an emulator starts. It is plain data, to be built
-// by hand or by changing what [DefaultStock] returns.
+// Stock is what exists when an emulator starts. Build one from scratch, or
+// change what [DefaultStock] returns.
 type Stock struct {
 	Regions []Region
 }
 
-// Region is a region of a [Stock] and what it holds.
+// Region is a region of a [Stock] and its contents.
 type Region struct {
 	ID        string
 	Zones     []string
-	Snapshots []string   // the ids of snapshots that images can be created from
-	Images    []gen.CIMG // without jobs: those start with requests only
+	Snapshots []string   // ids of snapshots that images can be created from
+	Images    []gen.CIMG // without a Job: only requests start jobs
 }
 
-// DefaultStock returns a new copy of the stock that makes the service's
-// published examples work: the regions gz and bj, the snapshot that the create
-// example builds from in gz, the image that the import example copies in bj,
-// and beside it the image of the captured list response.
+// DefaultStock returns a new copy of the stock that the service's published
+// examples need: region gz with the snapshot of the create example, and region
+// bj with the image that the import example copies and the image of the captured
+// list response.
 func DefaultStock() *Stock {
 	listed := genericImage()
 	listed.UUID, listed.ID = "4a48f88391134a01befe88ff98b68a88", "cimg-cy58anir"
@@ -153,26 +152,27 @@ func DefaultStock() *Stock {
 	}}
 }
 
-// validate reports what an emulator could not answer truthfully about.
+// validate reports ids that are not unique and images that no response can
+// show.
 func (s *Stock) validate() error {
 	var errs []error
 	regions, images := map[string]bool{}, map[string]bool{}
 	for i, region := range s.Regions {
 		at := fmt.Sprintf("Stock.Regions[%d]", i)
 		if region.ID == "" || regions[region.ID] {
-			errs = append(errs, fmt.Errorf("%s: ID %q is empty or taken", at, region.ID))
+			errs = append(errs, fmt.Errorf("%s: ID %q is empty or a duplicate", at, region.ID))
 		}
 		regions[region.ID] = true
 		for j, image := range region.Images {
 			at := fmt.Sprintf("%s.Images[%d]", at, j)
 			if image.UUID == "" || images[image.UUID] {
-				errs = append(errs, fmt.Errorf("%s: UUID %q is empty or taken", at, image.UUID))
+				errs = append(errs, fmt.Errorf("%s: UUID %q is empty or a duplicate", at, image.UUID))
 			}
 			images[image.UUID] = true
 			if image.Job != nil {
-				errs = append(errs, fmt.Errorf("%s: has a job; jobs start with requests only", at))
+				errs = append(errs, fmt.Errorf("%s: Job must be nil: only requests start jobs", at))
 			}
-			// Tags may hold anything, but only JSON can be sent.
+			// Tags can hold any value, including some that JSON cannot.
 			if _, err := json.Marshal(image.Tags); err != nil {
 				errs = append(errs, fmt.Errorf("%s: Tags: %w", at, err))
 			}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// DefaultDuration is how long a job takes unless a [Plan] says otherwise: long
-// enough to be seen on its way, short enough to wait for at a terminal.
+// DefaultDuration is how long a job takes by default: long enough to show
+// progress, short enough to wait for at a terminal.
 const DefaultDuration = 8 * time.Second
 
 // JobStart describes a job that is about to start.
@@ -19,32 +19,31 @@ type JobStart struct {
 	Name         string // that image's name; of a ChangeCIMGName the new one
 }
 
-// Plan says how one job goes. Its zero value ends successfully at once; a
-// Duration of math.MaxInt64 never ends.
+// Plan decides how one job goes. With the zero value it succeeds at once; with a
+// Duration of math.MaxInt64 it never finishes.
 type Plan struct {
-	// Duration is how long the job takes to succeed. Zero or less: it has
-	// ended by the first look at it.
+	// Duration is how long the job takes to succeed. With 0 or less it is done
+	// by the first poll.
 	Duration time.Duration
 
-	// Curve is how progress shows on the way; nil: [Linear].
+	// Curve is the progress of the running job. Default: [Linear].
 	Curve Curve
 
-	// Failure makes the job fail with this text as its result; empty: it
-	// succeeds.
+	// Failure makes the job fail with this text as its result.
 	Failure string
 
-	// FailAt is the fraction of Duration, 0 to 1, at which a job with a
-	// Failure fails. Its progress stays where it was then.
+	// FailAt is the fraction of Duration, 0 to 1, at which a job with a Failure
+	// fails. Its progress stays at the value of that moment.
 	FailAt float64
 }
 
 func defaultPlan(JobStart) Plan { return Plan{Duration: DefaultDuration} }
 
-// length returns how long the job runs until it ends, well or not.
+// length returns how long the job runs until it succeeds or fails.
 func (p Plan) length() time.Duration {
 	length := max(p.Duration, 0)
-	// The product is taken only where it is shorter than the whole: a float64
-	// cannot hold the longest durations exactly.
+	// Multiply only where it shortens the duration: a float64 cannot hold the
+	// longest durations exactly.
 	if p.Failure != "" && p.FailAt < 1 {
 		length = time.Duration(p.FailAt * float64(length))
 	}
@@ -52,24 +51,23 @@ func (p Plan) length() time.Duration {
 }
 
 // Curve maps the fraction of its duration that a job has run, 0 to 1, to the
-// progress it shows, 0 to 100; what lies outside is brought within. It must be
-// pure. Only done ends a job: a curve that reaches 100 early shows whether a
-// client knows.
+// progress it reports, 0 to 100; other results are clamped. It must be a pure
+// function. A curve that reaches 100 early tests that a client waits for done.
 type Curve func(fraction float64) (percent float64)
 
-// Linear shows progress in step with time, in whole percents, at most 99.
+// Linear reports progress in proportion to time, in whole percents up to 99.
 func Linear(fraction float64) float64 { return wholePercent(100 * fraction) }
 
-// Silent shows nothing until the job is done.
+// Silent reports 0 until the job is done.
 func Silent(float64) float64 { return 0 }
 
-// BackLoaded shows little progress for long and most of it near the end, in
-// whole percents, at most 99.
+// BackLoaded reports most of the progress near the end, in whole percents up to
+// 99.
 func BackLoaded(fraction float64) float64 { return wholePercent(100 * fraction * fraction * fraction) }
 
-// Stages shows progress in equal steps, in whole percents, one at each of the
-// given fractions of the duration: Stages(0.1, 0.8) stands at 0, from 0.1 on at
-// 33 and from 0.8 on at 66.
+// Stages reports progress in equal steps, in whole percents, one at each given
+// fraction of the duration: Stages(0.1, 0.8) reports 0, then 33 from 0.1 on and
+// 66 from 0.8 on.
 func Stages(at ...float64) Curve {
 	at = slices.Clone(at)
 	return func(fraction float64) float64 {
@@ -83,13 +81,14 @@ func Stages(at ...float64) Curve {
 	}
 }
 
-// wholePercent is how the captured responses show progress before the end.
+// wholePercent rounds progress down and stops at 99, as in the captured
+// responses of running jobs.
 func wholePercent(percent float64) float64 {
 	const noise = 1e-9 // 100*0.57 is a little less than 57
 	return min(math.Floor(percent+noise), 99)
 }
 
-// percent evaluates the curve as a response may show it.
+// percent returns the value of the curve, clamped to what a response may hold.
 func (c Curve) percent(fraction float64) float64 {
 	percent := c(fraction)
 	if math.IsNaN(percent) {

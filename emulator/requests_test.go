@@ -16,7 +16,7 @@ import (
 	"github.com/cimg-go/cimg/emulator"
 )
 
-// The published example requests, as they are sent.
+// The bodies of the published example requests, byte for byte.
 const (
 	createExample = `{
     	"cimg":{
@@ -73,12 +73,12 @@ func TestStrictRejectsRepeatedParameters(t *testing.T) {
 	s := newEmulator(t, emulator.Options{Strict: true})
 	rejected := s.call(http.MethodGet, repeated, "")
 	require.EqualValues(t, 13, rejected.Errno)
-	require.Equal(t, "调用方式有点小问题，请反馈客服: jobUuids: given 2 times, send it once; several values are joined by commas", rejected.Errmsg)
+	require.Equal(t, "调用方式有点小问题，请反馈客服: jobUuids: sent 2 times; send it once, with its values separated by commas", rejected.Errmsg)
 	require.Zero(t, s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids=a,b", "").Errno)
 }
 
-// Each bad request gets the errno of its kind and, after the published text,
-// a line that says what to change.
+// An invalid request is rejected with the errno for its kind of error. The errmsg
+// is the published text and the reason.
 func TestBadRequests(t *testing.T) {
 	const (
 		unreadable = "请求有点问题，请反馈客服: "
@@ -92,12 +92,12 @@ func TestBadRequests(t *testing.T) {
 		errno                int64
 		errmsg               string
 	}{
-		"no body":            {"POST", createPath, ``, 1, unreadable + `the body cannot be read as JSON: *`},
-		"half a body":        {"POST", createPath, `{"regionId":`, 1, unreadable + `the body cannot be read as JSON: *`},
-		"trailing bytes":     {"POST", createPath, `{} {}`, 1, unreadable + `the body cannot be read as JSON: invalid character '{' *`},
-		"a form":             {"POST", createPath, `regionId=gz`, 1, unreadable + `the body cannot be read as JSON: invalid character 'r' *`},
-		"a member twice":     {"POST", createPath, `{"regionId":"gz","regionId":"bj","cimg":[]}`, 1, unreadable + `the body cannot be read as JSON: duplicate *`},
-		"invalid UTF-8":      {"POST", createPath, "{\"regionId\":\"\xff\"}", 1, unreadable + `the body cannot be read as JSON: invalid UTF-8 *`},
+		"no body":            {"POST", createPath, ``, 1, unreadable + `the body is not valid JSON: *`},
+		"half a body":        {"POST", createPath, `{"regionId":`, 1, unreadable + `the body is not valid JSON: *`},
+		"trailing bytes":     {"POST", createPath, `{} {}`, 1, unreadable + `the body is not valid JSON: invalid character '{' *`},
+		"a form":             {"POST", createPath, `regionId=gz`, 1, unreadable + `the body is not valid JSON: invalid character 'r' *`},
+		"a field twice":      {"POST", createPath, `{"regionId":"gz","regionId":"bj","cimg":[]}`, 1, unreadable + `the body is not valid JSON: duplicate *`},
+		"invalid UTF-8":      {"POST", createPath, "{\"regionId\":\"\xff\"}", 1, unreadable + `the body is not valid JSON: invalid UTF-8 *`},
 		"in another case":    {"POST", createPath, `{"REGIONID":"gz","CIMG":[]}`, 13, violation + `cimg: property "cimg" is missing`},
 		"long body":          {"POST", createPath, `"` + strings.Repeat("x", 1<<20) + `"`, 1, unreadable + `the body is longer than 1048576 bytes`},
 		"null":               {"POST", createPath, `null`, 13, violation + `the body: Value is not nullable`},
@@ -130,7 +130,7 @@ func TestBadRequests(t *testing.T) {
 		"negative start":     {"POST", listPath, `{"regionId":"bj","start":-1,"limit":1}`, 13, violation + `start: number must be at least 0`},
 		"limit as text":      {"POST", listPath, `{"regionId":"bj","start":0,"limit":"1"}`, 13, violation + `limit: value must be an integer`},
 		"limit 1.5":          {"POST", listPath, `{"regionId":"bj","start":0,"limit":1.5}`, 13, violation + `limit: value must be an integer`},
-		"limit 1.0":          {"POST", listPath, `{"regionId":"bj","start":0,"limit":1.0}`, 13, violation + `a number must be written as a plain integer: *`},
+		"limit 1.0":          {"POST", listPath, `{"regionId":"bj","start":0,"limit":1.0}`, 13, violation + `write numbers as plain integers: *`},
 		"empty name to list": {"POST", listPath, `{"regionId":"bj","start":0,"limit":1,"condition":{"names":[""]}}`, 13, violation + `condition/names/0: minimum string length is 1`},
 		"no job region":      {"GET", resultPath + "?jobUuids=a", ``, 13, violation + `regionId: value is required but missing`},
 		"empty job region":   {"GET", resultPath + "?regionId=&jobUuids=a", ``, 13, violation + `regionId: minimum string length is 1`},
@@ -142,7 +142,7 @@ func TestBadRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newEmulator(t, emulator.Options{})
 			rejected := s.call(test.method, test.target, test.body)
-			// The star stands for the words of a library.
+			// The star stands for the text of a library.
 			if known, open := strings.CutSuffix(test.errmsg, "*"); open {
 				require.Truef(t, strings.HasPrefix(rejected.Errmsg, known), "%s", rejected.Errmsg)
 			} else {
@@ -156,8 +156,8 @@ func TestBadRequests(t *testing.T) {
 
 const importToNowhere = `{"regionId":"xx","cimg":[{"name":"a","originImageUuid":"b","originRegionId":"bj"}]}`
 
-// What is checked is what is acted on: a member in another case is just one
-// that nobody listed.
+// The operation decodes exactly what was validated: a field in another case is
+// unknown, and ignored.
 func TestFieldsInAnotherCaseAreIgnored(t *testing.T) {
 	s := newEmulator(t, emulator.Options{Strict: true})
 	accepted := s.post(createPath, `{"regionId":"gz","cimg":[{"name":"a","snapUuid":"3fd352092a3f553cb124223f6a7f09b4"}],"CIMG":[],"REGIONID":"bj"}`)

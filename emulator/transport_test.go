@@ -25,8 +25,8 @@ func (c *closeCounter) Close() error {
 	return nil
 }
 
-// What the documentation of http.RoundTripper demands: the body is closed
-// whatever happens, and the request is not changed.
+// As the documentation of http.RoundTripper demands, the body is always closed and
+// the request is not modified.
 func TestTransportFollowsTheRulesOfRoundTripper(t *testing.T) {
 	cancelled, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("changed my mind")
@@ -78,8 +78,7 @@ func TestTransportWithoutBody(t *testing.T) {
 	require.EqualValues(t, 1, readEnvelope(t, response).Errno)
 }
 
-// A client that asks its hooks whether a request was sent hears the same as
-// over a socket.
+// The hooks report how far a request got, as they do over a socket.
 func TestTransportCallsHooks(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault emulator.Fault
@@ -114,7 +113,6 @@ func TestTransportCallsHooks(t *testing.T) {
 	}
 }
 
-// Two ways in, one service behind them.
 func TestTransportAndServerShareTheState(t *testing.T) {
 	s := newEmulator(t, emulator.Options{})
 	inProcess := s.create("in process")
