@@ -21,7 +21,7 @@ type call struct {
 	op       operation
 	req      *http.Request
 	body     []byte  // of req, which has none of its own
-	subject  subject // what it is about, for errors and hooks
+	target  target // what it is about, for errors and hooks
 	attempts int     // begun so far
 	once     bool    // it is not to be repeated, although it may
 	token    string  // set by authorize, on the copy it passes down
@@ -94,7 +94,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 // error can name what a change was about, and a read can be sent again.
 func (c *Client) send(req *http.Request) (*reply, error) {
 	if req.URL == nil {
-		return nil, notSent(operation{id: clean(req.Method), changes: true}, errors.New("the request has no URL"))
+		return nil, notSent(operation{id: clean(req.Method), mutates: true}, errors.New("the request has no URL"))
 	}
 	request := &call{op: operationOf(req), req: req}
 	if req.Body != nil {
@@ -107,6 +107,6 @@ func (c *Client) send(req *http.Request) (*reply, error) {
 			return nil, notSent(request.op, fmt.Errorf("reading the request's body: %w", err))
 		}
 	}
-	request.subject = subjectOf(req, request.body)
+	request.target = targetOf(req, request.body)
 	return c.handle(request)
 }

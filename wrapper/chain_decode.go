@@ -94,8 +94,8 @@ func decodeData(next handler) handler {
 				err = malformed(c, r, err)
 			}
 		}
-		if err != nil && r != nil && c.op.changes {
-			r.jobs = namedJobs(r.envelope.Data)
+		if err != nil && r != nil && c.op.mutates {
+			r.jobs = salvageJobs(r.envelope.Data)
 		}
 		return r, err
 	}
@@ -110,10 +110,10 @@ func (r *reply) decode(c *call) (err error) {
 	case c.op == opJobResult && data.Kind() == jsontext.KindNull:
 		return nil // no job is known, as some services encode an empty list
 	}
-	if r.jobs, err = decodeJobs(data); err != nil || !c.op.changes {
+	if r.jobs, err = decodeJobs(data); err != nil || !c.op.mutates {
 		return err
 	}
-	return checkStarted(r.jobs, c.subject.items)
+	return checkStarted(r.jobs, c.target.items)
 }
 
 // checkStarted says why jobs are not one for each of the items.
@@ -143,8 +143,8 @@ func isEmpty(data jsontext.Value) bool {
 	return true
 }
 
-// namedJobs reads what can be read of jobs in data that is not as it should be.
-func namedJobs(data jsontext.Value) []Job {
+// salvageJobs reads what can be read of jobs in data that is not as it should be.
+func salvageJobs(data jsontext.Value) []Job {
 	var items []jsontext.Value
 	if json.Unmarshal(data, &items) != nil {
 		return nil

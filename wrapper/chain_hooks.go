@@ -145,7 +145,7 @@ func shownHeader(header http.Header) http.Header {
 	return shown
 }
 
-func (c *call) about() Call { return Call{Op: c.op.id, Region: clean(c.subject.region)} }
+func (c *call) about() Call { return Call{Op: c.op.id, Region: clean(c.target.region)} }
 
 // observeAttempts calls the hooks after each attempt.
 func observeAttempts(next handler, hooks []Hooks) handler {

@@ -20,7 +20,7 @@ import (
 // it was idle is the commonest cause of a needless unknown outcome, and changes
 // are rare enough to pay for a handshake.
 type httpClients struct {
-	reads, changes *http.Client
+	readOnly, mutating *http.Client
 	borrowed       bool // the transport is the caller's
 }
 
@@ -28,19 +28,19 @@ type httpClients struct {
 func newHTTPClients(callers *http.Client, base baseURL) httpClients {
 	if callers != nil {
 		own := *callers
-		own.CheckRedirect = refuseRedirects
-		return httpClients{reads: &own, changes: &own, borrowed: true}
+		own.CheckRedirect = rejectRedirects
+		return httpClients{readOnly: &own, mutating: &own, borrowed: true}
 	}
-	reads := newTransport(base)
-	changes := newTransport(base)
-	changes.DisableKeepAlives = true
-	return httpClients{reads: newHTTPClient(reads), changes: newHTTPClient(changes)}
+	readOnly := newTransport(base)
+	mutating := newTransport(base)
+	mutating.DisableKeepAlives = true
+	return httpClients{readOnly: newHTTPClient(readOnly), mutating: newHTTPClient(mutating)}
 }
 
 func newHTTPClient(transport *http.Transport) *http.Client {
 	return &http.Client{
 		Transport:     transport,
-		CheckRedirect: refuseRedirects,
+		CheckRedirect: rejectRedirects,
 		Timeout:       2 * time.Minute, // a reply that trickles in for ever ends here
 	}
 }
@@ -65,16 +65,16 @@ func newTransport(base baseURL) *http.Transport {
 	}
 }
 
-// refuseRedirects makes a redirect an ordinary reply: following it would send
+// rejectRedirects makes a redirect an ordinary reply: following it would send
 // the token, and maybe a change, somewhere else.
-func refuseRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+func rejectRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func (c httpClients) closeIdle() {
 	if c.borrowed {
 		return
 	}
-	c.reads.CloseIdleConnections()
-	c.changes.CloseIdleConnections()
+	c.readOnly.CloseIdleConnections()
+	c.mutating.CloseIdleConnections()
 }
 
 // exchange sends the request once and reads the whole reply, up to maxBytes.
@@ -99,9 +99,9 @@ func exchange(clients httpClients, maxBytes int64) handler {
 		req.Body = io.NopCloser(bytes.NewReader(c.body))
 		req.ContentLength = int64(len(c.body))
 		req.GetBody = nil
-		client := clients.reads
-		if c.op.changes {
-			client = clients.changes
+		client := clients.readOnly
+		if c.op.mutates {
+			client = clients.mutating
 		}
 		resp, err := client.Do(req)
 		if err != nil {

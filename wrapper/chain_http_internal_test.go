@@ -14,7 +14,7 @@ func TestOwnTransports(t *testing.T) {
 		base, err := parseBaseURL(raw)
 		require.NoError(t, err)
 		clients := newHTTPClients(nil, base)
-		for _, client := range []*http.Client{clients.reads, clients.changes} {
+		for _, client := range []*http.Client{clients.readOnly, clients.mutating} {
 			transport := client.Transport.(*http.Transport)
 			require.Equal(t, 2*time.Minute, client.Timeout)
 			require.Equal(t, 10*time.Second, transport.TLSHandshakeTimeout)
@@ -27,7 +27,7 @@ func TestOwnTransports(t *testing.T) {
 			// net/http exempts the loopback from proxies by its spelling.
 			require.Equal(t, base.Scheme == "https", transport.Proxy != nil)
 		}
-		require.True(t, clients.changes.Transport.(*http.Transport).DisableKeepAlives)
-		require.False(t, clients.reads.Transport.(*http.Transport).DisableKeepAlives)
+		require.True(t, clients.mutating.Transport.(*http.Transport).DisableKeepAlives)
+		require.False(t, clients.readOnly.Transport.(*http.Transport).DisableKeepAlives)
 	}
 }

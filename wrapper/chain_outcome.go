@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// subject is what a request says it is about.
-type subject struct {
+// target is what a request says it is about.
+type target struct {
 	region     string
 	names      []string // create, import: the new images; changeName: the new names
 	imageUUIDs []string // changeName, delete
 	items      int
 }
 
-// subjectOf reads the subject from the body of a POST, or from a query.
-func subjectOf(req *http.Request, body []byte) subject {
+// targetOf reads the target from the body of a POST, or from a query.
+func targetOf(req *http.Request, body []byte) target {
 	if req.Method == http.MethodGet {
-		return subject{region: req.URL.Query().Get("regionId")}
+		return target{region: req.URL.Query().Get("regionId")}
 	}
 	type item struct {
 		Name     string `json:"name"`
@@ -38,7 +38,7 @@ func subjectOf(req *http.Request, body []byte) subject {
 			items = []item{one}
 		}
 	}
-	s := subject{region: content.RegionID, items: len(items)}
+	s := target{region: content.RegionID, items: len(items)}
 	for _, i := range items {
 		if i.Name != "" {
 			s.names = append(s.names, i.Name)
@@ -71,7 +71,7 @@ func isRejection(e *APIError) bool {
 // outcomes: rejected, not sent or unknown. Reads pass as they are.
 func classifyOutcome(next handler) handler {
 	return func(c *call) (*reply, error) {
-		if !c.op.changes {
+		if !c.op.mutates {
 			return next(c)
 		}
 		sentAt := time.Now()
@@ -87,15 +87,15 @@ func classifyOutcome(next handler) handler {
 		}
 		unknown := &OutcomeUnknownError{
 			Op:         c.op.id,
-			Region:     c.subject.region,
-			Names:      c.subject.names,
-			ImageUUIDs: c.subject.imageUUIDs,
+			Region:     c.target.region,
+			Names:      c.target.names,
+			ImageUUIDs: c.target.imageUUIDs,
 			SentAt:     sentAt,
 			Cause:      err,
 		}
 		if r != nil {
 			unknown.RequestID = r.envelope.RequestID
-			unknown.Jobs = refsOf(c.subject.region, r.jobs, sentAt)
+			unknown.Jobs = refsOf(c.target.region, r.jobs, sentAt)
 		}
 		return nil, unknown
 	}

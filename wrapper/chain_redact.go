@@ -12,16 +12,16 @@ import (
 // redacted stands where the token stood.
 const redacted = "[token]"
 
-// leastSecret is how long a token must be, in bytes, to be searched for. The
+// minSecretLength is how long a token must be, in bytes, to be searched for. The
 // published ones have 64; a word of a few letters would be found in what has
 // nothing to do with it, even in the names of fields.
-const leastSecret = 16
+const minSecretLength = 16
 
 // redact takes the token out of a reply, whoever put it there.
 func redact(next handler) handler {
 	return func(c *call) (*reply, error) {
 		r, err := next(c)
-		if err != nil || len(c.token) < leastSecret {
+		if err != nil || len(c.token) < minSecretLength {
 			return r, err
 		}
 		if bytes.IndexByte(r.body, '\\') >= 0 {
@@ -44,7 +44,7 @@ func redact(next handler) handler {
 }
 
 func redactText(s, token string) string {
-	if len(token) < leastSecret {
+	if len(token) < minSecretLength {
 		return s
 	}
 	return strings.ReplaceAll(s, token, redacted)
@@ -53,7 +53,7 @@ func redactText(s, token string) string {
 // withoutToken returns err, or if it mentions the token, one that does not and
 // that cannot be unwrapped to it.
 func withoutToken(err error, token string) error {
-	if len(token) < leastSecret || !mentions(err, token) {
+	if len(token) < minSecretLength || !mentions(err, token) {
 		return err
 	}
 	return errors.New(redactText(err.Error(), token))

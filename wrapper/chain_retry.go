@@ -69,7 +69,7 @@ func (r *Retries) setDefaults() {
 func retryReads(next handler, settings Retries) handler {
 	budget := newRetryBudget(settings.Budget)
 	return func(c *call) (*reply, error) {
-		if c.op.changes || c.once {
+		if c.op.mutates || c.once {
 			return next(c)
 		}
 		ctx := c.req.Context()
@@ -79,7 +79,7 @@ func retryReads(next handler, settings Retries) handler {
 			case err == nil:
 				budget.succeeded(c.attempts > 1)
 				return r, nil
-			case ctx.Err() != nil || !isPassing(err):
+			case ctx.Err() != nil || !isTransient(err):
 				return nil, backoff.Permanent(err)
 			}
 			return nil, settings.after(ctx, err)
@@ -108,8 +108,8 @@ func (e *interruptedError) Error() string {
 
 func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }
 
-// isPassing tells whether a read that failed may succeed when it is repeated.
-func isPassing(err error) bool {
+// isTransient tells whether a read that failed may succeed when it is repeated.
+func isTransient(err error) bool {
 	var broken *callError
 	return errors.As(err, &broken) && broken.connection || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
 }

@@ -189,7 +189,7 @@ func (e *callError) Unwrap() []error {
 // change it waits for had not been sent.
 func notSent(op operation, cause error) *callError {
 	e := &callError{op: op, cause: cause}
-	if op.changes {
+	if op.mutates {
 		e.what = ErrNotSent
 	}
 	return e
@@ -219,10 +219,10 @@ func oneLine(err error) string {
 
 // escape uses at most the first bytes of s and escapes what does not print.
 // Escaped text stays as it is.
-func escape(s string, most int) string {
+func escape(s string, maxBytes int) string {
 	var b strings.Builder
 	for i, r := range s {
-		if i >= most {
+		if i >= maxBytes {
 			b.WriteString("...")
 			break
 		}

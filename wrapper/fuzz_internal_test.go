@@ -41,7 +41,7 @@ func FuzzEnvelope(f *testing.F) {
 			require.NoError(t, json.Unmarshal(body, &lenient))
 			require.Equal(t, *lenient.Errno, *e.Errno)
 		}
-		for _, job := range namedJobs(e.Data) {
+		for _, job := range salvageJobs(e.Data) {
 			require.True(t, isJobUUID(job.JobUUID))
 			require.NoError(t, JobRef{Region: "gz", JobUUID: job.JobUUID}.check())
 		}
@@ -202,7 +202,7 @@ func FuzzToken(f *testing.F) {
 			return
 		}
 		requireOneLine(t, err)
-		if len(token) >= leastSecret {
+		if len(token) >= minSecretLength {
 			require.NotContains(t, err.Error(), token)
 		}
 	})

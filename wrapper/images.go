@@ -17,7 +17,7 @@ import (
 // sent at most once; see "Four outcomes" in the package's documentation for
 // what its errors mean.
 func (c *Client) CreateImage(ctx context.Context, region string, image CreateImageInput) (*JobHandle, error) {
-	return only(c.CreateImages(ctx, region, []CreateImageInput{image}))
+	return single(c.CreateImages(ctx, region, []CreateImageInput{image}))
 }
 
 // CreateImages starts to build images in one request, as the provider's
@@ -41,7 +41,7 @@ func (c *Client) CreateImages(ctx context.Context, region string, images []Creat
 // costs money and is sent at most once; see "Four outcomes" in the package's
 // documentation for what its errors mean.
 func (c *Client) ImportImage(ctx context.Context, region string, image ImportImageInput) (*JobHandle, error) {
-	return only(c.ImportImages(ctx, region, []ImportImageInput{image}))
+	return single(c.ImportImages(ctx, region, []ImportImageInput{image}))
 }
 
 // ImportImages starts to copy images in one request, as the provider's
@@ -61,7 +61,7 @@ func (c *Client) ImportImages(ctx context.Context, region string, images []Impor
 
 // RenameImage starts to rename an image. It is sent at most once.
 func (c *Client) RenameImage(ctx context.Context, region string, image RenameImageInput) (*JobHandle, error) {
-	return only(c.RenameImages(ctx, region, []RenameImageInput{image}))
+	return single(c.RenameImages(ctx, region, []RenameImageInput{image}))
 }
 
 // RenameImages starts to rename images in one request. The handles are in the
@@ -81,7 +81,7 @@ func (c *Client) RenameImages(ctx context.Context, region string, images []Renam
 
 // DeleteImage starts to delete an image. It is sent at most once.
 func (c *Client) DeleteImage(ctx context.Context, region, imageUUID string) (*JobHandle, error) {
-	return only(c.DeleteImages(ctx, region, []string{imageUUID}))
+	return single(c.DeleteImages(ctx, region, []string{imageUUID}))
 }
 
 // DeleteImages starts to delete images in one request. The handles are in the
@@ -119,7 +119,7 @@ func (c *Client) startJobs(ctx context.Context, region string, req *http.Request
 	return handles, nil
 }
 
-func only(handles []*JobHandle, err error) (*JobHandle, error) {
+func single(handles []*JobHandle, err error) (*JobHandle, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ type operation struct {
 	id      string // operationId
 	method  string
 	path    string
-	changes bool // starts jobs; must reach the service at most once
+	mutates bool // starts jobs; must reach the service at most once
 }
 
 var (
@@ -32,6 +32,6 @@ func operationOf(req *http.Request) operation {
 	}
 	return operation{
 		id:      clean(req.Method + " " + req.URL.Path),
-		changes: req.Method != http.MethodGet && req.Method != http.MethodHead,
+		mutates: req.Method != http.MethodGet && req.Method != http.MethodHead,
 	}
 }

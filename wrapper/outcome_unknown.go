@@ -28,21 +28,21 @@ type OutcomeUnknownError struct {
 }
 
 func (e *OutcomeUnknownError) Error() string {
-	subject := slices.Concat(e.Names, e.ImageUUIDs)
+	target := slices.Concat(e.Names, e.ImageUUIDs)
 	var b strings.Builder
 	fmt.Fprintf(&b, "cimg: %s", clean(e.Op))
 	if e.Region != "" {
 		fmt.Fprintf(&b, " in %s", clean(e.Region))
 	}
 	const shown = 3
-	for i, s := range subject[:min(len(subject), shown)] {
-		subject[i] = `"` + clean(s) + `"`
+	for i, s := range target[:min(len(target), shown)] {
+		target[i] = `"` + clean(s) + `"`
 	}
-	if len(subject) > 0 {
-		b.WriteString(" of " + strings.Join(subject[:min(len(subject), shown)], ", "))
+	if len(target) > 0 {
+		b.WriteString(" of " + strings.Join(target[:min(len(target), shown)], ", "))
 	}
-	if len(subject) > shown {
-		fmt.Fprintf(&b, " and %d more", len(subject)-shown)
+	if len(target) > shown {
+		fmt.Fprintf(&b, " and %d more", len(target)-shown)
 	}
 	b.WriteString(": outcome unknown; check whether it took effect before calling again")
 	if e.RequestID != "" {
@@ -60,9 +60,9 @@ func (e *OutcomeUnknownError) LogValue() slog.Value { return slog.StringValue(e.
 
 const unknownPrefix = "cimg-unknown:v1?"
 
-// mostMembers is how many items a text form may name: net/url reads no more than
+// maxTextItems is how many items a text form may name: net/url reads no more than
 // 10,000 members.
-const mostMembers = 9_000
+const maxTextItems = 9_000
 
 // MarshalText returns the text form: everything, the cause as its message. It
 // fails when what [Client.Reconcile] needs is missing, or when there are more
@@ -71,8 +71,8 @@ func (e *OutcomeUnknownError) MarshalText() ([]byte, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
-	if len(e.Names)+len(e.ImageUUIDs)+len(e.Jobs) > mostMembers {
-		return nil, &InputError{Field: "unknown outcome", Reason: fmt.Sprintf("its text form names at most %d items", mostMembers)}
+	if len(e.Names)+len(e.ImageUUIDs)+len(e.Jobs) > maxTextItems {
+		return nil, &InputError{Field: "unknown outcome", Reason: fmt.Sprintf("its text form names at most %d items", maxTextItems)}
 	}
 	v := url.Values{"op": {e.Op}, "region": {e.Region}, "name": e.Names, "image": e.ImageUUIDs}
 	if !e.SentAt.IsZero() {

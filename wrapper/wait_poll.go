@@ -87,7 +87,7 @@ func (c *Client) poll(ctx context.Context, region string, jobUUIDs []string) ([]
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.handle(&call{op: opJobResult, req: req, subject: subjectOf(req, nil), once: true})
+	r, err := c.handle(&call{op: opJobResult, req: req, target: targetOf(req, nil), once: true})
 	if err != nil {
 		return nil, err
 	}
@@ -111,32 +111,32 @@ func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
 
 // judge says what the error of a poll means.
 func judge(err error) poller.Verdict {
-	verdict := poller.Verdict{RetryAfter: askedPause(err)}
+	verdict := poller.Verdict{RetryAfter: retryAfterOf(err)}
 	switch {
-	case blamesIDs(err):
+	case mayBeBadID(err):
 		verdict.Blame = poller.IDs
-	case isRefusal(err):
+	case isPermanent(err):
 		verdict.Blame = poller.Final
 	}
 	return verdict
 }
 
-// blamesIDs tells whether a poll may have been refused for the sake of one of
+// mayBeBadID tells whether a poll may have been refused for the sake of one of
 // its ids, or for their number. What an unknown id does is not published.
-func blamesIDs(err error) bool {
+func mayBeBadID(err error) bool {
 	return errors.Is(err, ErrResponseTooLarge) ||
-		errors.Is(err, ErrBadParameter) && !isPassing(err) && !errors.Is(err, ErrAuth)
+		errors.Is(err, ErrBadParameter) && !isTransient(err) && !errors.Is(err, ErrAuth)
 }
 
-// isRefusal tells whether an answer would be the same later.
-func isRefusal(err error) bool {
+// isPermanent tells whether an answer would be the same later.
+func isPermanent(err error) bool {
 	var refused *APIError
-	return errors.As(err, &refused) && !isPassing(err)
+	return errors.As(err, &refused) && !isTransient(err)
 }
 
-// askedPause is how long an answer asked to wait, beyond what retryReads waits
+// retryAfterOf is how long an answer asked to wait, beyond what retryReads waits
 // by itself; 0 if it did not.
-func askedPause(err error) time.Duration {
+func retryAfterOf(err error) time.Duration {
 	var answer *APIError
 	if !errors.As(err, &answer) {
 		return 0
