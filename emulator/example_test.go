@@ -36,7 +36,7 @@ func Example() {
 			log.Fatal(err)
 		}
 		defer func() { _ = response.Body.Close() }()
-		var envelope gen.JobsReply
+		var envelope gen.JobsEnvelope
 		if err := json.NewDecoder(response.Body).Decode(&envelope); err != nil || envelope.Errno != 0 {
 			log.Fatal(envelope.Errmsg, err)
 		}

@@ -268,8 +268,8 @@ type Job struct {
 	UUID string `json:"uuid,omitempty"`
 }
 
-// JobsReply The envelope around jobs.
-type JobsReply struct {
+// JobsEnvelope The envelope around jobs.
+type JobsEnvelope struct {
 	// Data One job for each item of the request, or for each known id asked
 	// for. On failure it may be absent, null or empty.
 	Data []Job `json:"data,omitempty"`
@@ -294,8 +294,8 @@ type ListCIMGCondition struct {
 	Names []string `json:"names,omitempty"`
 }
 
-// ListCIMGReply The envelope around a page of images.
-type ListCIMGReply struct {
+// ListCIMGEnvelope The envelope around a page of images.
+type ListCIMGEnvelope struct {
 	// Data A page of images, as captured. The table promises a bare array of
 	// images instead. On failure it may be absent or null.
 	Data *CIMGPage `json:"data,omitempty"`
@@ -1306,11 +1306,11 @@ type GetJobResultResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *JobsReply
+	JSON200 *JobsEnvelope
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetJobResultResponse) GetJSON200() *JobsReply {
+func (r GetJobResultResponse) GetJSON200() *JobsEnvelope {
 	return r.JSON200
 }
 
@@ -1347,11 +1347,11 @@ type ChangeNameCIMGResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *JobsReply
+	JSON200 *JobsEnvelope
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ChangeNameCIMGResponse) GetJSON200() *JobsReply {
+func (r ChangeNameCIMGResponse) GetJSON200() *JobsEnvelope {
 	return r.JSON200
 }
 
@@ -1388,11 +1388,11 @@ type CreateCIMGResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *JobsReply
+	JSON200 *JobsEnvelope
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CreateCIMGResponse) GetJSON200() *JobsReply {
+func (r CreateCIMGResponse) GetJSON200() *JobsEnvelope {
 	return r.JSON200
 }
 
@@ -1429,11 +1429,11 @@ type DeleteCIMGResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *JobsReply
+	JSON200 *JobsEnvelope
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r DeleteCIMGResponse) GetJSON200() *JobsReply {
+func (r DeleteCIMGResponse) GetJSON200() *JobsEnvelope {
 	return r.JSON200
 }
 
@@ -1470,11 +1470,11 @@ type ImportCIMGResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *JobsReply
+	JSON200 *JobsEnvelope
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ImportCIMGResponse) GetJSON200() *JobsReply {
+func (r ImportCIMGResponse) GetJSON200() *JobsEnvelope {
 	return r.JSON200
 }
 
@@ -1511,11 +1511,11 @@ type ListCIMGResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ListCIMGReply
+	JSON200 *ListCIMGEnvelope
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListCIMGResponse) GetJSON200() *ListCIMGReply {
+func (r ListCIMGResponse) GetJSON200() *ListCIMGEnvelope {
 	return r.JSON200
 }
 
@@ -1777,7 +1777,7 @@ func ParseGetJobResultResponse(rsp *http.Response) (*GetJobResultResponse, error
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest JobsReply
+		var dest JobsEnvelope
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -1803,7 +1803,7 @@ func ParseChangeNameCIMGResponse(rsp *http.Response) (*ChangeNameCIMGResponse, e
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest JobsReply
+		var dest JobsEnvelope
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -1829,7 +1829,7 @@ func ParseCreateCIMGResponse(rsp *http.Response) (*CreateCIMGResponse, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest JobsReply
+		var dest JobsEnvelope
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -1855,7 +1855,7 @@ func ParseDeleteCIMGResponse(rsp *http.Response) (*DeleteCIMGResponse, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest JobsReply
+		var dest JobsEnvelope
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -1881,7 +1881,7 @@ func ParseImportCIMGResponse(rsp *http.Response) (*ImportCIMGResponse, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest JobsReply
+		var dest JobsEnvelope
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -1907,7 +1907,7 @@ func ParseListCIMGResponse(rsp *http.Response) (*ListCIMGResponse, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ListCIMGReply
+		var dest ListCIMGEnvelope
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ type cloud struct {
 }
 
 // newCloud starts an emulator whose jobs last 20 ms unless planned otherwise.
-// Every request that comes and every reply that goes is validated against the
+// Every request that comes and every response that goes is validated against the
 // contract, by this package and not by the emulator.
 func newCloud(t *testing.T, settings emulator.Options) *cloud {
 	t.Helper()
@@ -54,7 +54,7 @@ func newCloud(t *testing.T, settings emulator.Options) *cloud {
 	return &cloud{Emulator: emu, url: server.URL, client: client}
 }
 
-// validating fails the test at each request or reply that breaks the contract.
+// validating fails the test at each request or response that breaks the contract.
 func validating(t *testing.T, next http.Handler) http.Handler {
 	contract := loadContract(t)
 	contract.Servers = openapi3.Servers{{URL: "/"}}
@@ -88,7 +88,7 @@ func validating(t *testing.T, next http.Handler) http.Handler {
 			Header:                 recorded.Header(),
 			Body:                   io.NopCloser(bytes.NewReader(recorded.Body.Bytes())),
 		}); err != nil {
-			t.Errorf("%s: the reply breaks the contract: %v", route.Operation.OperationID, err)
+			t.Errorf("%s: the response breaks the contract: %v", route.Operation.OperationID, err)
 		}
 		for name, values := range recorded.Header() {
 			w.Header()[name] = values

@@ -142,13 +142,13 @@ func TestMockServesAnybody(t *testing.T) {
 	resp, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
 	defer resp.Body.Close()
-	var reply struct {
+	var response struct {
 		Errno int
 		Data  []struct{ Type string }
 	}
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&reply))
-	require.Zero(t, reply.Errno)
-	require.Equal(t, "CreateCIMG", reply.Data[0].Type)
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&response))
+	require.Zero(t, response.Errno)
+	require.Equal(t, "CreateCIMG", response.Data[0].Type)
 	m.stop(t, os.Interrupt)
 }
 

@@ -60,7 +60,7 @@ func TestEveryExampleValidates(t *testing.T) {
 		if operation.RequestBody != nil {
 			check(id+" request", operation.RequestBody.Value.Content)
 		}
-		check(id+" reply", operation.Responses.Status(200).Value.Content)
+		check(id+" response", operation.Responses.Status(200).Value.Content)
 		for _, p := range operation.Parameters {
 			require.NotNil(t, p.Value.Example, "%s: parameter %s has no example", id, p.Value.Name)
 			require.NoError(t, p.Value.Schema.Value.VisitJSON(p.Value.Example), "%s: %s", id, p.Value.Name)
@@ -97,8 +97,8 @@ func TestContractShape(t *testing.T) {
 
 	schemas := contract.Components.Schemas
 	require.ElementsMatch(t, []string{"jobUuid", "type", "progress", "done", "success"}, schemas["Job"].Value.Required)
-	for _, reply := range []string{"JobsReply", "ListCIMGReply"} {
-		require.ElementsMatch(t, []string{"errno", "errmsg", "requestId"}, schemas[reply].Value.Required)
+	for _, response := range []string{"JobsEnvelope", "ListCIMGEnvelope"} {
+		require.ElementsMatch(t, []string{"errno", "errmsg", "requestId"}, schemas[response].Value.Required)
 	}
 	for name, schema := range schemas {
 		require.Nil(t, schema.Value.AdditionalProperties.Has, "%s: unknown members are allowed everywhere", name)
@@ -116,8 +116,8 @@ func TestContractShape(t *testing.T) {
 	require.NotContains(t, string(cimg.Spec), "x-go-", "the contract knows no language")
 }
 
-// The published success replies stand in the contract word for word.
-func TestContractHoldsThePublishedReplies(t *testing.T) {
+// The published success responses stand in the contract word for word.
+func TestContractHoldsThePublishedResponses(t *testing.T) {
 	examples := loadContract(t).Components.Examples
 	for example, file := range map[string]string{
 		"CreateAccepted":     "create",
@@ -127,7 +127,7 @@ func TestContractHoldsThePublishedReplies(t *testing.T) {
 		"JobCaptured":        "job-result",
 		"ListPage":           "list",
 	} {
-		published, err := os.ReadFile("testdata/replies/" + file + ".json")
+		published, err := os.ReadFile("testdata/responses/" + file + ".json")
 		require.NoError(t, err)
 		inContract, err := json.Marshal(examples[example].Value.Value)
 		require.NoError(t, err)

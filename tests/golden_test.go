@@ -21,26 +21,26 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/golden")
 
-// The published and captured replies, decoded into the generated types and
+// The published and captured responses, decoded into the generated types and
 // encoded again, are what testdata/golden holds: a change of the contract or
 // of the overlay that loses or renames a member shows as a difference there.
-func TestGoldenReplies(t *testing.T) {
-	replies, err := filepath.Glob("testdata/replies/*.json")
+func TestGoldenResponses(t *testing.T) {
+	responses, err := filepath.Glob("testdata/responses/*.json")
 	require.NoError(t, err)
-	require.Len(t, replies, 6)
-	for _, file := range replies {
+	require.Len(t, responses, 6)
+	for _, file := range responses {
 		name := filepath.Base(file)
 		t.Run(name, func(t *testing.T) {
 			captured, err := os.ReadFile(file)
 			require.NoError(t, err)
-			var reply any = new(gen.JobsReply)
+			var response any = new(gen.JobsEnvelope)
 			if name == "list.json" {
-				reply = new(gen.ListCIMGReply)
+				response = new(gen.ListCIMGEnvelope)
 			}
 			decoder := json.NewDecoder(bytes.NewReader(captured))
 			decoder.DisallowUnknownFields()
-			require.NoError(t, decoder.Decode(reply), "a captured member has no place in the contract")
-			encoded, err := json.MarshalIndent(reply, "", "  ")
+			require.NoError(t, decoder.Decode(response), "a captured member has no place in the contract")
+			encoded, err := json.MarshalIndent(response, "", "  ")
 			require.NoError(t, err)
 			encoded = append(encoded, '\n')
 
@@ -50,7 +50,7 @@ func TestGoldenReplies(t *testing.T) {
 			}
 			want, err := os.ReadFile(golden)
 			require.NoError(t, err)
-			require.Equal(t, string(want), string(encoded), "if this is intended: go test ./tests -run TestGoldenReplies -update")
+			require.Equal(t, string(want), string(encoded), "if this is intended: go test ./tests -run TestGoldenResponses -update")
 
 			// Nothing but empty optional members is lost on the way.
 			var before, after any
@@ -118,6 +118,6 @@ func TestGeneratedTypes(t *testing.T) {
 		}
 	}
 	slices.Sort(pointers)
-	require.Equal(t, []string{"CIMG.Job", "ListCIMGReply.Data"}, pointers,
+	require.Equal(t, []string{"CIMG.Job", "ListCIMGEnvelope.Data"}, pointers,
 		"decide in gen/overlay.yaml whether an optional member is a value or, for a reason that stands there, a pointer; list pointers here")
 }

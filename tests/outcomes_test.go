@@ -17,7 +17,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// The wrapper reads the replies to a create of two images as the examples in
+// The wrapper reads the responses to a create of two images as the examples in
 // other languages do: tests/contract/clients holds those to the same table.
 func TestOutcomesOfAllLanguages(t *testing.T) {
 	text, err := os.ReadFile("contract/clients/outcomes.json")
@@ -77,7 +77,7 @@ func TestRejectionsAreTheSameEverywhere(t *testing.T) {
 	for file, list := range map[string]string{
 		"docs/other-languages.md":                         "(?m)^\\| rejected \\| `errno` (.*?), with a status",
 		"docs/other-languages.zh-CN.md":                   "(?m)^\\| 被拒绝 \\| `errno` 为 (.*?)，且状态码",
-		"tests/contract/clients/rules/reply.ts":           `rejections = new Set\(\[(.*)\]\)`,
+		"tests/contract/clients/rules/response.ts":        `rejections = new Set\(\[(.*)\]\)`,
 		"tests/contract/clients/postman/scripts/rules.js": `rejections = \[(.*)\]`,
 		"tests/contract/clients/ogen/outcome.go":          `rejections = \[\]generated\.Errno\{(.*)\}`,
 	} {

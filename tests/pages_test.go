@@ -111,9 +111,9 @@ func TestTheMockAcceptsEveryExampleOfTheContract(t *testing.T) {
 			resp, err := http.DefaultClient.Do(request)
 			require.NoError(t, err)
 			defer resp.Body.Close()
-			reply, err := io.ReadAll(resp.Body)
+			response, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
-			require.Contains(t, string(reply), `"errno":0,`, "%s, %s", item.Post.OperationID, name)
+			require.Contains(t, string(response), `"errno":0,`, "%s, %s", item.Post.OperationID, name)
 			sent++
 		}
 	}

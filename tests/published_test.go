@@ -39,9 +39,9 @@ func send(t *testing.T, command, server string) map[string]any {
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Equal(t, http.StatusOK, resp.StatusCode)
-	var reply map[string]any
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&reply))
-	return reply
+	var response map[string]any
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&response))
+	return response
 }
 
 // shape describes a JSON value by its members and their types.
@@ -108,8 +108,8 @@ func TestThePublishedCommandsAreRefusedByAStrictEmulator(t *testing.T) {
 	server := httptest.NewServer(emu)
 	t.Cleanup(server.Close)
 	for _, file := range []string{"create-cimg.md", "import-cimg.md"} {
-		reply := send(t, readExample(t, file).command, server.URL)
-		require.Equal(t, 13.0, reply["errno"], file)
+		response := send(t, readExample(t, file).command, server.URL)
+		require.Equal(t, 13.0, response["errno"], file)
 	}
 	require.Empty(t, emu.Images("gz"))
 }

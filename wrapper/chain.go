@@ -13,22 +13,22 @@ import (
 
 // A handler carries one call out and returns what the service answered. An
 // error means that the service did not answer as the contract promises for
-// success; a reply beside it holds what is known all the same.
-type handler func(*call) (*reply, error)
+// success; a response beside it holds what is known all the same.
+type handler func(*call) (*response, error)
 
 // call is a request on its way down the chain.
 type call struct {
 	op       operation
 	req      *http.Request
-	body     []byte  // of req, which has none of its own
-	target  target // what it is about, for errors and hooks
-	attempts int     // begun so far
-	once     bool    // it is not to be repeated, although it may
-	token    string  // set by authorize, on the copy it passes down
+	body     []byte // of req, which has none of its own
+	target   target // what it is about, for errors and hooks
+	attempts int    // begun so far
+	once     bool   // it is not to be repeated, although it may
+	token    string // set by authorize, on the copy it passes down
 }
 
-// reply is an answer on its way up.
-type reply struct {
+// response is an answer on its way up.
+type response struct {
 	status   int
 	header   http.Header
 	body     []byte
@@ -41,7 +41,7 @@ type reply struct {
 // first. Each is one file.
 func assembleChain(source TokenSource, cfg config, clients httpClients) handler {
 	// One HTTP exchange, which says whether there was a connection.
-	h := exchange(clients, cfg.maxReplyBytes)
+	h := exchange(clients, cfg.maxResponseBytes)
 	// Before anything is decoded, cut or logged: nothing that came back shows
 	// the token.
 	h = redact(h)
@@ -92,7 +92,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 
 // send carries a request down the chain. The body is read first, so that an
 // error can name what a change was about, and a read can be sent again.
-func (c *Client) send(req *http.Request) (*reply, error) {
+func (c *Client) send(req *http.Request) (*response, error) {
 	if req.URL == nil {
 		return nil, notSent(operation{id: clean(req.Method), mutates: true}, errors.New("the request has no URL"))
 	}

@@ -9,7 +9,7 @@ import (
 // authorize asks the source for the token and puts it on the request, if the
 // request is for the host that the token belongs to.
 func authorize(next handler, source TokenSource, base baseURL) handler {
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		if !base.covers(c.req) {
 			return nil, notSent(c.op, fmt.Errorf("the request is for %q, the client and its token belong to %q", c.req.URL.Host, base.Host))
 		}

@@ -11,12 +11,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// envelope is what every reply of the service is wrapped in.
+// envelope is what every response of the service is wrapped in.
 //
 // It is decoded by the upstream of encoding/json/v2, which refuses duplicate
 // members, names in another case, invalid UTF-8 and trailing bytes by itself;
 // encoding/json lets each of them pass, and takes about three times as long
-// for a reply of a hundred jobs.
+// for a response of a hundred jobs.
 type envelope struct {
 	Errno     *int64         `json:"errno"` // nil: absent or null
 	Errmsg    string         `json:"errmsg"`
@@ -49,7 +49,7 @@ func parseEnvelope(body []byte) (envelope, error) {
 
 // decodeEnvelope lets only HTTP 200 with errno 0 pass.
 func decodeEnvelope(next handler) handler {
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		r, err := next(c)
 		if err != nil {
 			return nil, err
@@ -74,7 +74,7 @@ func decodeEnvelope(next handler) handler {
 }
 
 // refusal is the error of an answer that is no success.
-func refusal(c *call, r *reply) *APIError {
+func refusal(c *call, r *response) *APIError {
 	return &APIError{
 		Op:         c.op.id,
 		RequestID:  r.envelope.RequestID,
@@ -83,11 +83,11 @@ func refusal(c *call, r *reply) *APIError {
 	}
 }
 
-// decodeData decodes the data of a reply. That of a change must hold one job
-// for each item of the request. Whatever is wrong with the reply to a change,
+// decodeData decodes the data of a response. That of a change must hold one job
+// for each item of the request. Whatever is wrong with the response to a change,
 // the jobs that it names are kept.
 func decodeData(next handler) handler {
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		r, err := next(c)
 		if err == nil {
 			if err = r.decode(c); err != nil {
@@ -101,7 +101,7 @@ func decodeData(next handler) handler {
 	}
 }
 
-func (r *reply) decode(c *call) (err error) {
+func (r *response) decode(c *call) (err error) {
 	data := r.envelope.Data
 	switch {
 	case c.op == opList:
@@ -194,12 +194,12 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 
 // imagePage is the data of listCIMG.
 type imagePage struct {
-	count  int64 // 0 when the reply did not count
+	count  int64 // 0 when the response did not count
 	images []Image
 }
 
 // decodeImages decodes the data of listCIMG. Its table promises an array of
-// images, the captured reply has an object with items; both are read. That
+// images, the captured response has an object with items; both are read. That
 // there are no images must be said: after an unknown outcome, "none" is taken
 // for "not created".
 func decodeImages(data jsontext.Value) (imagePage, error) {

@@ -44,19 +44,19 @@ func TestMalformedEnvelopes(t *testing.T) {
 	}
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
-			client := clientOf(t, serve(t, replyJSON(body)))
+			client := clientOf(t, serve(t, respondJSON(body)))
 
 			_, err := client.JobResults(t.Context(), "gz", "j1")
-			require.ErrorIs(t, err, wrapper.ErrMalformedReply)
+			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
 
 			_, err = client.CreateImage(t.Context(), "gz", webImage)
-			require.ErrorIs(t, err, wrapper.ErrMalformedReply)
+			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
 			require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 		})
 	}
 }
 
-func TestTolerantReplies(t *testing.T) {
+func TestTolerantResponses(t *testing.T) {
 	bodies := map[string]string{
 		"unlisted members":        `{"errno":0,"errmsg":"ok","requestId":"r1","trace":{"a":[1]},"data":[{"jobUuid":"j1","type":"T","progress":12.5,"done":false,"success":false,"eta":9}]}`,
 		"only an errno and a job": `{"data":[{"jobUuid":"j1","type":"T","progress":12.5}],"errno":0}`,
@@ -68,7 +68,7 @@ func TestTolerantReplies(t *testing.T) {
 	}
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
-			client := clientOf(t, serve(t, reply(200, "text/plain", body)))
+			client := clientOf(t, serve(t, response(200, "text/plain", body)))
 			jobs, err := client.JobResults(t.Context(), "gz", "j1")
 			require.NoError(t, err)
 			require.Equal(t, []wrapper.Job{{JobUUID: "j1", Type: "T", Progress: 12.5}}, jobs)
@@ -76,7 +76,7 @@ func TestTolerantReplies(t *testing.T) {
 	}
 }
 
-func TestReplyTooLarge(t *testing.T) {
+func TestResponseTooLarge(t *testing.T) {
 	const limit = 1 << 10
 	fits := oneJob + strings.Repeat(" ", limit-len(oneJob))
 	compressed := func(body string) http.HandlerFunc {
@@ -92,16 +92,16 @@ func TestReplyTooLarge(t *testing.T) {
 		answer  http.HandlerFunc
 		refused bool
 	}{
-		{"at the limit", replyJSON(fits), false},
-		{"a byte more", replyJSON(fits + " "), true},
+		{"at the limit", respondJSON(fits), false},
+		{"a byte more", respondJSON(fits + " "), true},
 		{"compressed, at the limit", compressed(fits), false},
 		{"compressed, far beyond it", compressed(strings.Repeat(" ", 64<<20)), true},
 	}
-	_, err := clientOf(t, serve(t, replyJSON(fits)), wrapper.WithMaxReplyBytes(math.MaxInt64)).CreateImage(t.Context(), "gz", webImage)
+	_, err := clientOf(t, serve(t, respondJSON(fits)), wrapper.WithMaxResponseBytes(math.MaxInt64)).CreateImage(t.Context(), "gz", webImage)
 	require.NoError(t, err, "no limit at all")
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			client := clientOf(t, serve(t, row.answer), wrapper.WithMaxReplyBytes(limit))
+			client := clientOf(t, serve(t, row.answer), wrapper.WithMaxResponseBytes(limit))
 			_, err := client.CreateImage(t.Context(), "gz", webImage)
 			if !row.refused {
 				require.NoError(t, err)
@@ -115,7 +115,7 @@ func TestReplyTooLarge(t *testing.T) {
 	}
 }
 
-// closeCounter is the body of a reply that knows whether it was closed.
+// closeCounter is the body of a response that knows whether it was closed.
 type closeCounter struct {
 	io.Reader
 	closed int

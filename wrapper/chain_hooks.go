@@ -59,15 +59,15 @@ type Call struct {
 	Region string // empty when the request names none
 }
 
-// Attempt is one exchange of a request and its reply.
+// Attempt is one exchange of a request and its response.
 type Attempt struct {
 	Call
 	Number     int // 1 for the first
 	StartedAt  time.Time
 	Duration   time.Duration
-	HTTPStatus int         // 0 when there was no reply that could be read
-	Header     http.Header // of the reply, to be read only: Content-Type, Date, Retry-After, Server, Via and X-Request-Id
-	Errno      int64       // 0 also when the reply had none: Err tells
+	HTTPStatus int         // 0 when there was no response that could be read
+	Header     http.Header // of the response, to be read only: Content-Type, Date, Retry-After, Server, Via and X-Request-Id
+	Errno      int64       // 0 also when the response had none: Err tells
 	RequestID  string      // as the envelope had it
 	Err        error       // nil: errno 0, and the data that the contract promises
 }
@@ -131,7 +131,7 @@ func (a Attempt) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// shownHeaders are the members of a reply's header that may be seen: those that
+// shownHeaders are the members of a response's header that may be seen: those that
 // say who answered, and how, and hold no secret.
 var shownHeaders = []string{"Content-Type", "Date", "Retry-After", "Server", "Via", "X-Request-Id"}
 
@@ -149,7 +149,7 @@ func (c *call) about() Call { return Call{Op: c.op.id, Region: clean(c.target.re
 
 // observeAttempts calls the hooks after each attempt.
 func observeAttempts(next handler, hooks []Hooks) handler {
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		c.attempts++
 		if len(hooks) == 0 {
 			return next(c)
@@ -180,7 +180,7 @@ func observeCalls(next handler, hooks []Hooks) handler {
 	if len(hooks) == 0 {
 		return next
 	}
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		end := CallEnd{Call: c.about(), StartedAt: time.Now()}
 		ctx := c.req.Context()
 		contexts := make([]context.Context, len(hooks))

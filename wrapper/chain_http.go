@@ -21,7 +21,7 @@ import (
 // are rare enough to pay for a handshake.
 type httpClients struct {
 	readOnly, mutating *http.Client
-	borrowed       bool // the transport is the caller's
+	borrowed           bool // the transport is the caller's
 }
 
 // newHTTPClients copies the caller's client, or makes the default ones.
@@ -41,7 +41,7 @@ func newHTTPClient(transport *http.Transport) *http.Client {
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: rejectRedirects,
-		Timeout:       2 * time.Minute, // a reply that trickles in for ever ends here
+		Timeout:       2 * time.Minute, // a response that trickles in for ever ends here
 	}
 }
 
@@ -65,7 +65,7 @@ func newTransport(base baseURL) *http.Transport {
 	}
 }
 
-// rejectRedirects makes a redirect an ordinary reply: following it would send
+// rejectRedirects makes a redirect an ordinary response: following it would send
 // the token, and maybe a change, somewhere else.
 func rejectRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
@@ -77,9 +77,9 @@ func (c httpClients) closeIdle() {
 	c.mutating.CloseIdleConnections()
 }
 
-// exchange sends the request once and reads the whole reply, up to maxBytes.
+// exchange sends the request once and reads the whole response, up to maxBytes.
 func exchange(clients httpClients, maxBytes int64) handler {
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		ctx := c.req.Context()
 		if ctx.Err() != nil {
 			return nil, notSent(c.op, context.Cause(ctx))
@@ -126,7 +126,7 @@ func exchange(clients httpClients, maxBytes int64) handler {
 		if err != nil {
 			return nil, &callError{
 				op:         c.op,
-				cause:      fmt.Errorf("reading the reply (HTTP %d): %w", resp.StatusCode, withoutToken(err, c.token)),
+				cause:      fmt.Errorf("reading the response (HTTP %d): %w", resp.StatusCode, withoutToken(err, c.token)),
 				connection: !errors.Is(err, ErrResponseTooLarge),
 			}
 		}
@@ -134,7 +134,7 @@ func exchange(clients httpClients, maxBytes int64) handler {
 		if header == nil {
 			header = make(http.Header)
 		}
-		return &reply{status: resp.StatusCode, header: header, body: body}, nil
+		return &response{status: resp.StatusCode, header: header, body: body}, nil
 	}
 }
 

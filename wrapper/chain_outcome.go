@@ -58,7 +58,7 @@ var rejections = []int64{
 }
 
 // isRejection tells whether an answer says that nothing was done. A 5xx never
-// does, whatever its body: it may come from a gateway that lost the reply.
+// does, whatever its body: it may come from a gateway that lost the response.
 func isRejection(e *APIError) bool {
 	switch e.HTTPStatus {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
@@ -70,7 +70,7 @@ func isRejection(e *APIError) bool {
 // classifyOutcome gives a change that was not accepted one of the three other
 // outcomes: rejected, not sent or unknown. Reads pass as they are.
 func classifyOutcome(next handler) handler {
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		if !c.op.mutates {
 			return next(c)
 		}

@@ -43,7 +43,7 @@ func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 // envelope answers with an errno.
 func envelope(status int, errno int64) http.HandlerFunc {
-	return reply(status, "application/json", fmt.Sprintf(`{"errno":%d,"errmsg":"no","requestId":"r9"}`, errno))
+	return response(status, "application/json", fmt.Sprintf(`{"errno":%d,"errmsg":"no","requestId":"r9"}`, errno))
 }
 
 func TestOutcomes(t *testing.T) {
@@ -59,7 +59,7 @@ func TestOutcomes(t *testing.T) {
 		outcome string
 		is      error // nil: not checked
 	}{
-		{"a job", replyJSON(oneJob), accepted, nil},
+		{"a job", respondJSON(oneJob), accepted, nil},
 		{"errno 1", envelope(200, 1), rejected, wrapper.ErrBadParameter},
 		{"errno 4", envelope(200, 4), rejected, wrapper.ErrAuth},
 		{"errno 13", envelope(200, 13), rejected, wrapper.ErrBadParameter},
@@ -70,38 +70,38 @@ func TestOutcomes(t *testing.T) {
 		{"errno 10000001", envelope(200, 10000001), rejected, wrapper.ErrPermission},
 		{"errno 16000002", envelope(200, 16000002), rejected, wrapper.ErrNotFound},
 		{"errno 13 with HTTP 400", envelope(400, 13), rejected, wrapper.ErrBadParameter},
-		{"HTTP 401 in HTML", reply(401, "text/html", html), rejected, wrapper.ErrAuth},
-		{"HTTP 403 in HTML", reply(403, "text/html", html), rejected, wrapper.ErrPermission},
-		{"HTTP 429", reply(429, "text/plain", "slow down"), rejected, wrapper.ErrRateLimited},
+		{"HTTP 401 in HTML", response(401, "text/html", html), rejected, wrapper.ErrAuth},
+		{"HTTP 403 in HTML", response(403, "text/html", html), rejected, wrapper.ErrPermission},
+		{"HTTP 429", response(429, "text/plain", "slow down"), rejected, wrapper.ErrRateLimited},
 
 		{"errno 2", envelope(200, 2), unknown, wrapper.ErrServer},
 		{"errno 3", envelope(200, 3), unknown, wrapper.ErrServer},
 		{"errno 40000", envelope(200, 40000), unknown, wrapper.ErrServer},
 		{"an errno nobody listed", envelope(200, 987654321), unknown, nil},
 		{"errno 13 with HTTP 500", envelope(500, 13), unknown, wrapper.ErrServer},
-		{"HTTP 502 in HTML", reply(502, "text/html", html), unknown, wrapper.ErrServer},
-		{"HTTP 503 with a job", reply(503, "application/json", oneJob), unknown, wrapper.ErrServer},
-		{"HTTP 404 in HTML", reply(404, "text/html", html), unknown, nil},
-		{"HTTP 201 with a job", reply(201, "application/json", oneJob), unknown, wrapper.ErrMalformedReply},
-		{"HTTP 204", reply(204, "application/json", ""), unknown, wrapper.ErrMalformedReply},
-		{"HTTP 200 in HTML", reply(200, "text/html", html), unknown, wrapper.ErrMalformedReply},
-		{"an empty body", replyJSON(""), unknown, wrapper.ErrMalformedReply},
-		{"no data", replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1"}`), unknown, wrapper.ErrMalformedReply},
-		{"data null", replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":null}`), unknown, wrapper.ErrMalformedReply},
-		{"no job", replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[]}`), unknown, wrapper.ErrMalformedReply},
-		{"a job without id", replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"type":"CreateCIMG"}]}`), unknown, wrapper.ErrMalformedReply},
-		{"two jobs for one item", replyJSON(`{"errno":0,"data":[{"jobUuid":"a"},{"jobUuid":"b"}]}`), unknown, wrapper.ErrMalformedReply},
-		{"a job and one without id", replyJSON(`{"errno":0,"data":[{"jobUuid":"a"},{}]}`), unknown, wrapper.ErrMalformedReply},
-		{"one job twice", replyJSON(`{"errno":0,"data":[{"jobUuid":"a"},{"jobUuid":"a"}]}`), unknown, wrapper.ErrMalformedReply},
-		{"an id that could not be asked for", replyJSON(`{"errno":0,"data":[{"jobUuid":"a,b"}]}`), unknown, wrapper.ErrMalformedReply},
-		{"an id with a line break", replyJSON(`{"errno":0,"data":[{"jobUuid":"j\n1"}]}`), unknown, wrapper.ErrMalformedReply},
-		{"a rejection with an odd job", replyJSON(`{"errno":41017,"data":[{"jobUuid":"a","progress":"5"}]}`), unknown, wrapper.ErrNotFound},
-		{"a rejection with an object", replyJSON(`{"errno":41017,"data":{"jobUuid":"a"}}`), unknown, wrapper.ErrNotFound},
-		{"a rejection with empty data", replyJSON(`{"errno":41017,"data":[ ]}`), rejected, wrapper.ErrNotFound},
-		{"a rejection with null", replyJSON(`{"errno":41017,"data":null}`), rejected, wrapper.ErrNotFound},
-		{"a rejection with a string", replyJSON(`{"errno":41017,"data":""}`), rejected, wrapper.ErrNotFound},
-		{"a rejection that started a job", replyJSON(`{"errno":41017,"errmsg":"no","requestId":"r1","data":[{"jobUuid":"a"}]}`), unknown, wrapper.ErrNotFound},
-		{"the connection closed without a reply", abort, unknown, nil},
+		{"HTTP 502 in HTML", response(502, "text/html", html), unknown, wrapper.ErrServer},
+		{"HTTP 503 with a job", response(503, "application/json", oneJob), unknown, wrapper.ErrServer},
+		{"HTTP 404 in HTML", response(404, "text/html", html), unknown, nil},
+		{"HTTP 201 with a job", response(201, "application/json", oneJob), unknown, wrapper.ErrMalformedResponse},
+		{"HTTP 204", response(204, "application/json", ""), unknown, wrapper.ErrMalformedResponse},
+		{"HTTP 200 in HTML", response(200, "text/html", html), unknown, wrapper.ErrMalformedResponse},
+		{"an empty body", respondJSON(""), unknown, wrapper.ErrMalformedResponse},
+		{"no data", respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1"}`), unknown, wrapper.ErrMalformedResponse},
+		{"data null", respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":null}`), unknown, wrapper.ErrMalformedResponse},
+		{"no job", respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[]}`), unknown, wrapper.ErrMalformedResponse},
+		{"a job without id", respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"type":"CreateCIMG"}]}`), unknown, wrapper.ErrMalformedResponse},
+		{"two jobs for one item", respondJSON(`{"errno":0,"data":[{"jobUuid":"a"},{"jobUuid":"b"}]}`), unknown, wrapper.ErrMalformedResponse},
+		{"a job and one without id", respondJSON(`{"errno":0,"data":[{"jobUuid":"a"},{}]}`), unknown, wrapper.ErrMalformedResponse},
+		{"one job twice", respondJSON(`{"errno":0,"data":[{"jobUuid":"a"},{"jobUuid":"a"}]}`), unknown, wrapper.ErrMalformedResponse},
+		{"an id that could not be asked for", respondJSON(`{"errno":0,"data":[{"jobUuid":"a,b"}]}`), unknown, wrapper.ErrMalformedResponse},
+		{"an id with a line break", respondJSON(`{"errno":0,"data":[{"jobUuid":"j\n1"}]}`), unknown, wrapper.ErrMalformedResponse},
+		{"a rejection with an odd job", respondJSON(`{"errno":41017,"data":[{"jobUuid":"a","progress":"5"}]}`), unknown, wrapper.ErrNotFound},
+		{"a rejection with an object", respondJSON(`{"errno":41017,"data":{"jobUuid":"a"}}`), unknown, wrapper.ErrNotFound},
+		{"a rejection with empty data", respondJSON(`{"errno":41017,"data":[ ]}`), rejected, wrapper.ErrNotFound},
+		{"a rejection with null", respondJSON(`{"errno":41017,"data":null}`), rejected, wrapper.ErrNotFound},
+		{"a rejection with a string", respondJSON(`{"errno":41017,"data":""}`), rejected, wrapper.ErrNotFound},
+		{"a rejection that started a job", respondJSON(`{"errno":41017,"errmsg":"no","requestId":"r1","data":[{"jobUuid":"a"}]}`), unknown, wrapper.ErrNotFound},
+		{"the connection closed without a response", abort, unknown, nil},
 	}
 	for _, row := range rows {
 		for op, call := range changes {
@@ -162,7 +162,7 @@ func TestOutcomeNotSent(t *testing.T) {
 
 // net/http refuses a request before it has a connection.
 func TestARequestThatCannotBeSentIsNotSent(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/dicloud/i/storage/cimg/create", strings.NewReader("{}"))
 	require.NoError(t, err)
 	req.Header.Set("X-Trace", "a\nb")
@@ -191,7 +191,7 @@ func TestOutcomeOfANestedClient(t *testing.T) {
 }
 
 func TestOutcomeUnknownTellsWhatIsKnown(t *testing.T) {
-	s := serve(t, replyJSON(oneJob)) // one job for two items
+	s := serve(t, respondJSON(oneJob)) // one job for two items
 	before := time.Now()
 	_, err := clientOf(t, s).CreateImages(t.Context(), "gz", []wrapper.CreateImageInput{webImage, {Name: "web-02", SnapUUID: snapshot}})
 	var lost *wrapper.OutcomeUnknownError
@@ -205,7 +205,7 @@ func TestOutcomeUnknownTellsWhatIsKnown(t *testing.T) {
 	require.WithinRange(t, lost.SentAt, before, time.Now())
 	require.ErrorContains(t, err, `createCIMG in gz of "web-01", "web-02": outcome unknown`)
 
-	s = serve(t, replyJSON(`{"errno":41017,"errmsg":"no","requestId":"r2","data":[{"jobUuid":"j1"},{}]}`))
+	s = serve(t, respondJSON(`{"errno":41017,"errmsg":"no","requestId":"r2","data":[{"jobUuid":"j1"},{}]}`))
 	_, err = clientOf(t, s).CreateImage(t.Context(), "gz", webImage)
 	require.ErrorAs(t, err, &lost)
 	require.Equal(t, "r2", lost.RequestID)
@@ -216,7 +216,7 @@ func TestOutcomeUnknownTellsWhatIsKnown(t *testing.T) {
 		`{"requestId":"r3","errno":"0","data":[{"jobUuid":"j1"}]}`,
 		`{"requestId":"r3","errno":0,"data":[{"jobUuid":"j1"},{"jobUuid":"j2","progress":"5"},5]}`,
 	} {
-		_, err = clientOf(t, serve(t, replyJSON(body))).CreateImage(t.Context(), "gz", webImage)
+		_, err = clientOf(t, serve(t, respondJSON(body))).CreateImage(t.Context(), "gz", webImage)
 		require.ErrorAs(t, err, &lost)
 		require.NotEmpty(t, lost.Jobs, body)
 		require.Equal(t, "j1", lost.Jobs[0].JobUUID)
@@ -235,10 +235,10 @@ func TestOutcomeUnknownTellsWhatIsKnown(t *testing.T) {
 }
 
 func TestAChangeIsSentOnce(t *testing.T) {
-	elsewhere := serve(t, replyJSON(oneJob))
+	elsewhere := serve(t, respondJSON(oneJob))
 	answers := map[string]http.HandlerFunc{
 		"aborted":      abort,
-		"HTTP 503":     reply(503, "text/plain", "later"),
+		"HTTP 503":     response(503, "text/plain", "later"),
 		"redirect 302": http.RedirectHandler(elsewhere.URL, http.StatusFound).ServeHTTP,
 		"redirect 307": http.RedirectHandler("/dicloud/i/storage/cimg/create", http.StatusTemporaryRedirect).ServeHTTP,
 		"redirect 308": http.RedirectHandler(elsewhere.URL, http.StatusPermanentRedirect).ServeHTTP,
@@ -254,7 +254,7 @@ func TestAChangeIsSentOnce(t *testing.T) {
 					var changes atomic.Int32
 					server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.Method == http.MethodGet {
-							replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r","data":[]}`)(w, r)
+							respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r","data":[]}`)(w, r)
 							return
 						}
 						changes.Add(1)
@@ -311,7 +311,7 @@ func TestNothingInvitesARepeat(t *testing.T) {
 
 // A request that the contract does not know is taken for a change.
 func TestAnUnknownOperationIsAChange(t *testing.T) {
-	s := serve(t, reply(502, "text/html", "<html>"))
+	s := serve(t, response(502, "text/html", "<html>"))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/dicloud/i/storage/cimg/share", nil)
 	require.NoError(t, err)
 	_, err = clientOf(t, s).Do(req)
@@ -330,7 +330,7 @@ func TestADoneContextSendsNothing(t *testing.T) {
 	reason := errors.New("shutting down")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(reason)
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	client := clientOf(t, s)
 	for op, call := range changes {
 		err := call(ctx, client)
@@ -367,7 +367,7 @@ func TestSwitchingProtocols(t *testing.T) {
 	for op, call := range changes {
 		err := call(t.Context(), clientOf(t, s))
 		require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError), op)
-		require.ErrorIs(t, err, wrapper.ErrMalformedReply, op)
+		require.ErrorIs(t, err, wrapper.ErrMalformedResponse, op)
 	}
 }
 

@@ -27,7 +27,7 @@ func limitRate(next handler, limiter *rate.Limiter) handler {
 	if limiter == nil {
 		return next
 	}
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		ctx := c.req.Context()
 		switch err := limiter.Wait(ctx); {
 		case ctx.Err() != nil:

@@ -17,9 +17,9 @@ const redacted = "[token]"
 // nothing to do with it, even in the names of fields.
 const minSecretLength = 16
 
-// redact takes the token out of a reply, whoever put it there.
+// redact takes the token out of a response, whoever put it there.
 func redact(next handler) handler {
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		r, err := next(c)
 		if err != nil || len(c.token) < minSecretLength {
 			return r, err

@@ -68,12 +68,12 @@ func (r *Retries) setDefaults() {
 // above authorize, so that each attempt has the token of its moment.
 func retryReads(next handler, settings Retries) handler {
 	budget := newRetryBudget(settings.Budget)
-	return func(c *call) (*reply, error) {
+	return func(c *call) (*response, error) {
 		if c.op.mutates || c.once {
 			return next(c)
 		}
 		ctx := c.req.Context()
-		read := func() (*reply, error) {
+		read := func() (*response, error) {
 			r, err := next(c)
 			switch {
 			case err == nil:

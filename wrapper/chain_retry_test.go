@@ -83,7 +83,7 @@ func TestReadsAreNotRepeatedInVain(t *testing.T) {
 				require.Error(t, readOnce(t.Context(), client))
 				require.NoError(t, readOnce(t.Context(), client))
 				require.Equal(t, 2, cloud.Requests("getJobResult"))
-			}, wrapper.WithMaxReplyBytes(1000))
+			}, wrapper.WithMaxResponseBytes(1000))
 		})
 	}
 

@@ -26,7 +26,7 @@ type Client struct {
 func New(source TokenSource, options ...Option) (*Client, error) {
 	base, err := parseBaseURL(DefaultBaseURL)
 	cfg := config{
-		base: base, maxReplyBytes: DefaultMaxReplyBytes, pageSize: DefaultPageSize,
+		base: base, maxResponseBytes: DefaultMaxResponseBytes, pageSize: DefaultPageSize,
 	}
 	cfg.polling.setDefaults()
 	cfg.retries.setDefaults()

@@ -71,7 +71,7 @@ func TestBaseURLIsInLowerCase(t *testing.T) {
 }
 
 func TestBaseURLPathPrefix(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	for _, suffix := range []string{"/proxy/v1", "/proxy/v1/"} {
 		client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(s.URL+suffix))
 		require.NoError(t, err)
@@ -85,12 +85,12 @@ func TestNewJoinsWhatIsWrong(t *testing.T) {
 	_, err := wrapper.New(wrapper.StaticToken(""), nil,
 		wrapper.WithBaseURL("http://example.com"),
 		wrapper.WithHTTPClient(nil),
-		wrapper.WithMaxReplyBytes(0),
+		wrapper.WithMaxResponseBytes(0),
 		wrapper.WithPageSize(0),
 		wrapper.WithPolling(wrapper.Polling{Gap: -time.Second}),
 		wrapper.WithWaiting(wrapper.MaxFailures(-1), wrapper.PollPolicy(nil)),
 	)
-	for _, part := range []string{"no token", "option 0 is nil", "use https", "http client", "max reply bytes", "page size", "polling", "MaxFailures", "PollPolicy"} {
+	for _, part := range []string{"no token", "option 0 is nil", "use https", "http client", "max response bytes", "page size", "polling", "MaxFailures", "PollPolicy"} {
 		require.ErrorContains(t, err, part)
 	}
 }
@@ -138,7 +138,7 @@ func TestWaitOptions(t *testing.T) {
 }
 
 func TestTheCallersHTTPClientIsNotChanged(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	callers := &http.Client{Transport: transport, Timeout: time.Minute}
@@ -157,7 +157,7 @@ func TestTheCallersHTTPClientIsNotChanged(t *testing.T) {
 
 func TestTheCallersConnectionsAreLeftOpen(t *testing.T) {
 	var opened atomic.Int32
-	server := httptest.NewUnstartedServer(replyJSON(oneJob))
+	server := httptest.NewUnstartedServer(respondJSON(oneJob))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			opened.Add(1)
@@ -187,7 +187,7 @@ func TestEachChangeHasAFreshConnection(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		connections[r.Method] = append(connections[r.Method], r.RemoteAddr)
-		replyJSON(oneJob)(w, r)
+		respondJSON(oneJob)(w, r)
 	})
 	client := clientOf(t, s)
 	for range 3 {
@@ -205,7 +205,7 @@ func TestEachChangeHasAFreshConnection(t *testing.T) {
 }
 
 func TestRequestsAreWhatTheTableSays(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	client := clientOf(t, s)
 	for _, call := range changes {
 		require.NoError(t, call(t.Context(), client))
@@ -239,14 +239,14 @@ func TestReadsAreOrdinaryRequests(t *testing.T) {
 		assert.Zero(t, r.ContentLength)
 		assert.Empty(t, r.TransferEncoding)
 		assert.NotContains(t, r.Header, "Content-Length")
-		replyJSON(oneJob)(w, r)
+		respondJSON(oneJob)(w, r)
 	})
 	require.NoError(t, readOnce(t.Context(), clientOf(t, s)))
 	require.NoError(t, readOnce(t.Context(), clientOf(t, s, wrapper.WithHTTPClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}))))
 }
 
 func TestObjectBody(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	client := clientOf(t, s, wrapper.WithObjectBody())
 	_, err := client.CreateImage(t.Context(), "gz", webImage)
 	require.NoError(t, err)
@@ -263,14 +263,14 @@ func TestObjectBody(t *testing.T) {
 func TestGeneratedClientKeepsThePromises(t *testing.T) {
 	body := gen.CreateCIMGRequest{RegionID: "gz", CIMG: []gen.CreateCIMGInput{webImage}}
 
-	accepted, err := clientOf(t, serve(t, reply(200, "text/plain", oneJob))).Generated().CreateCIMGWithResponse(t.Context(), body)
+	accepted, err := clientOf(t, serve(t, response(200, "text/plain", oneJob))).Generated().CreateCIMGWithResponse(t.Context(), body)
 	require.NoError(t, err)
 	require.Equal(t, "j1", accepted.JSON200.Data[0].JobUUID)
 
 	_, err = clientOf(t, serve(t, envelope(200, 41017))).Generated().CreateCIMGWithResponse(t.Context(), body)
 	require.ErrorIs(t, err, wrapper.ErrNotFound)
 
-	s := serve(t, reply(502, "text/html", "<html>"))
+	s := serve(t, response(502, "text/html", "<html>"))
 	_, err = clientOf(t, s).Generated().CreateCIMGWithResponse(t.Context(), body)
 	var lost *wrapper.OutcomeUnknownError
 	require.ErrorAs(t, err, &lost)
@@ -278,13 +278,13 @@ func TestGeneratedClientKeepsThePromises(t *testing.T) {
 	require.Len(t, s.received(), 1)
 
 	for _, data := range []string{`null`, `{}`, `"none"`} {
-		s = serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":`+data+`}`))
+		s = serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":`+data+`}`))
 		_, err = clientOf(t, s).Generated().ListCIMGWithResponse(t.Context(), gen.ListCIMGRequest{RegionID: "gz", Limit: 1})
-		require.ErrorIs(t, err, wrapper.ErrMalformedReply, data)
+		require.ErrorIs(t, err, wrapper.ErrMalformedResponse, data)
 	}
 
 	// A body that the generated client only streams is sent all the same.
-	s = serve(t, replyJSON(oneJob))
+	s = serve(t, respondJSON(oneJob))
 	streamed := io.MultiReader(strings.NewReader(`{"regionId":"gz","cimg":{"name":"web-01","snapUuid":"x"}}`))
 	_, err = clientOf(t, s).Generated().CreateCIMGWithBodyWithResponse(t.Context(), "application/json", streamed)
 	require.NoError(t, err)
@@ -292,8 +292,8 @@ func TestGeneratedClientKeepsThePromises(t *testing.T) {
 }
 
 // Whatever a caller of Do or a transport leaves out is not missed.
-func TestBareRequestsAndReplies(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+func TestBareRequestsAndResponses(t *testing.T) {
+	s := serve(t, respondJSON(oneJob))
 	u, err := url.Parse(s.URL + "/dicloud/i/result?regionId=gz&jobUuids=j1")
 	require.NoError(t, err)
 	resp, err := clientOf(t, s).Do(&http.Request{Method: http.MethodGet, URL: u})
@@ -307,7 +307,7 @@ func TestBareRequestsAndReplies(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The header of a reply may be one that a transport hands out again and again.
+// The header of a response may be one that a transport hands out again and again.
 func TestTheTransportsHeaderIsNotChanged(t *testing.T) {
 	shared := http.Header{"X-Echo": {token}}
 	client := clientThrough(t, func(*http.Request) (*http.Response, error) {
@@ -328,7 +328,7 @@ func TestTheTransportsHeaderIsNotChanged(t *testing.T) {
 
 // A request's body that never comes does not hold a call beyond its context.
 func TestDoEndsWithItsContext(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	body, _ := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/dicloud/i/storage/cimg/create", body)
@@ -340,7 +340,7 @@ func TestDoEndsWithItsContext(t *testing.T) {
 }
 
 func TestClientIsSafeForConcurrentUse(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	client := clientOf(t, s)
 	errs := make(chan error)
 	for range 16 {

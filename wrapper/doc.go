@@ -51,41 +51,41 @@
 //
 // Errors are values. errors.Is finds the sentinels ([ErrAuth], [ErrNotFound],
 // ...), errors.As the types. The message of a call's error is one line of
-// bounded length, without the token and without the body of a reply.
+// bounded length, without the token and without the body of a response.
 // (TestAPIErrorSentinels, TestErrorsAreOneLine, TestNoBodyInErrors,
 // FuzzErrorTexts)
 //
 // The token is a secret. It is requested from its source before each attempt,
 // sent only to the host of the base URL, only over https or to a loopback
 // address, never along a redirect, and shown in no error, no log, no hook and no
-// formatted value, even when a reply repeats it. (Tokens of less than 16 bytes
-// are not searched for in replies and transport errors.) After the service
+// formatted value, even when a response repeats it. (Tokens of less than 16 bytes
+// are not searched for in responses and transport errors.) After the service
 // rejected a token, the source is asked again. (TestTheTokenIsNotShown,
 // TestTheTokenStaysWithItsHost, TestARejectedTokenIsAskedForAgain, TestBaseURL)
 //
-// Bounded. Bodies of replies are read up to a limit, after decompression, and
+// Bounded. Bodies of responses are read up to a limit, after decompression, and
 // closed; every call returns promptly when its context ends, one whose context
 // has ended already sends nothing, and no goroutine or connection outlives its
-// use. (TestReplyTooLarge, TestHugeRepliesTakeLittleMemory,
+// use. (TestResponseTooLarge, TestHugeResponsesTakeLittleMemory,
 // TestACallEndsWithItsContext, TestSwitchingProtocols,
 // TestADoneContextSendsNothing, TestFaults)
 //
 // Strict in. Input is checked before anything is sent; what cannot be right is
 // an [*InputError] that names the field. (TestBadInputIsRefusedUnsent)
 //
-// Tolerant out, within reason. Replies may carry fields nobody listed and leave
+// Tolerant out, within reason. Responses may carry fields nobody listed and leave
 // optional ones out. One without a proper errno, with duplicate fields or with
 // extra bytes behind its end is malformed, never success, and a list without
 // items is malformed, never empty. (TestMalformedEnvelopes,
-// TestTolerantReplies, TestImagesErrorEndsTheLoop, FuzzEnvelope)
+// TestTolerantResponses, TestImagesErrorEndsTheLoop, FuzzEnvelope)
 //
 // The caller's things stay the caller's. No http.Client, transport, slice or
 // global that was handed in is changed; a [Client] is safe for concurrent use.
 // (TestTheCallersHTTPClientIsNotChanged, TestTheCallersConnectionsAreLeftOpen,
 // TestClientIsSafeForConcurrentUse, TestManyGoroutinesShareAClient)
 //
-// A wait ends when the service says so. A job is done when a reply says that
-// it is, and every wait for it learns so once, from the first reply that says
+// A wait ends when the service says so. A job is done when a response says that
+// it is, and every wait for it learns so once, from the first response that says
 // it; a failed one is a [*JobFailedError]. A wait that ended before its jobs did
 // is a [*WaitError], which carries what is needed to resume them. (TestWait,
 // TestWaitFailedJob, TestWaitErrorTellsWhatIsLeft, TestRandomWaits)
@@ -99,7 +99,7 @@
 // TestTheLastWaitEndsThePolls)
 //
 // Silent unless asked. Nothing is logged without [WithLogger], which writes one
-// line an attempt; [Hooks] see attempts and outcomes. Of a reply's header they
+// line an attempt; [Hooks] see attempts and outcomes. Of a response's header they
 // show a few listed members alone. (TestEachAttemptIsOneLineOfLog,
 // TestHooksSeeEachAttempt, TestHooksSeeOutcomes)
 //

@@ -37,11 +37,11 @@ var (
 	// connection to the service, no token, no turn within the rate limit, or no
 	// time left. The call may be made again once that is mended.
 	ErrNotSent = errors.New("not sent")
-	// ErrMalformedReply: the reply is not what the contract promises.
-	ErrMalformedReply = errors.New("malformed reply")
-	// ErrResponseTooLarge: the reply is larger than the client's limit, see
-	// [WithMaxReplyBytes].
-	ErrResponseTooLarge = errors.New("reply too large")
+	// ErrMalformedResponse: the response is not what the contract promises.
+	ErrMalformedResponse = errors.New("malformed response")
+	// ErrResponseTooLarge: the response is larger than the client's limit, see
+	// [WithMaxResponseBytes].
+	ErrResponseTooLarge = errors.New("response too large")
 	// ErrJobUnknown: the service did not know the job for longer than
 	// [MissingGrace].
 	ErrJobUnknown = errors.New("job unknown to the service")
@@ -62,7 +62,7 @@ type APIError struct {
 	Op         string // operationId of the contract, for instance createCIMG
 	Errno      int64  // 0 when the answer was no envelope
 	Errmsg     string // the service's words, for people
-	RequestID  string // for the provider's support; empty if the reply had none
+	RequestID  string // for the provider's support; empty if the response had none
 	HTTPStatus int    // 200 for most errnos
 	// RetryAfter is how long the answer asks to wait (header Retry-After)
 	// before anything is sent again; 0 when it does not say.
@@ -195,14 +195,14 @@ func notSent(op operation, cause error) *callError {
 	return e
 }
 
-// malformed says what is wrong with a reply without showing its body.
-func malformed(c *call, r *reply, cause error) error {
+// malformed says what is wrong with a response without showing its body.
+func malformed(c *call, r *response, cause error) error {
 	about := fmt.Sprintf("HTTP %d, %s, %d bytes", r.status, clean(r.header.Get("Content-Type")), len(r.body))
 	if r.envelope.RequestID != "" {
 		about += ", request " + clean(r.envelope.RequestID)
 	}
 	// A decoder may quote what was escaped in the body.
-	return fmt.Errorf("cimg: %s: %w (%s): %s", c.op.id, ErrMalformedReply, about, clean(redactText(cause.Error(), c.token)))
+	return fmt.Errorf("cimg: %s: %w (%s): %s", c.op.id, ErrMalformedResponse, about, clean(redactText(cause.Error(), c.token)))
 }
 
 // clean makes words from elsewhere fit for one line of a log.

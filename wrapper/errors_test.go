@@ -174,7 +174,7 @@ func TestErrorsUnwrap(t *testing.T) {
 	cause, last := errors.New("cause"), errors.New("last")
 	require.Equal(t, []error{cause}, (&wrapper.WaitError{Cause: cause}).Unwrap())
 	require.Equal(t, []error{cause, last}, (&wrapper.WaitError{Cause: cause, LastPoll: last}).Unwrap())
-	for _, answer := range []http.HandlerFunc{abort, replyJSON("{}")} {
+	for _, answer := range []http.HandlerFunc{abort, respondJSON("{}")} {
 		_, err := clientOf(t, serve(t, answer)).CreateImage(t.Context(), "gz", webImage)
 		forms.EachError(err, func(err error) {
 			if many, ok := err.(interface{ Unwrap() []error }); ok {
@@ -193,14 +193,14 @@ func TestErrorsWithoutAnAnswerReadWell(t *testing.T) {
 	require.EqualError(t, err, "cimg: createCIMG: not sent: token source: vault is sealed")
 }
 
-// A reply that is malformed is described by what is known of it.
-func TestMalformedRepliesReadWell(t *testing.T) {
+// A response that is malformed is described by what is known of it.
+func TestMalformedResponsesReadWell(t *testing.T) {
 	for body, says := range map[string]string{
 		`{"requestId":"r1"}`: "(HTTP 200, application/json, 18 bytes, request r1): it has no errno",
 		`{}`:                 "(HTTP 200, application/json, 2 bytes): it has no errno",
 	} {
-		_, err := clientOf(t, serve(t, replyJSON(body))).JobResults(t.Context(), "gz", "j1")
-		require.EqualError(t, err, "cimg: getJobResult: malformed reply "+says)
+		_, err := clientOf(t, serve(t, respondJSON(body))).JobResults(t.Context(), "gz", "j1")
+		require.EqualError(t, err, "cimg: getJobResult: malformed response "+says)
 	}
 }
 
@@ -214,7 +214,7 @@ func TestAPIErrorLogsItsMembers(t *testing.T) {
 // A body that is no envelope is described, not shown.
 func TestNoBodyInErrors(t *testing.T) {
 	for _, status := range []int{200, 404, 502} {
-		s := serve(t, reply(status, "text/html", "<html>top secret "+strings.Repeat("x", 10_000)+"</html>"))
+		s := serve(t, response(status, "text/html", "<html>top secret "+strings.Repeat("x", 10_000)+"</html>"))
 		_, err := clientOf(t, s).CreateImage(t.Context(), "gz", webImage)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "secret")

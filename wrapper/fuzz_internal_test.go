@@ -58,8 +58,8 @@ func FuzzEnvelope(f *testing.F) {
 			}
 		}
 		c := &call{op: opCreate, req: &http.Request{Method: http.MethodPost}}
-		answer := func(*call) (*reply, error) {
-			return &reply{status: http.StatusOK, header: http.Header{}, body: body}, nil
+		answer := func(*call) (*response, error) {
+			return &response{status: http.StatusOK, header: http.Header{}, body: body}, nil
 		}
 		if _, err := decodeData(decodeEnvelope(answer))(c); err != nil {
 			requireOneLine(t, err)
@@ -171,7 +171,7 @@ func FuzzErrorTexts(f *testing.F) {
 			&interruptedError{cause: errors.New(errmsg), last: answer},
 			&jobErrors{jobs: 2, errs: []error{errors.New(cause), answer}},
 			&InputError{Field: "jobUUID", Reason: clean(errmsg)},
-			malformed(&call{op: opCreate}, &reply{header: http.Header{"Content-Type": {errmsg}}, envelope: envelope{RequestID: requestID}}, errors.New(cause)),
+			malformed(&call{op: opCreate}, &response{header: http.Header{"Content-Type": {errmsg}}, envelope: envelope{RequestID: requestID}}, errors.New(cause)),
 		} {
 			requireOneLine(t, err)
 		}

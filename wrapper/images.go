@@ -21,7 +21,7 @@ func (c *Client) CreateImage(ctx context.Context, region string, image CreateIma
 }
 
 // CreateImages starts to build images in one request, as the provider's
-// CreateCIMG page allows. The handles are in the order of the reply, which the
+// CreateCIMG page allows. The handles are in the order of the response, which the
 // provider does not promise to be the order of images.
 //
 // Two images of one name are refused: should the outcome stay unknown, nothing
@@ -45,7 +45,7 @@ func (c *Client) ImportImage(ctx context.Context, region string, image ImportIma
 }
 
 // ImportImages starts to copy images in one request, as the provider's
-// ImportCIMG page allows. The handles are in the order of the reply, which the
+// ImportCIMG page allows. The handles are in the order of the response, which the
 // provider does not promise to be the order of images. Two copies of one name
 // are refused, as by [Client.CreateImages].
 func (c *Client) ImportImages(ctx context.Context, region string, images []ImportImageInput) ([]*JobHandle, error) {
@@ -65,7 +65,7 @@ func (c *Client) RenameImage(ctx context.Context, region string, image RenameIma
 }
 
 // RenameImages starts to rename images in one request. The handles are in the
-// order of the reply.
+// order of the response.
 func (c *Client) RenameImages(ctx context.Context, region string, images []RenameImageInput) ([]*JobHandle, error) {
 	err := checkImages(region, images, func(check *imageCheck, image RenameImageInput) {
 		check.id("ImageUUID", image.ImageUUID)
@@ -85,7 +85,7 @@ func (c *Client) DeleteImage(ctx context.Context, region, imageUUID string) (*Jo
 }
 
 // DeleteImages starts to delete images in one request. The handles are in the
-// order of the reply.
+// order of the response.
 func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []string) ([]*JobHandle, error) {
 	var check inputCheck
 	check.region(region)
@@ -123,7 +123,7 @@ func single(handles []*JobHandle, err error) (*JobHandle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return handles[0], nil // one item was sent, and the reply was found to have one job
+	return handles[0], nil // one item was sent, and the response was found to have one job
 }
 
 // startFromObject sends a change in the form of the provider's examples.
@@ -170,9 +170,9 @@ type (
 //
 // An error ends the iteration. Pages are read as the loop asks for them: if
 // images are created or deleted meanwhile, any image may be missed, and the list
-// may end with [ErrMalformedReply] because it counts more than it showed.
+// may end with [ErrMalformedResponse] because it counts more than it showed.
 //
-// The provider does not say whether the reply's count is of the page or of all
+// The provider does not say whether the response's count is of the page or of all
 // images, so the list ends with the first page that brings nothing new. See
 // [WithPageSize] for the size of a page.
 func (c *Client) Images(ctx context.Context, region string, names ...string) iter.Seq2[Image, error] {
@@ -216,7 +216,7 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 	}
 }
 
-func (c *Client) readPage(ctx context.Context, region string, names []string, start int) (*reply, error) {
+func (c *Client) readPage(ctx context.Context, region string, names []string, start int) (*response, error) {
 	req, err := gen.NewListCIMGRequest(c.server(), gen.ListCIMGRequest{
 		RegionID:  region,
 		Start:     int64(start),

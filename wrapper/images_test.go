@@ -66,7 +66,7 @@ func TestImagesReadsAllPages(t *testing.T) {
 
 // A service that ignores start must not keep the client listing for ever.
 func TestImagesEndsWhenNothingIsNew(t *testing.T) {
-	s := serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":1,"items":[{"cimgUuid":"a","name":"n"}]}}`))
+	s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":1,"items":[{"cimgUuid":"a","name":"n"}]}}`))
 	seen := 0
 	for _, err := range clientOf(t, s).Images(t.Context(), "gz") {
 		require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestImagesSeesEachOnce(t *testing.T) {
 		answers = answers[1:]
 		data, err := json.Marshal(gen.CIMGPage{Items: items})
 		assert.NoError(t, err)
-		replyJSON(fmt.Sprintf(`{"errno":0,"data":%s}`, data))(w, r)
+		respondJSON(fmt.Sprintf(`{"errno":0,"data":%s}`, data))(w, r)
 	})
 	var seen []string
 	for image, err := range clientOf(t, s).Images(t.Context(), "gz") {
@@ -135,13 +135,13 @@ func TestImagesErrorEndsTheLoop(t *testing.T) {
 		is     error
 	}{
 		"errno":    {envelope(200, 16000002), wrapper.ErrNotFound},
-		"no data":  {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1"}`), wrapper.ErrMalformedReply},
-		"null":     {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":null}`), wrapper.ErrMalformedReply},
-		"no items": {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{}}`), wrapper.ErrMalformedReply},
-		"a count":  {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":null}}`), wrapper.ErrMalformedReply},
-		"counted":  {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":[]}}`), wrapper.ErrMalformedReply},
-		"no id":    {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"items":[{"name":"n"}]}}`), wrapper.ErrMalformedReply},
-		"a string": {replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":"none"}`), wrapper.ErrMalformedReply},
+		"no data":  {respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1"}`), wrapper.ErrMalformedResponse},
+		"null":     {respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":null}`), wrapper.ErrMalformedResponse},
+		"no items": {respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{}}`), wrapper.ErrMalformedResponse},
+		"a count":  {respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":null}}`), wrapper.ErrMalformedResponse},
+		"counted":  {respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":[]}}`), wrapper.ErrMalformedResponse},
+		"no id":    {respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"items":[{"name":"n"}]}}`), wrapper.ErrMalformedResponse},
+		"a string": {respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":"none"}`), wrapper.ErrMalformedResponse},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestImagesErrorEndsTheLoop(t *testing.T) {
 
 // What a count counts is not published: with names, maybe all images.
 func TestImagesByNameMayBeNone(t *testing.T) {
-	s := serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":[]}}`))
+	s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":[]}}`))
 	for range clientOf(t, s).Images(t.Context(), "gz", "web-01") {
 		require.Fail(t, "there are none")
 	}
@@ -166,7 +166,7 @@ func TestImagesByNameMayBeNone(t *testing.T) {
 
 func TestImagesSaidToBeNone(t *testing.T) {
 	for _, data := range []string{`[]`, `{"items":[]}`, `{"count":0,"items":[]}`, `{"count":0,"items":null}`} {
-		s := serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":`+data+`}`))
+		s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":`+data+`}`))
 		for range clientOf(t, s).Images(t.Context(), "gz") {
 			require.Fail(t, "there are none", data)
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 // JobResults reads how jobs of a region are going, all in one request. The
-// jobs come in the order of jobUUIDs; one that the reply lacks is left out,
+// jobs come in the order of jobUUIDs; one that the response lacks is left out,
 // because what the service does with an id it does not know is not published.
 // How many ids one request may carry is not published either.
 func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...string) ([]Job, error) {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestJobResultsKeepsTheOrderAsked(t *testing.T) {
-	s := serve(t, replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[
+	s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[
 		{"jobUuid":"c","type":"T","progress":3,"done":false,"success":false},
 		{"jobUuid":"a","type":"T","progress":1,"done":false,"success":false}]}`))
 	jobs, err := clientOf(t, s).JobResults(t.Context(), "gz", "a", "b", "c")
@@ -23,7 +23,7 @@ func TestJobResultsKeepsTheOrderAsked(t *testing.T) {
 }
 
 func TestHandlesRememberWhatWasStarted(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	before := time.Now().Truncate(time.Millisecond)
 	created, err := clientOf(t, s).CreateImage(t.Context(), "gz", webImage)
 	require.NoError(t, err)

@@ -14,21 +14,21 @@ type Option func(*config) error
 
 // config is what New makes a client from.
 type config struct {
-	base          baseURL
-	httpClient    *http.Client // nil: the client's own
-	maxReplyBytes int64
-	objectBody    bool
-	pageSize      int
-	polling       Polling
-	waitOptions   []WaitOption
-	retries       Retries
-	limiter       *rate.Limiter // nil: no limit
-	hooks         []Hooks
+	base             baseURL
+	httpClient       *http.Client // nil: the client's own
+	maxResponseBytes int64
+	objectBody       bool
+	pageSize         int
+	polling          Polling
+	waitOptions      []WaitOption
+	retries          Retries
+	limiter          *rate.Limiter // nil: no limit
+	hooks            []Hooks
 }
 
-// DefaultMaxReplyBytes is how much of a reply's body is read, after
+// DefaultMaxResponseBytes is how much of a response's body is read, after
 // decompression, before it is given up: 4 MiB.
-const DefaultMaxReplyBytes = 4 << 20
+const DefaultMaxResponseBytes = 4 << 20
 
 // WithBaseURL sends requests elsewhere than [DefaultBaseURL]. It must be an
 // https URL, or an http one of a loopback address (an emulator's); a path is
@@ -56,14 +56,14 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithMaxReplyBytes limits how much of a reply's body is read, in bytes after
-// decompression. Larger replies are [ErrResponseTooLarge].
-func WithMaxReplyBytes(n int64) Option {
+// WithMaxResponseBytes limits how much of a response's body is read, in bytes after
+// decompression. Larger responses are [ErrResponseTooLarge].
+func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {
-			return fmt.Errorf("max reply bytes: %d is not positive", n)
+			return fmt.Errorf("max response bytes: %d is not positive", n)
 		}
-		c.maxReplyBytes = n
+		c.maxResponseBytes = n
 		return nil
 	}
 }

@@ -22,8 +22,8 @@ type OutcomeUnknownError struct {
 	Names      []string // of the images to create or import, or the new names of a rename
 	ImageUUIDs []string // of the images to rename or delete
 	SentAt     time.Time
-	RequestID  string   // empty if no reply had one
-	Jobs       []JobRef // the jobs that the reply named, if any
+	RequestID  string   // empty if no response had one
+	Jobs       []JobRef // the jobs that the response named, if any
 	Cause      error    // after UnmarshalText, its text alone
 }
 

@@ -64,8 +64,8 @@ func serve(t *testing.T, answer http.HandlerFunc) *service {
 	return s
 }
 
-// reply answers every request with one body.
-func reply(status int, contentType, body string) http.HandlerFunc {
+// response answers every request with one body.
+func response(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -73,7 +73,9 @@ func reply(status int, contentType, body string) http.HandlerFunc {
 	}
 }
 
-func replyJSON(body string) http.HandlerFunc { return reply(http.StatusOK, "application/json", body) }
+func respondJSON(body string) http.HandlerFunc {
+	return response(http.StatusOK, "application/json", body)
+}
 
 // clientOf makes a client of a service.
 func clientOf(t *testing.T, s *service, options ...wrapper.Option) *wrapper.Client {
@@ -97,7 +99,7 @@ func clientThrough(t *testing.T, transport roundTripper, options ...wrapper.Opti
 		append([]wrapper.Option{wrapper.WithHTTPClient(&http.Client{Transport: transport})}, options...)...)
 }
 
-// respond is the reply of a transport that sets no more than it must.
+// respond is the response of a transport that sets no more than it must.
 func respond(body string) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
 }

@@ -58,7 +58,7 @@ func TestNewRefusesBadTokens(t *testing.T) {
 }
 
 func TestTheTokenIsAskedForBeforeEachRequest(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	asked := 0
 	source := wrapper.TokenFunc(func(context.Context) (string, error) {
 		asked++
@@ -77,7 +77,7 @@ func TestTheTokenIsAskedForBeforeEachRequest(t *testing.T) {
 
 func TestEnvTokenIsReadAnew(t *testing.T) {
 	t.Setenv("CIMG_TEST_TOKEN", "first")
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	client, err := wrapper.New(wrapper.EnvToken("CIMG_TEST_TOKEN"), wrapper.WithBaseURL(s.URL))
 	require.NoError(t, err)
 	t.Setenv("CIMG_TEST_TOKEN", "second")
@@ -101,7 +101,7 @@ func TestFileTokenIsReadAnew(t *testing.T) {
 	}
 
 	write("first\r\n")
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	client, err := wrapper.New(wrapper.FileToken(path), wrapper.WithBaseURL(s.URL))
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
@@ -130,7 +130,7 @@ func numbered(asked *int) wrapper.TokenSource {
 func TestARejectedTokenIsAskedForAgain(t *testing.T) {
 	rejections := map[string]http.HandlerFunc{
 		"errno 4":                envelope(200, 4),
-		"HTTP 401":               reply(401, "text/html", "<html>"),
+		"HTTP 401":               response(401, "text/html", "<html>"),
 		"HTTP 401 with an errno": envelope(401, 13),
 	}
 	for name, reject := range rejections {
@@ -149,7 +149,7 @@ func TestARejectedTokenIsAskedForAgain(t *testing.T) {
 						reject(w, r)
 						return
 					}
-					replyJSON(oneJob)(w, r)
+					respondJSON(oneJob)(w, r)
 				})
 				asked := 0
 				client, err := wrapper.New(wrap(numbered(&asked)), wrapper.WithBaseURL(s.URL))
@@ -210,7 +210,7 @@ func TestCacheTokenKeepsNoBadToken(t *testing.T) {
 		tokens = tokens[1:]
 		return token, nil
 	}), time.Hour)
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	client, err := wrapper.New(source, wrapper.WithBaseURL(s.URL))
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
@@ -305,16 +305,16 @@ func TestTheTokenIsNotShown(t *testing.T) {
 		escaped += fmt.Sprintf(`\u%04x`, b)
 	}
 	echoes := map[string]http.HandlerFunc{
-		"errmsg and requestId":  replyJSON(fmt.Sprintf(`{"errno":4,"errmsg":"AccessDenied for %s","requestId":"%s"}`, token, token)),
-		"escaped":               replyJSON(fmt.Sprintf(`{"errno":4,"errmsg":"AccessDenied for %[1]s","requestId":"%[1]s"}`, escaped)),
-		"requestId, no jobs":    replyJSON(fmt.Sprintf(`{"errno":0,"requestId":"%s","data":[]}`, token)),
-		"Content-Type":          reply(200, token, "<html>"),
-		"cut Content-Type":      reply(200, strings.Repeat("x", 150)+token, "<html>"),
-		"an escaped name":       replyJSON(fmt.Sprintf(`{"errno":0,"%[1]s":1,"%[1]s":2}`, escaped)),
-		"an escaped id":         replyJSON(fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":"%s","done":true}]}`, escaped)),
-		"an escaped id, no end": replyJSON(fmt.Sprintf(`{"requestId":"%[1]s","data":[{"jobUuid":"%[1]s"}],`, escaped)),
-		"a slash escaped":       replyJSON(`{"errno":4,"errmsg":"\/` + token + `"}`),
-		"a member's name":       replyJSON(fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":"a","%s":1,"%s":2}]}`, token, token)),
+		"errmsg and requestId":  respondJSON(fmt.Sprintf(`{"errno":4,"errmsg":"AccessDenied for %s","requestId":"%s"}`, token, token)),
+		"escaped":               respondJSON(fmt.Sprintf(`{"errno":4,"errmsg":"AccessDenied for %[1]s","requestId":"%[1]s"}`, escaped)),
+		"requestId, no jobs":    respondJSON(fmt.Sprintf(`{"errno":0,"requestId":"%s","data":[]}`, token)),
+		"Content-Type":          response(200, token, "<html>"),
+		"cut Content-Type":      response(200, strings.Repeat("x", 150)+token, "<html>"),
+		"an escaped name":       respondJSON(fmt.Sprintf(`{"errno":0,"%[1]s":1,"%[1]s":2}`, escaped)),
+		"an escaped id":         respondJSON(fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":"%s","done":true}]}`, escaped)),
+		"an escaped id, no end": respondJSON(fmt.Sprintf(`{"requestId":"%[1]s","data":[{"jobUuid":"%[1]s"}],`, escaped)),
+		"a slash escaped":       respondJSON(`{"errno":4,"errmsg":"\/` + token + `"}`),
+		"a member's name":       respondJSON(fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":"a","%s":1,"%s":2}]}`, token, token)),
 	}
 	for name, answer := range echoes {
 		_, err := clientOf(t, serve(t, answer)).CreateImage(t.Context(), "gz", webImage)
@@ -325,7 +325,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 
 	for _, form := range []string{token, escaped} {
 		failed := fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":"j1","done":true,"success":false,"result":"denied: %s"}]}`, form)
-		job, err := clientOf(t, serve(t, replyJSON(failed))).Resume(wrapper.JobRef{Region: "gz", JobUUID: "j1"})
+		job, err := clientOf(t, serve(t, respondJSON(failed))).Resume(wrapper.JobRef{Region: "gz", JobUUID: "j1"})
 		require.NoError(t, err)
 		_, err = job.Wait(t.Context())
 		require.ErrorAs(t, err, new(*wrapper.JobFailedError))
@@ -351,7 +351,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 func TestShortTokensAreNotSearchedFor(t *testing.T) {
 	for token, hidden := range map[string]bool{"0123456789abcdef": true, "0123456789abcde": false} {
 		answers := map[string]roundTripper{
-			"a reply": func(*http.Request) (*http.Response, error) {
+			"a response": func(*http.Request) (*http.Response, error) {
 				return respond(`{"errno":13,"errmsg":"` + token + `"}`)
 			},
 			"a transport": func(*http.Request) (*http.Response, error) { return nil, errors.New(token) },
@@ -401,7 +401,7 @@ func TestAShortTokenDoesNotSpoilErrors(t *testing.T) {
 }
 
 func TestTheTokenStaysWithItsHost(t *testing.T) {
-	elsewhere := serve(t, replyJSON(oneJob))
+	elsewhere := serve(t, respondJSON(oneJob))
 	s := serve(t, http.RedirectHandler(elsewhere.URL, http.StatusFound).ServeHTTP)
 	client := clientOf(t, s)
 

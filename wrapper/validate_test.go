@@ -10,7 +10,7 @@ import (
 )
 
 func TestBadInputIsRefusedUnsent(t *testing.T) {
-	s := serve(t, replyJSON(oneJob))
+	s := serve(t, respondJSON(oneJob))
 	c := clientOf(t, s)
 	ctx := t.Context()
 
@@ -120,7 +120,7 @@ func TestBadInputIsRefusedUnsent(t *testing.T) {
 }
 
 func TestWaitAllRefusesNilAndAcceptsNone(t *testing.T) {
-	c := clientOf(t, serve(t, replyJSON(oneJob)))
+	c := clientOf(t, serve(t, respondJSON(oneJob)))
 	good, err := c.Resume(wrapper.JobRef{Region: "gz", JobUUID: "a"})
 	require.NoError(t, err)
 	for _, bad := range []*wrapper.JobHandle{nil, {}, {Ref: wrapper.JobRef{Region: "gz"}}} {

@@ -198,7 +198,7 @@ func distinct(refs []JobRef) (jobs []poller.Job, places func(int) iter.Seq[int])
 // for any longer although it has not ended.
 func outcomeOfJob(ref JobRef, update poller.Update, cause error) JobOutcome {
 	outcome := JobOutcome{Ref: ref, Job: update.Job}
-	if outcome.Job.JobUUID != "" && outcome.Job.ResourceUUID == "" { // some replies leave it out
+	if outcome.Job.JobUUID != "" && outcome.Job.ResourceUUID == "" { // some responses leave it out
 		outcome.Job.ResourceUUID = ref.ResourceUUID
 	}
 	if update.Ended {

@@ -42,7 +42,7 @@ func PollPolicy(policy polling.Policy) WaitOption {
 }
 
 // MaxFailures is how many polls of a job in a row may fail for a passing reason
-// (connection, server trouble, rate limit, a reply that makes no sense) before
+// (connection, server trouble, rate limit, a response that makes no sense) before
 // the wait for it ends. The default is 8: with pauses that double from one
 // [Polling].Gap to 60, an outage of three minutes is survived.
 func MaxFailures(n int) WaitOption {
@@ -52,7 +52,7 @@ func MaxFailures(n int) WaitOption {
 	}
 }
 
-// MissingGrace is how long replies may lack a job before it is given up as
+// MissingGrace is how long responses may lack a job before it is given up as
 // [ErrJobUnknown], or the service may refuse its id before the wait ends with that
 // [*APIError]: the service may lag behind a create. The default is 30 s.
 func MissingGrace(d time.Duration) WaitOption {

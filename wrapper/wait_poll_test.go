@@ -44,7 +44,7 @@ func inPolls(t *testing.T, answer func(ctx context.Context, ids []string) (*http
 	})
 }
 
-// told is a reply in which each job is as a function says.
+// told is a response in which each job is as a function says.
 func told(ids []string, state func(id string) string) (*http.Response, error) {
 	jobs := make([]string, len(ids))
 	for i, id := range ids {
@@ -463,8 +463,8 @@ func TestManyJobs(t *testing.T) {
 	})
 }
 
-// A connection that breaks within a reply is a failed poll as others.
-func TestAReplyThatBreaksOff(t *testing.T) {
+// A connection that breaks within a response is a failed poll as others.
+func TestAResponseThatBreaksOff(t *testing.T) {
 	n := 0
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 		r, err := told(ids, succeeded)

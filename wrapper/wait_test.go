@@ -463,8 +463,8 @@ func TestTimeBetweenPolls(t *testing.T) {
 	}, wrapper.WithWaiting(wrapper.LastPoll(0)))
 }
 
-// replies answers polls one after the other, each with jobs or with an error.
-func replies(t *testing.T, answers ...any) *wrapper.Client {
+// responses answers polls one after the other, each with jobs or with an error.
+func responses(t *testing.T, answers ...any) *wrapper.Client {
 	t.Helper()
 	next := 0
 	return clientThrough(t, func(*http.Request) (*http.Response, error) {
@@ -492,7 +492,7 @@ func TestWaitForgivesWhatIsOver(t *testing.T) {
 	for name, answers := range rows {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				job, err := replies(t, answers...).Resume(wrapper.JobRef{Region: "gz", JobUUID: "j1", StartedAt: time.Now()})
+				job, err := responses(t, answers...).Resume(wrapper.JobRef{Region: "gz", JobUUID: "j1", StartedAt: time.Now()})
 				require.NoError(t, err)
 				state, err := job.Wait(t.Context())
 				require.NoError(t, err)
@@ -553,11 +553,11 @@ func TestWatchKeepsAnEndThatWasSaid(t *testing.T) {
 	})
 }
 
-// Some replies leave the resource out; the handle remembers it.
+// Some responses leave the resource out; the handle remembers it.
 func TestWaitKeepsTheResource(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			replyJSON(oneJob)(w, r)
+			respondJSON(oneJob)(w, r)
 			return
 		}
 		json.NewEncoder(w).Encode(map[string]any{"errno": 0, "data": []wrapper.Job{{JobUUID: "j1", Done: true, Success: true}}})

@@ -77,7 +77,7 @@ func (s *service) RoundTrip(request *http.Request) (*http.Response, error) {
 		if !done {
 			progress = r.progress(now.Sub(r.started))
 		}
-		// The members of a captured reply.
+		// The members of a captured response.
 		body = fmt.Appendf(body, `{"done":%t,"jobUuid":"%s","progress":%g,"resourceUuid":"c9ade20c2f485a7ea%015x","success":%t,"type":"CreateCIMG","uuid":"%s"},`,
 			done, id, progress, number, done, id)
 	}

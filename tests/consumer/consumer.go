@@ -34,9 +34,9 @@ func Replicate(ctx context.Context, client *wrapper.Client, snapshot, name, from
 // Count calls the generated client, through the wrapper's connections and
 // promises, for a page of its own size.
 func Count(ctx context.Context, client *wrapper.Client, region string) (int, error) {
-	reply, err := client.Generated().ListCIMGWithResponse(ctx, gen.ListCIMGRequest{RegionID: region, Limit: 10})
+	response, err := client.Generated().ListCIMGWithResponse(ctx, gen.ListCIMGRequest{RegionID: region, Limit: 10})
 	if err != nil {
 		return 0, err
 	}
-	return len(reply.JSON200.Data.Items), nil
+	return len(response.JSON200.Data.Items), nil
 }

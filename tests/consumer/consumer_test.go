@@ -11,12 +11,12 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// service answers each path with one reply.
-func service(t *testing.T, replies map[string]string) *wrapper.Client {
+// service answers each path with one response.
+func service(t *testing.T, responses map[string]string) *wrapper.Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, replies[r.URL.Path])
+		io.WriteString(w, responses[r.URL.Path])
 	}))
 	t.Cleanup(server.Close)
 	client, err := wrapper.New(wrapper.StaticToken("token"), wrapper.WithBaseURL(server.URL),

@@ -142,7 +142,7 @@ func TestWaitingForAJobThatNeverEnds(t *testing.T) {
 	})
 }
 
-// Row 27: an id that the reply lacks.
+// Row 27: an id that the response lacks.
 func TestWaitingForAJobThatIsMissing(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, c *cloud) {
 		missing, err := c.client.Resume(wrapper.JobRef{Region: "gz", JobUUID: "missing"})
@@ -248,10 +248,10 @@ func TestReconciling(t *testing.T) {
 	}
 }
 
-// Row 17: a huge reply takes little memory, whether it comes as it is or packed.
-func TestHugeRepliesTakeLittleMemory(t *testing.T) {
+// Row 17: a huge response takes little memory, whether it comes as it is or packed.
+func TestHugeResponsesTakeLittleMemory(t *testing.T) {
 	bomb()
-	for name, answer := range map[string]http.HandlerFunc{"200 MB": hugeReply, "gzip bomb": gzipBomb} {
+	for name, answer := range map[string]http.HandlerFunc{"200 MB": hugeResponse, "gzip bomb": gzipBomb} {
 		t.Run(name, func(t *testing.T) {
 			p := answering(answer)(t)
 			defer p.stop()
@@ -299,7 +299,7 @@ func TestBadBaseURLs(t *testing.T) {
 // Row 33: the token source fails.
 func TestTheTokenSourceFails(t *testing.T) {
 	sealed := errors.New("vault is sealed")
-	p := answering(replyJSON("{}"))(t)
+	p := answering(respondJSON("{}"))(t)
 	defer p.stop()
 	client, err := wrapper.New(wrapper.TokenFunc(func(context.Context) (string, error) { return "", sealed }), wrapper.WithBaseURL(p.baseURL))
 	require.NoError(t, err)
@@ -313,7 +313,7 @@ func TestTheTokenSourceFails(t *testing.T) {
 
 // Row 34: input that cannot be right.
 func TestBadInput(t *testing.T) {
-	p := answering(replyJSON("{}"))(t)
+	p := answering(respondJSON("{}"))(t)
 	defer p.stop()
 	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(p.baseURL))
 	require.NoError(t, err)
@@ -376,7 +376,7 @@ func TestBadInput(t *testing.T) {
 
 // Row 35: the context is done already.
 func TestADoneContext(t *testing.T) {
-	p := answering(replyJSON("{}"))(t)
+	p := answering(respondJSON("{}"))(t)
 	defer p.stop()
 	client, closeConnections := p.newClient(t, &witness{}, false)
 	defer closeConnections()

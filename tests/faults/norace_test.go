@@ -2,5 +2,5 @@
 
 package faults
 
-// mostMemory is what a huge reply may cost, in bytes.
+// mostMemory is what a huge response may cost, in bytes.
 const mostMemory = 16 << 20

@@ -110,7 +110,7 @@ var trouble = map[string]emulator.Fault{
 	"empty envelope":       {Body: "{}", After: true},
 	"no jobs":              {Body: `{"errno":0,"errmsg":"ok","requestId":"r","data":[]}`, After: true},
 	"307":                  {Status: 307, Header: http.Header{"Location": {"/dicloud/i/storage/cimg/create"}}},
-	"no reply in time":     {Delay: time.Hour},
+	"no response in time":  {Delay: time.Hour},
 	"late afterwards":      {Delay: time.Hour, After: true},
 }
 
@@ -283,7 +283,7 @@ func (s *sequence) verify(t *rapid.T, unknown *wrapper.OutcomeUnknownError, find
 	switch unknown.Op {
 	case "changeNameCIMG":
 		running := s.running("ChangeCIMGName", f.ImageUUID)
-		require.NotEqual(t, reconcile.Found, f.Verdict, "no job ends, so no image has the name, and no reply named the job")
+		require.NotEqual(t, reconcile.Found, f.Verdict, "no job ends, so no image has the name, and no response named the job")
 		// The list shows the youngest of the jobs alone.
 		if f.Verdict == reconcile.Ambiguous {
 			require.NotZero(t, running)

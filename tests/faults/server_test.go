@@ -30,7 +30,7 @@ type place struct {
 }
 
 // answering is a server that reads each request and then lets answer spoil the
-// reply.
+// response.
 func answering(answer http.HandlerFunc) func(*testing.T) *place {
 	return func(t *testing.T) *place {
 		p := &place{}
@@ -79,8 +79,8 @@ func (c *countedConn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// reply answers with a body.
-func reply(status int, contentType, body string) http.HandlerFunc {
+// response answers with a body.
+func response(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -88,7 +88,9 @@ func reply(status int, contentType, body string) http.HandlerFunc {
 	}
 }
 
-func replyJSON(body string) http.HandlerFunc { return reply(http.StatusOK, "application/json", body) }
+func respondJSON(body string) http.HandlerFunc {
+	return response(http.StatusOK, "application/json", body)
+}
 
 // takeOver gives the connection to f, which closes it.
 func takeOver(f func(conn net.Conn)) http.HandlerFunc {
@@ -145,7 +147,7 @@ func silent(t *testing.T) *place {
 	return answering(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })(t)
 }
 
-// trickling sends a reply so slowly that it never ends.
+// trickling sends a response so slowly that it never ends.
 func trickling(t *testing.T) *place {
 	return answering(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -177,7 +179,7 @@ func nameless(t *testing.T) *place {
 			if err != nil {
 				return
 			}
-			query[2], query[3] = 0x81, 0x83 // a reply: no such name
+			query[2], query[3] = 0x81, 0x83 // a response: no such name
 			dns.WriteTo(query[:n], from)
 		}
 	}()

@@ -53,7 +53,7 @@ func asking(delay time.Duration) func(*testing.T, error) {
 	}
 }
 
-// told requires what an unknown outcome kept of a reply.
+// told requires what an unknown outcome kept of a response.
 func told(requestID string, jobs int) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		var unknown *wrapper.OutcomeUnknownError
@@ -64,7 +64,7 @@ func told(requestID string, jobs int) func(*testing.T, error) {
 }
 
 func errno(status int, number int64) http.HandlerFunc {
-	return reply(status, "application/json", fmt.Sprintf(`{"errno":%d,"errmsg":"no","requestId":"r1"}`, number))
+	return response(status, "application/json", fmt.Sprintf(`{"errno":%d,"errmsg":"no","requestId":"r1"}`, number))
 }
 
 func later(status int, retryAfter string) http.HandlerFunc {
@@ -85,20 +85,20 @@ func obliging(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if strings.HasSuffix(r.URL.Path, "/list") {
-		replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":1,"items":[{"cimgUuid":"i1","name":"n"}]}}`)(w, r)
+		respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":1,"items":[{"cimgUuid":"i1","name":"n"}]}}`)(w, r)
 		return
 	}
 	jobs := []string{}
 	for i := range request.CIMG {
 		jobs = append(jobs, fmt.Sprintf(`{"jobUuid":"j%d","type":"T"}`, i))
 	}
-	replyJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[`+strings.Join(jobs, ",")+`]}`)(w, r)
+	respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[`+strings.Join(jobs, ",")+`]}`)(w, r)
 }
 
-// huge is a reply of 200 MB, if anybody reads it to its end.
+// huge is a response of 200 MB, if anybody reads it to its end.
 const huge = 200 << 20
 
-func hugeReply(w http.ResponseWriter, _ *http.Request) {
+func hugeResponse(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	block := bytes.Repeat([]byte(" "), 64<<10)
 	for range huge / len(block) {
@@ -140,46 +140,46 @@ func reset(code http2.ErrCode) func(*http2.Framer, uint32) {
 
 // table holds the faults in the order of the list it follows, then others.
 func table() []fault {
-	malformed := unknown.with(wrapper.ErrMalformedReply)
-	malformedRead := once.with(wrapper.ErrMalformedReply)
+	malformed := unknown.with(wrapper.ErrMalformedResponse)
+	malformedRead := once.with(wrapper.ErrMalformedResponse)
 	tooLarge := unknown.with(wrapper.ErrResponseTooLarge)
 	rows := []fault{
 		{name: "no fault", place: answering(obliging), change: accepted, read: accepted},
 		{row: 1, name: "name does not resolve", place: nameless, change: notSent, read: retried.sent(0)},
 		{row: 1, name: "connection refused", place: nobody, change: notSent, read: retried.sent(0).with(syscall.ECONNREFUSED)},
 		{row: 1, name: "dial timeout", place: undialable, change: notSent, read: retried.sent(0)},
-		{row: 2, name: "closed without reply", place: answering(hangUp(false)), change: unknown, read: retried},
+		{row: 2, name: "closed without response", place: answering(hangUp(false)), change: unknown, read: retried},
 		{row: 2, name: "reset after processing", place: answering(hangUp(true)), change: unknown, read: retried},
 		{row: 3, name: "reset before anything was read", place: resetting, change: unknown.orNotSent(), read: retried},
-		{row: 4, name: "no reply", place: silent, change: unknown, read: once, hangs: true},
+		{row: 4, name: "no response", place: silent, change: unknown, read: once, hangs: true},
 		{row: 5, name: "RST_STREAM(PROTOCOL_ERROR)", place: overHTTP2(reset(http2.ErrCodeProtocol)), change: unknown, read: retried},
 		{row: 5, name: "RST_STREAM(REFUSED_STREAM)", place: overHTTP2(reset(http2.ErrCodeRefusedStream)), change: unknown, read: retried},
 		{row: 5, name: "GOAWAY(last=0)", place: overHTTP2(func(f *http2.Framer, _ uint32) { f.WriteGoAway(0, http2.ErrCodeNo, nil) }), change: unknown, read: retried},
-		{row: 11, name: "201", place: answering(reply(201, "application/json", `{"errno":0,"data":[]}`)), change: malformed, read: malformedRead},
+		{row: 11, name: "201", place: answering(response(201, "application/json", `{"errno":0,"data":[]}`)), change: malformed, read: malformedRead},
 		{row: 11, name: "204", place: answering(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), change: malformed, read: malformedRead},
 		{row: 13, name: "truncated body", place: answering(cutShort), change: unknown.with(io.ErrUnexpectedEOF), read: retried.with(io.ErrUnexpectedEOF)},
 		{row: 13, name: "truncated chunks", place: answering(cutShortInChunks), change: unknown.with(io.ErrUnexpectedEOF), read: retried.with(io.ErrUnexpectedEOF)},
-		{row: 14, name: "200 HTML", place: answering(reply(200, "text/html", html)), change: malformed, read: malformedRead},
-		{row: 17, name: "200 MB", place: answering(hugeReply), change: tooLarge, read: once.with(wrapper.ErrResponseTooLarge)},
+		{row: 14, name: "200 HTML", place: answering(response(200, "text/html", html)), change: malformed, read: malformedRead},
+		{row: 17, name: "200 MB", place: answering(hugeResponse), change: tooLarge, read: once.with(wrapper.ErrResponseTooLarge)},
 		{row: 17, name: "gzip bomb", place: answering(gzipBomb), change: tooLarge, read: once.with(wrapper.ErrResponseTooLarge)},
 		{row: 18, name: "errno 4", place: answering(errno(200, 4)), change: rejected(200, wrapper.ErrAuth), read: rejected(200, wrapper.ErrAuth)},
 		{row: 22, name: "errno 424242", place: answering(errno(200, 424242)), change: unknown.answered(200), read: once.answered(200)},
 
 		{name: "garbage instead of HTTP", place: answering(raw("220 smtp ready\r\n")), change: unknown, read: retried},
-		{name: "an endless reply", place: trickling, change: unknown, read: once, hangs: true},
+		{name: "an endless response", place: trickling, change: unknown, read: once, hangs: true},
 		{name: "a header of 20 MB", place: answering(raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 20<<20))), change: unknown, read: retried},
 		{name: "broken gzip", place: answering(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			io.WriteString(w, "no gzip at all")
 		}), change: unknown, read: retried},
 		{name: "101", place: answering(raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")), change: malformed, read: malformedRead},
-		{name: "300", place: answering(reply(300, "text/html", html)), change: unknown.answered(300), read: once.answered(300)},
+		{name: "300", place: answering(response(300, "text/html", html)), change: unknown.answered(300), read: once.answered(300)},
 		{name: "304", place: answering(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }), change: unknown.answered(304), read: once.answered(304)},
-		{name: "404 HTML", place: answering(reply(404, "text/html", html)), change: unknown.answered(404), read: once.answered(404)},
+		{name: "404 HTML", place: answering(response(404, "text/html", html)), change: unknown.answered(404), read: once.answered(404)},
 		{name: "errno 0 with HTTP 500", place: answering(errno(500, 0)), change: unknown.answered(500).with(wrapper.ErrServer), read: retried.answered(500).with(wrapper.ErrServer)},
 		{name: "errno 13 with HTTP 502", place: answering(errno(502, 13)), change: unknown.answered(502).with(wrapper.ErrServer), read: retried.answered(502).with(wrapper.ErrServer)},
 		{name: "errno 40000", place: answering(errno(200, 40000)), change: unknown.answered(200).with(wrapper.ErrServer), read: retried.answered(200).with(wrapper.ErrServer)},
-		{name: "a rejection with a job", place: answering(replyJSON(`{"errno":13,"requestId":"r1","data":[{"jobUuid":"j1"}]}`)),
+		{name: "a rejection with a job", place: answering(respondJSON(`{"errno":13,"requestId":"r1","data":[{"jobUuid":"j1"}]}`)),
 			change: unknown.answered(200).and(told("r1", 1)), read: rejected(200, wrapper.ErrBadParameter)},
 		{name: "the token in every place", place: answering(func(w http.ResponseWriter, r *http.Request) {
 			echo := r.Header.Get("Authorization")
@@ -199,11 +199,11 @@ func table() []fault {
 			fault{row: row, name: fmt.Sprint(status, " to itself"), place: redirectingHome(status), change: unknown.answered(status), read: once.answered(status)})
 	}
 	for _, status := range []int{500, 502, 503, 504} {
-		for body, answer := range map[string]http.HandlerFunc{"JSON": errno(status, 2), "HTML": reply(status, "text/html", html)} {
+		for body, answer := range map[string]http.HandlerFunc{"JSON": errno(status, 2), "HTML": response(status, "text/html", html)} {
 			rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " ", body), place: answering(answer),
 				change: unknown.answered(status).with(wrapper.ErrServer), read: retried.answered(status).with(wrapper.ErrServer)})
 		}
-		rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " HTTP/2"), place: overTLS(reply(status, "text/html", html)),
+		rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " HTTP/2"), place: overTLS(response(status, "text/html", html)),
 			change: unknown.answered(status).with(wrapper.ErrServer), read: retried.answered(status).with(wrapper.ErrServer)})
 	}
 	for retryAfter, row := range map[string]struct {
@@ -223,14 +223,14 @@ func table() []fault {
 			change: limited, read: limited.sent(row.sends)})
 	}
 	for status, is := range map[int]error{401: wrapper.ErrAuth, 403: wrapper.ErrPermission} {
-		rows = append(rows, fault{row: 12, name: fmt.Sprint(status, " HTML"), place: answering(reply(status, "text/html", html)),
+		rows = append(rows, fault{row: 12, name: fmt.Sprint(status, " HTML"), place: answering(response(status, "text/html", html)),
 			change: rejected(status, is), read: rejected(status, is)})
 	}
 	for _, body := range []string{"", "null", "{}", "[]"} {
-		rows = append(rows, fault{row: 15, name: "body " + body, place: answering(replyJSON(body)), change: malformed, read: malformedRead})
+		rows = append(rows, fault{row: 15, name: "body " + body, place: answering(respondJSON(body)), change: malformed, read: malformedRead})
 	}
 	for _, number := range []string{`"0"`, "1e400", "1180591620717411303424", "null", "0.5", "true", "[0]", "-0.0e-1"} {
-		rows = append(rows, fault{row: 16, name: "errno " + number, place: answering(replyJSON(`{"errno":` + number + `,"errmsg":"ok","data":[]}`)),
+		rows = append(rows, fault{row: 16, name: "errno " + number, place: answering(respondJSON(`{"errno":` + number + `,"errmsg":"ok","data":[]}`)),
 			change: malformed, read: malformedRead})
 	}
 	for _, number := range []int64{2, 3} {
@@ -258,7 +258,7 @@ func table() []fault {
 		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1"},{"jobUuid":"j2"},{"jobUuid":"j3"}]}`:    3,
 		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","progress":"5"},{"jobUuid":["j2"]}, 3]}`: 1,
 	} {
-		rows = append(rows, fault{row: 23, name: body, place: answering(replyJSON(body)), change: malformed.and(told("r1", jobs))})
+		rows = append(rows, fault{row: 23, name: body, place: answering(respondJSON(body)), change: malformed.and(told("r1", jobs))})
 	}
 	for name, body := range map[string]string{
 		"duplicate errno":   `{"errno":4,"errno":0,"data":[]}`,
@@ -267,7 +267,7 @@ func table() []fault {
 		"invalid UTF-8":     "{\"errno\":0,\"errmsg\":\"\xff\",\"data\":[]}",
 		"byte order mark":   "\ufeff{\"errno\":0,\"data\":[]}",
 	} {
-		rows = append(rows, fault{name: name, place: answering(replyJSON(body)), change: malformed, read: malformedRead})
+		rows = append(rows, fault{name: name, place: answering(respondJSON(body)), change: malformed, read: malformedRead})
 	}
 	return rows
 }

@@ -41,8 +41,8 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// The first reply to the list is a gateway's, so the client asks again. The
-	// reply to the create is lost, and a create is never sent again.
+	// The first response to the list is a gateway's, so the client asks again. The
+	// response to the create is lost, and a create is never sent again.
 	ctx := context.Background()
 	for _, fault := range []emulator.Fault{
 		{Operation: "listCIMG", Status: http.StatusServiceUnavailable},

@@ -108,7 +108,7 @@ func errorType(err error) attribute.KeyValue {
 	for _, kind := range []error{
 		wrapper.ErrNotSent, wrapper.ErrAuth, wrapper.ErrPermission, wrapper.ErrBadParameter,
 		wrapper.ErrArrears, wrapper.ErrBalance, wrapper.ErrNotFound, wrapper.ErrRateLimited, wrapper.ErrServer,
-		wrapper.ErrMalformedReply, wrapper.ErrResponseTooLarge, context.DeadlineExceeded, context.Canceled,
+		wrapper.ErrMalformedResponse, wrapper.ErrResponseTooLarge, context.DeadlineExceeded, context.Canceled,
 	} {
 		if errors.Is(err, kind) {
 			return semconv.ErrorTypeKey.String(kind.Error())

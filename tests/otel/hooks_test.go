@@ -191,7 +191,7 @@ func TestRetriedRead(t *testing.T) {
 		require.Equal(t, map[attribute.Key]any{
 			"cimg.op": "listCIMG", "cimg.region": "bj",
 			"http.response.status_code": int64(http.StatusServiceUnavailable), "error.type": "server trouble",
-		}, failed, "neither an errno nor a request id, for the reply had none, and nothing was resent")
+		}, failed, "neither an errno nor a request id, for the response had none, and nothing was resent")
 		require.True(t, attempts[0].StartTime.Equal(start))
 		require.True(t, attempts[0].EndTime.Equal(start.Add(time.Second)))
 		require.Equal(t, codes.Unset, attempts[1].Status.Code)
@@ -234,7 +234,7 @@ func TestFailedCreate(t *testing.T) {
 		kind    string // error.type, of the call and of its attempt
 		attempt map[attribute.Key]any
 	}{
-		"its reply was lost": {
+		"its response was lost": {
 			emulator.Fault{After: true, Reset: true}, "unknown", "_OTHER", map[attribute.Key]any{},
 		},
 		"the connection was refused": {
@@ -252,8 +252,8 @@ func TestFailedCreate(t *testing.T) {
 			emulator.Fault{Status: http.StatusBadGateway, Body: "<html>"}, "unknown", "server trouble",
 			map[attribute.Key]any{"http.response.status_code": int64(http.StatusBadGateway)},
 		},
-		"the reply was malformed": {
-			emulator.Fault{Body: `{"errno":0}`}, "unknown", "malformed reply",
+		"the response was malformed": {
+			emulator.Fault{Body: `{"errno":0}`}, "unknown", "malformed response",
 			map[attribute.Key]any{"http.response.status_code": int64(http.StatusOK)},
 		},
 		"its time ran out": {
@@ -301,7 +301,7 @@ func TestFailedCreate(t *testing.T) {
 	}
 }
 
-// The token is in no telemetry, even if a reply repeats it; request ids and
+// The token is in no telemetry, even if a response repeats it; request ids and
 // names, of which there is no end, are in no metric.
 func TestWhatIsNotExported(t *testing.T) {
 	observed(t, func(t *testing.T, f *fixture) {

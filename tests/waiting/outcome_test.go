@@ -178,7 +178,7 @@ func (w *waiter) said(ref wrapper.JobRef, from time.Time) (at time.Time, found b
 	return w.service.jobs[ref.JobUUID].saidFrom(from)
 }
 
-// toldEnd tells whether a reply told that end of a job, not before from.
+// toldEnd tells whether a response told that end of a job, not before from.
 func (w *waiter) toldEnd(j *truth, state wrapper.Job, from time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -20,7 +20,7 @@ import (
 type service struct {
 	polling        wrapper.Polling
 	trouble        float64 // how likely a request fails for a passing reason
-	omits          float64 // how likely a job is missing from a reply
+	omits          float64 // how likely a job is missing from a response
 	repeats        float64 // how likely a job comes twice, also in contradiction
 	refusesUnknown bool    // or leaves them out
 	limit          int     // ids that it accepts; 0: any number
@@ -89,7 +89,7 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 		for _, id := range ids {
 			s.jobs[id].deny(time.Now())
 		}
-		return reply(http.StatusUnauthorized, ""), nil
+		return response(http.StatusUnauthorized, ""), nil
 	case s.refuses(ids):
 		if len(ids) == 1 { // alone, it is as good as missing
 			j := s.jobs[ids[0]]
@@ -149,17 +149,17 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 	case 0:
 		return nil, errors.New("connection reset by peer")
 	case 1:
-		return reply(http.StatusBadGateway, "<html>"), nil
+		return response(http.StatusBadGateway, "<html>"), nil
 	case 2:
-		return reply(http.StatusOK, `{"errno":2,"errmsg":"busy","requestId":"r"}`), nil
+		return response(http.StatusOK, `{"errno":2,"errmsg":"busy","requestId":"r"}`), nil
 	case 3:
 		malformed := []string{`{"errno":0,"data":[{"jobUuid":`, "", "[]", `{"errno":0,"errmsg":"ok","requestId":"r","data":"none"}`}
-		return reply(http.StatusOK, malformed[s.random.IntN(len(malformed))]), nil
+		return response(http.StatusOK, malformed[s.random.IntN(len(malformed))]), nil
 	case 4:
 		asked := time.Duration(1+s.random.IntN(100)) * time.Second
 		s.pause(region, asked)
 		status := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}[s.random.IntN(2)]
-		refused := reply(status, "")
+		refused := response(status, "")
 		refused.Header.Set("Retry-After", fmt.Sprint(asked.Seconds()))
 		return refused, nil
 	}
@@ -175,7 +175,7 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 }
 
 // isStray tells whether all for whom a request asked for a job have left. Who
-// came later has a poll of their own: they may hear of the reply or not.
+// came later has a poll of their own: they may hear of the response or not.
 func (s *service) isStray(j *truth, began time.Time) bool {
 	for w := range s.waiters {
 		if !w.began.After(began) && w.follows(j) {
@@ -202,15 +202,15 @@ func (s *service) refuses(ids []string) bool {
 func (s *service) refuse() (*http.Response, error) {
 	switch s.random.IntN(5) {
 	case 0:
-		return reply(http.StatusBadRequest, "<html>"), nil
+		return response(http.StatusBadRequest, "<html>"), nil
 	case 3:
-		return reply(http.StatusRequestEntityTooLarge, ""), nil
+		return response(http.StatusRequestEntityTooLarge, ""), nil
 	case 1:
-		return reply(http.StatusRequestURITooLong, ""), nil
+		return response(http.StatusRequestURITooLong, ""), nil
 	case 2:
-		return reply(http.StatusOK, `{"errno":13,"errmsg":"illegal","requestId":"r"}`), nil
+		return response(http.StatusOK, `{"errno":13,"errmsg":"illegal","requestId":"r"}`), nil
 	}
-	return reply(http.StatusOK, `{"errno":1,"errmsg":"illegal","requestId":"r"}`), nil
+	return response(http.StatusOK, `{"errno":1,"errmsg":"illegal","requestId":"r"}`), nil
 }
 
 // answer tells of the jobs, in any order, some of them twice, and of others.
@@ -232,10 +232,10 @@ func (s *service) answer(ids []string, began time.Time) (*http.Response, error) 
 	}
 	s.random.Shuffle(len(states), func(a, b int) { states[a], states[b] = states[b], states[a] })
 	body, err := json.Marshal(map[string]any{"errno": 0, "errmsg": "ok", "requestId": "r", "data": states})
-	return reply(http.StatusOK, string(body)), err
+	return response(http.StatusOK, string(body)), err
 }
 
-func reply(status int, body string) *http.Response {
+func response(status int, body string) *http.Response {
 	return &http.Response{
 		StatusCode: status,
 		Header:     http.Header{"Content-Type": {"application/json"}},

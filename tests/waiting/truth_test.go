@@ -19,9 +19,9 @@ type truth struct {
 	poison    bool      // a request with its id is refused, whole
 	knownFrom time.Time // before, the service does not know it
 
-	ends    []telling                 // the ends that replies told
-	told    map[wrapper.Job]time.Time // the states that replies told, and when last
-	strayed map[wrapper.Job]time.Time // those that stray replies told since, and when first
+	ends    []telling                 // the ends that responses told
+	told    map[wrapper.Job]time.Time // the states that responses told, and when last
+	strayed map[wrapper.Job]time.Time // those that stray responses told since, and when first
 	asked   time.Time                 // when it was asked for last
 	noted   time.Time                 // when a poll came to its end last
 	earlier []standing                // after polls that ended at that very moment, before the last
@@ -31,9 +31,9 @@ type truth struct {
 // standing is what the polls for a job have come to, as far as those who wait
 // may know.
 type standing struct {
-	last     wrapper.Job // the state that the last reply told
-	changed  time.Time   // when replies began to tell it, at the earliest
-	lacking  time.Time   // since when replies lack it, at the earliest; zero: they do not
+	last     wrapper.Job // the state that the last response told
+	changed  time.Time   // when responses began to tell it, at the earliest
+	lacking  time.Time   // since when responses lack it, at the earliest; zero: they do not
 	failures int         // polls in a row that failed, at most
 	denied   time.Time   // when it was refused for good
 }
@@ -57,7 +57,7 @@ func (j *truth) standings(now time.Time) []standing {
 	return append(slices.Clone(j.earlier), j.standing)
 }
 
-// telling is a state that a reply told.
+// telling is a state that a response told.
 type telling struct {
 	at    time.Time
 	state wrapper.Job
@@ -94,7 +94,7 @@ func (j *truth) state(now time.Time, random *rand.Rand) wrapper.Job {
 	return state
 }
 
-// contradict returns another state of the same job, for the same reply.
+// contradict returns another state of the same job, for the same response.
 func contradict(state wrapper.Job, random *rand.Rand) wrapper.Job {
 	switch {
 	case !state.Done:
@@ -107,7 +107,7 @@ func contradict(state wrapper.Job, random *rand.Rand) wrapper.Job {
 	return state
 }
 
-// tell notes what a reply tells of the job. Of a stray reply it is not known
+// tell notes what a response tells of the job. Of a stray response it is not known
 // whether those who wait have heard.
 func (j *truth) tell(now time.Time, stray bool, states ...wrapper.Job) {
 	for _, state := range states {
@@ -138,7 +138,7 @@ func (j *truth) tell(now time.Time, stray bool, states ...wrapper.Job) {
 	clear(j.strayed)
 }
 
-// lack notes that a reply lacks the job.
+// lack notes that a response lacks the job.
 func (j *truth) lack(now time.Time, stray bool) {
 	j.note(now)
 	if !stray {

@@ -273,7 +273,7 @@ func (w *waiter) failFastAt(outcome wrapper.JobOutcome) {
 	}
 }
 
-// change checks a state that is on its way: a reply told it, and a reader that
+// change checks a state that is on its way: a response told it, and a reader that
 // is not slow has it at that moment.
 func (w *waiter) change(outcome wrapper.JobOutcome, before wrapper.Job) {
 	now, isFirst := time.Now(), before.JobUUID == ""

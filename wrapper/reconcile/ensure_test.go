@@ -64,11 +64,11 @@ func TestEnsureCreatesOnce(t *testing.T) {
 	}
 }
 
-// The reply that started the job may leave the image's id to the job's result.
+// The response that started the job may leave the image's id to the job's result.
 func TestEnsureLearnsTheIDFromTheJob(t *testing.T) {
 	inCloud(t, emulator.Options{ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
-		client := clientThrough(t, editing(cloud.Transport(), "/create", func(reply map[string]any) {
-			delete(reply["data"].([]any)[0].(map[string]any), "resourceUuid")
+		client := clientThrough(t, editing(cloud.Transport(), "/create", func(response map[string]any) {
+			delete(response["data"].([]any)[0].(map[string]any), "resourceUuid")
 		}))
 		r := recovery(t, client)
 		made, err := r.EnsureImage(t.Context(), "gz", webImage)
@@ -231,11 +231,11 @@ func TestEnsureWhenTheJobIsUnknown(t *testing.T) {
 // What is ambiguous stays so, as long as it may be about what is not listed yet.
 func TestEnsureRemembersWhatIsAmbiguous(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
-		client := clientThrough(t, editing(cloud.Transport(), "/create", func(reply map[string]any) {
+		client := clientThrough(t, editing(cloud.Transport(), "/create", func(response map[string]any) {
 			// As if two jobs had been started for one image.
 			started, err := anotherClient(t, cloud).CreateImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "other", SnapUUID: snapshot})
 			require.NoError(t, err)
-			reply["data"] = append(reply["data"].([]any), map[string]any{"jobUuid": started.Ref.JobUUID})
+			response["data"] = append(response["data"].([]any), map[string]any{"jobUuid": started.Ref.JobUUID})
 		}))
 		r := recovery(t, client)
 		for range 3 {

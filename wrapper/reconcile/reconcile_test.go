@@ -20,7 +20,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
-// lost makes the reply to the next change get lost, after the change was
+// lost makes the response to the next change get lost, after the change was
 // carried out or instead.
 func lost(t *testing.T, cloud *emulator.Emulator, op string, carriedOut bool) {
 	t.Helper()
@@ -35,7 +35,7 @@ func unknown(t *testing.T, err error) *wrapper.OutcomeUnknownError {
 	return lost
 }
 
-// loseCreate creates images in gz whose reply gets lost.
+// loseCreate creates images in gz whose response gets lost.
 func loseCreate(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client, carriedOut bool, names ...string) *wrapper.OutcomeUnknownError {
 	t.Helper()
 	lost(t, cloud, "createCIMG", carriedOut)
@@ -260,25 +260,25 @@ func TestReconcileADelete(t *testing.T) {
 	})
 }
 
-// editing changes the replies to an operation on their way back.
-func editing(next http.RoundTripper, path string, edit func(reply map[string]any)) roundTripper {
+// editing changes the responses to an operation on their way back.
+func editing(next http.RoundTripper, path string, edit func(response map[string]any)) roundTripper {
 	return func(r *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)
 		if err != nil || !strings.HasSuffix(r.URL.Path, path) {
 			return resp, err
 		}
-		var reply map[string]any
-		if err := json.NewDecoder(resp.Body).Decode(&reply); err != nil {
+		var response map[string]any
+		if err := json.NewDecoder(resp.Body).Decode(&response); err != nil {
 			return nil, err
 		}
-		edit(reply)
-		body, err := json.Marshal(reply)
+		edit(response)
+		body, err := json.Marshal(response)
 		resp.Body = io.NopCloser(bytes.NewReader(body))
 		return resp, err
 	}
 }
 
-// A job that the reply named, and that the service knows, is adopted even if its
+// A job that the response named, and that the service knows, is adopted even if its
 // image is not listed.
 func TestReconcileKeepsTheJobsThatCame(t *testing.T) {
 	const never = time.Hour
@@ -298,9 +298,9 @@ func TestReconcileKeepsTheJobsThatCame(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inCloud(t, emulator.Options{ListLag: test.lag, Plan: lasting(2 * time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
-				client := clientThrough(t, editing(cloud.Transport(), "/create", func(reply map[string]any) {
-					delete(reply, "errno")
-					for _, job := range reply["data"].([]any) {
+				client := clientThrough(t, editing(cloud.Transport(), "/create", func(response map[string]any) {
+					delete(response, "errno")
+					for _, job := range response["data"].([]any) {
 						if !test.resource {
 							delete(job.(map[string]any), "resourceUuid")
 						}
@@ -328,7 +328,7 @@ func TestReconcileKeepsTheJobsThatCame(t *testing.T) {
 	}
 }
 
-// Jobs that came with the reply find their images by id, whichever of them is
+// Jobs that came with the response find their images by id, whichever of them is
 // listed or still worked on.
 func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -356,7 +356,7 @@ func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
 		require.Equal(t, job("a"), findings[0].Job.Ref)
 		require.Equal(t, wrapper.Image{UUID: "i-a"}, findings[0].Image)
 
-		// The job of the reply tells which image it is, whatever has the name.
+		// The job of the response tells which image it is, whatever has the name.
 		findings, err = recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "createCIMG", Region: "gz", Names: []string{"b"}, Jobs: []wrapper.JobRef{job("x")},
 		})
@@ -400,7 +400,7 @@ func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
 
 func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: failing("busy")}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
-		spoil := func(reply map[string]any) { delete(reply, "errno") }
+		spoil := func(response map[string]any) { delete(response, "errno") }
 		client := clientThrough(t, editing(editing(cloud.Transport(), "/changeName", spoil), "/delete", spoil))
 		_, renameErr := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "new"})
 		_, deleteErr := client.DeleteImage(t.Context(), "bj", stockImage)
@@ -416,7 +416,7 @@ func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
 		}
 	})
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
-		client := clientThrough(t, editing(cloud.Transport(), "/delete", func(reply map[string]any) { delete(reply, "errno") }))
+		client := clientThrough(t, editing(cloud.Transport(), "/delete", func(response map[string]any) { delete(response, "errno") }))
 		_, err := client.DeleteImage(t.Context(), "bj", stockImage)
 		time.Sleep(time.Hour)
 		lost := unknown(t, err)
@@ -426,7 +426,7 @@ func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
 	})
 }
 
-// A job that a reply named, and that the service does not know, is none.
+// A job that a response named, and that the service does not know, is none.
 func TestReconcileAsksForTheJobsThatCame(t *testing.T) {
 	for _, unknownJobs := range []emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RejectUnknownJobs} {
 		inCloud(t, emulator.Options{UnknownJobs: unknownJobs}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
@@ -562,7 +562,7 @@ func TestReconcileNeedsACompleteList(t *testing.T) {
 			{Op: "deleteCIMG", Region: "gz", ImageUUIDs: []string{"i2"}},
 		} {
 			_, err := recovery(t, client).Reconcile(t.Context(), lost)
-			require.ErrorIs(t, err, wrapper.ErrMalformedReply)
+			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
 			require.ErrorContains(t, err, "it counts 250 images, and 1 came")
 		}
 	})
@@ -576,8 +576,8 @@ func TestReconcileNeedsAListThatAdvances(t *testing.T) {
 			return respond(`{"errno":0,"data":{"count":250,"items":[{"cimgUuid":"i1","name":"n"}]}}`)
 		})
 		_, err := recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"a"}})
-		require.ErrorIs(t, err, wrapper.ErrMalformedReply)
-		require.EqualError(t, err, "cimg: reconciling createCIMG: listCIMG: malformed reply (HTTP 200, , 71 bytes): it counts 250 images, and 1 came")
+		require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+		require.EqualError(t, err, "cimg: reconciling createCIMG: listCIMG: malformed response (HTTP 200, , 71 bytes): it counts 250 images, and 1 came")
 	})
 }
 

@@ -20,9 +20,9 @@ import (
 func validated(t *testing.T) (*prism, *emulator.Emulator) {
 	t.Helper()
 	cloud, err := emulator.New(emulator.Options{
-		Strict:       true,
+		Strict:         true,
 		CheckResponses: true,
-		MaxPageSize:  50,
+		MaxPageSize:    50,
 		Plan: func(start emulator.JobStart) emulator.Plan {
 			plan := emulator.Plan{Duration: 50 * time.Millisecond}
 			if strings.Contains(start.Name, "doomed") {

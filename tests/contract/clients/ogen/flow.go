@@ -91,7 +91,7 @@ func ImagesNamed(ctx context.Context, client *generated.Client, region generated
 		if err != nil {
 			return nil, fmt.Errorf("cannot list: %w", err)
 		}
-		page, ok := reply.(*generated.ListCIMGReply)
+		page, ok := reply.(*generated.ListCIMGEnvelope)
 		if !ok || page.Errno != 0 || !page.Data.Set || page.Data.Null {
 			return nil, fmt.Errorf("cannot list: %+v", reply)
 		}

@@ -63,7 +63,7 @@ type answer struct {
 
 func answerOf(reply any, err error) answer {
 	switch reply := reply.(type) {
-	case *generated.JobsReply:
+	case *generated.JobsEnvelope:
 		a := answer{status: http.StatusOK, errno: reply.Errno, items: len(reply.Data.Value), requestID: reply.RequestId}
 		for _, job := range reply.Data.Value {
 			if job.JobUuid != "" && !strings.Contains(job.JobUuid, ",") {
