@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cimg-go/cimg/internal/forms"
+	"github.com/cimg-go/cimg/internal/secrettest"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -176,7 +176,7 @@ func TestErrorsUnwrap(t *testing.T) {
 	require.Equal(t, []error{cause, last}, (&wrapper.WaitError{Cause: cause, LastPoll: last}).Unwrap())
 	for _, answer := range []http.HandlerFunc{abort, respondJSON("{}")} {
 		_, err := clientOf(t, serve(t, answer)).CreateImage(t.Context(), "gz", webImage)
-		forms.EachError(err, func(err error) {
+		secrettest.EachError(err, func(err error) {
 			if many, ok := err.(interface{ Unwrap() []error }); ok {
 				require.NotContains(t, many.Unwrap(), nil)
 			}

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/gen"
-	"github.com/cimg-go/cimg/internal/forms"
+	"github.com/cimg-go/cimg/internal/secrettest"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -273,7 +273,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 	hex := fmt.Sprintf("%x", token)
 	hidden := func(t *testing.T, what string, v any) {
 		t.Helper()
-		shown := forms.Of(v)
+		shown := secrettest.Renderings(v)
 		require.NotContains(t, shown, token, what)
 		require.NotContains(t, shown, hex, what)
 	}
@@ -319,7 +319,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 	for name, answer := range echoes {
 		_, err := clientOf(t, serve(t, answer)).CreateImage(t.Context(), "gz", webImage)
 		require.Error(t, err)
-		forms.EachError(err, func(e error) { hidden(t, name, e) })
+		secrettest.EachError(err, func(e error) { hidden(t, name, e) })
 		require.NotContains(t, err.Error(), token[:32], name)
 	}
 
@@ -343,7 +343,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 		})
 		_, err := dumping.CreateImage(t.Context(), "gz", webImage)
 		require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
-		forms.EachError(err, func(e error) { hidden(t, "error of a transport that dumps", e) })
+		secrettest.EachError(err, func(e error) { hidden(t, "error of a transport that dumps", e) })
 	}
 }
 

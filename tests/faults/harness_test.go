@@ -18,7 +18,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/gen"
-	"github.com/cimg-go/cimg/internal/forms"
+	"github.com/cimg-go/cimg/internal/secrettest"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -349,14 +349,14 @@ func (w *witness) requireNoToken(t *testing.T, client *wrapper.Client) {
 	defer w.mu.Unlock()
 	shown := map[string]string{
 		"log":    w.log.String(),
-		"client": forms.Of(client), "client's value": forms.Of(*client), "generated client": forms.Of(client.Generated()),
-		"calls": forms.Of(w.begun), "attempts": forms.Of(w.attempts), "ends": forms.Of(w.ended),
+		"client": secrettest.Renderings(client), "client's value": secrettest.Renderings(*client), "generated client": secrettest.Renderings(client.Generated()),
+		"calls": secrettest.Renderings(w.begun), "attempts": secrettest.Renderings(w.attempts), "ends": secrettest.Renderings(w.ended),
 	}
 	for _, end := range w.ended {
-		forms.EachError(end.Err, func(err error) { shown[fmt.Sprintf("error %T", err)] += forms.Of(err) })
+		secrettest.EachError(end.Err, func(err error) { shown[fmt.Sprintf("error %T", err)] += secrettest.Renderings(err) })
 	}
 	for _, attempt := range w.attempts {
-		forms.EachError(attempt.Err, func(err error) { shown[fmt.Sprintf("error %T", err)] += forms.Of(err) })
+		secrettest.EachError(attempt.Err, func(err error) { shown[fmt.Sprintf("error %T", err)] += secrettest.Renderings(err) })
 		for name := range attempt.Header {
 			require.Contains(t, []string{"Content-Type", "Date", "Retry-After", "Server", "Via", "X-Request-Id"}, name)
 		}

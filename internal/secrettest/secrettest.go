@@ -1,5 +1,6 @@
-// Package forms helps tests to look for what must not be seen.
-package forms
+// Package secrettest helps tests to assert that a secret is never shown: it
+// renders a value in every form that may reach a log, and walks wrapped errors.
+package secrettest
 
 import (
 	"bytes"
@@ -8,9 +9,10 @@ import (
 	"log/slog"
 )
 
-// Of returns v in every form in which it may end up in a log: formatted by each
-// verb of fmt, logged by slog as text and as JSON, and encoded as JSON.
-func Of(v any) string {
+// Renderings returns v in every form that may reach a log, concatenated:
+// formatted with each verb of fmt, logged by slog as text and as JSON, and
+// encoded as JSON.
+func Renderings(v any) string {
 	var b bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 		fmt.Fprintf(&b, verb+"\n", v)
@@ -29,7 +31,7 @@ func EachError(err error, f func(error)) {
 		return
 	}
 	f(err)
-	switch e := err.(type) { //nolint:errorlint // every error of the tree is looked at in its turn
+	switch e := err.(type) { //nolint:errorlint // this is the walk through the tree of errors
 	case interface{ Unwrap() error }:
 		EachError(e.Unwrap(), f)
 	case interface{ Unwrap() []error }:
