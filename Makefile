@@ -50,4 +50,4 @@ mutation: ## change the wrapper, operator by operator: does a test notice? Takes
 
 .PHONY: vuln
 vuln: ## look up known vulnerabilities; needs the database at vuln.go.dev
-	.ci/vuln/check $(ARGS)
+	.ci/vuln $(ARGS)
