@@ -34,15 +34,15 @@ describe('in a folder of their own', { concurrency: 2 }, () => {
     { heading: '@hey-api', copied: ['clients/hey-api', 'clients/rules', 'clients/tsconfig.json'], made: 'out/hey-api/flow.js', tool: 'hey-api' },
     { heading: 'Postman', copied: ['clients/postman'], made: 'postman/generated/flow.json' },
     { heading: 'Waiting', copied: ['flow/images.arazzo.yaml', 'flow/redocly.yaml'], made: 'openapi.yaml' },
-    { heading: 'ogen', copied: ['clients/ogen'], within: 'ogen', made: 'generated/oas_client_gen.go' },
+    { heading: 'ogen', copied: ['clients/ogen'], within: 'ogen', made: 'generated/oas_client_gen.go', prints: /^[0-9a-f]{32}$/m },
   ]
-  for (const { heading, copied, within = '.', made, tool } of cases) {
+  for (const { heading, copied, within = '.', made, prints, tool } of cases) {
     test(heading, async (t) => {
       const root = mkdtempSync(join(tmpdir(), 'stranger-'))
       t.after(() => rmSync(root, { recursive: true }))
       for (const path of copied) {
         cpSync(join(here, path), join(root, path.split('/').at(-1)), {
-          recursive: true, filter: (from) => !/\/(generated|out|openapi\.yaml|.*_test\.go)$/.test(from),
+          recursive: true, filter: (from) => !/\/(generated|out|openapi\.yaml)$/.test(from),
         })
       }
       const dir = join(root, within)
@@ -57,9 +57,14 @@ describe('in a folder of their own', { concurrency: 2 }, () => {
       }
       const script = commands(heading)
         .replace('"token": "..."', `"token": "${mock.token}"`).replace('"snapshotUuid": "..."', `"snapshotUuid": "${snapshotUuid}"`)
-        .replace('http://127.0.0.1:8080', mock.url)
-      await run(script, dir)
+        .replace('http://127.0.0.1:8080', mock.url).replace('CIMG_TOKEN=...', `CIMG_TOKEN=${mock.token}`)
+      const output = await run(script, dir)
       assert.ok(readFileSync(join(dir, made)).length > 0)
+      if (prints) {
+        assert.match(output, prints)
+        const last = script.trim().split('\n').at(-1).replace(snapshotUuid, 'unknown')
+        await assert.rejects(run(last, dir), /create: errno 41017/)
+      }
       if (tool) {
         writeFileSync(join(root, 'main.mjs'), program(tool, mock.url))
         assert.match(await run(`CIMG_TOKEN=${mock.token} node main.mjs`, root), /^\[ '[0-9a-f]{32}' \]$/m)

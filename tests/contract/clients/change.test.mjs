@@ -1,6 +1,6 @@
 // What a change comes to, whatever the reply, and that it is sent once.
-// outcomes.json has the replies to a create of two images; the Postman collection,
-// ogen's client and the wrapper are held to the same.
+// outcomes.json has the replies to a create of two images; the Postman collection
+// and the wrapper are held to the same.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
