@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/errno"
 )
 
 // handler carries out a valid call and returns the data of its response.
@@ -45,7 +47,7 @@ func fromBody[Request any](call *call) (request Request, rejected *rejection) {
 	if err := json.Unmarshal(call.body, &request); err != nil {
 		// The contract allows it, so this is a number such as 1.0: an integer in
 		// OpenAPI but not in Go.
-		return request, reject(errnoBadCall, "write numbers as plain integers: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return request, reject(errno.IllegalCall, "write numbers as plain integers: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return request, nil
 }
@@ -70,7 +72,7 @@ func (e *Emulator) answer(call *call) response {
 	case call.routeErr != nil:
 		return textResponse(http.StatusNotFound, "no such path; the emulator serves "+e.contract.index)
 	}
-	content := envelope{RequestID: e.requestID(), Errmsg: errmsgs[errnoOK]}
+	content := envelope{RequestID: e.requestID(), Errmsg: errno.Find(errno.OK).Errmsg}
 	data, rejected := e.act(call)
 	if rejected != nil {
 		content.Errno, content.Errmsg = rejected.errno, rejected.errmsg()
@@ -162,17 +164,14 @@ type rejection struct {
 	reason string // for people, one line; may be empty
 }
 
-func reject(errno int64, format string, args ...any) *rejection {
-	return &rejection{errno: errno, reason: fmt.Sprintf(format, args...)}
+func reject(number int64, format string, args ...any) *rejection {
+	return &rejection{errno: number, reason: fmt.Sprintf(format, args...)}
 }
 
 // errmsg returns the published text and the reason. The service does not give
 // one, but it helps to understand a failed test.
 func (r *rejection) errmsg() string {
-	text, published := errmsgs[r.errno]
-	if !published {
-		text = fmt.Sprintf("errno %d", r.errno)
-	}
+	text := cmp.Or(errno.Find(r.errno).Errmsg, fmt.Sprintf("errno %d", r.errno))
 	if r.reason == "" {
 		return text
 	}
@@ -194,9 +193,9 @@ func (c *call) checkToken(accepted string) *rejection {
 	scheme, token, _ := strings.Cut(c.request.Header.Get("Authorization"), " ")
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"):
-		return reject(errnoTokenRejected, `the request has no "Authorization: Bearer <token>" header`)
+		return reject(errno.Token, `the request has no "Authorization: Bearer <token>" header`)
 	case token != accepted:
-		return reject(errnoTokenRejected, "the token is not the one this emulator accepts")
+		return reject(errno.Token, "the token is not the one this emulator accepts")
 	}
 	return nil
 }
@@ -207,17 +206,17 @@ func (c *call) checkBody() *rejection {
 		return nil
 	}
 	if len(c.body) > maxBody {
-		return reject(errnoBadRequest, "the body is longer than %d bytes", maxBody)
+		return reject(errno.IllegalRequest, "the body is longer than %d bytes", maxBody)
 	}
 	given := c.request.Header.Get("Content-Type")
 	if mediaType, _, err := mime.ParseMediaType(given); err != nil || mediaType != "application/json" {
-		return reject(errnoBadRequest, "Content-Type: %q is not application/json", given)
+		return reject(errno.IllegalRequest, "Content-Type: %q is not application/json", given)
 	}
 	// This also rejects duplicate fields and invalid UTF-8: the operation must
 	// decode exactly what was validated against the contract.
 	var anything jsontext.Value
 	if err := json.Unmarshal(c.body, &anything); err != nil {
-		return reject(errnoBadRequest, "the body is not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+		return reject(errno.IllegalRequest, "the body is not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 	}
 	return nil
 }
@@ -227,7 +226,7 @@ func (c *call) checkBody() *rejection {
 func (c *call) checkRepetition() *rejection {
 	for _, name := range slices.Sorted(maps.Keys(c.query)) {
 		if times := len(c.query[name]); times > 1 {
-			return reject(errnoBadCall, "%s: sent %d times; send it once, with its values separated by commas", name, times)
+			return reject(errno.IllegalCall, "%s: sent %d times; send it once, with its values separated by commas", name, times)
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cimg-go/cimg"
 	spec "github.com/cimg-go/cimg/internal/contract"
+	"github.com/cimg-go/cimg/internal/errno"
 )
 
 // contract is openapi.yaml, prepared to route requests and to validate them and
@@ -106,7 +107,7 @@ func (c *contract) checkRequest(call *call) *rejection {
 	if err == nil {
 		return nil
 	}
-	return reject(errnoBadCall, "%s", violation(err))
+	return reject(errno.IllegalCall, "%s", violation(err))
 }
 
 // checkResponse returns how a response violates the contract, nil if it does not.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/errno"
 )
 
 // startEach starts a job for each item of a request, or none: it prepares all
@@ -28,7 +29,7 @@ func startEach[Item any](
 func (c *cloud) createCIMG(request gen.CreateCIMGRequest) ([]gen.Job, *rejection) {
 	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.CreateCIMGInput) (task, *rejection) {
 		if !region.snapshots[item.SnapUUID] {
-			return task{}, reject(errnoSnapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
+			return task{}, reject(errno.Snapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
 		}
 		built := c.newImage(genericImage(), region)
 		built.Name, built.Description = item.Name, item.Description
@@ -47,9 +48,9 @@ func (c *cloud) importCIMG(request gen.ImportCIMGRequest) ([]gen.Job, *rejection
 		case rejected != nil:
 			return task{}, rejected
 		case origin.IsShared:
-			return task{}, reject(errnoBadCall, "image %q is shared and cannot be copied", origin.UUID)
+			return task{}, reject(errno.IllegalCall, "image %q is shared and cannot be copied", origin.UUID)
 		case origin.Status == statusProcessing:
-			return task{}, reject(errnoImage, "image %q is still being built; wait for its job", origin.UUID)
+			return task{}, reject(errno.Image, "image %q is still being built; wait for its job", origin.UUID)
 		}
 		copied := c.newImage(origin.CIMG, region)
 		copied.Name, copied.Description = item.Name, item.Description
@@ -135,7 +136,7 @@ func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *rejecti
 		return nil, rejected
 	}
 	if maxIDs := c.options.MaxJobUUIDs; maxIDs > 0 && len(params.JobUUIDs) > maxIDs {
-		return nil, reject(errnoBadRequest, "jobUuids: %d ids, at most %d are allowed", len(params.JobUUIDs), maxIDs)
+		return nil, reject(errno.IllegalRequest, "jobUuids: %d ids, at most %d are allowed", len(params.JobUUIDs), maxIDs)
 	}
 	jobs := make([]gen.Job, 0, len(params.JobUUIDs))
 	included := make(map[string]bool, len(params.JobUUIDs))
@@ -143,7 +144,7 @@ func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *rejecti
 		job, known := region.jobs[id]
 		switch {
 		case !known && c.options.UnknownJobs == RejectUnknownJobs:
-			return nil, reject(errnoBadRequest, "jobUuids/%d: no job %q in region %q", i, id, region.id)
+			return nil, reject(errno.IllegalRequest, "jobUuids/%d: no job %q in region %q", i, id, region.id)
 		case known && !included[id]:
 			included[id] = true
 			jobs = append(jobs, job.state(c.now))
@@ -156,12 +157,12 @@ func (c *cloud) region(id string) (*region, *rejection) {
 	if region, exists := c.regions[id]; exists {
 		return region, nil
 	}
-	return nil, reject(errnoRegion, "no region %q", id)
+	return nil, reject(errno.Region, "no region %q", id)
 }
 
 func (r *region) image(uuid string) (*image, *rejection) {
 	if image, exists := r.images[uuid]; exists {
 		return image, nil
 	}
-	return nil, reject(errnoImage, "no image %q in region %q", uuid, r.id)
+	return nil, reject(errno.Image, "no image %q in region %q", uuid, r.id)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -48,23 +47,6 @@ func targetOf(req *http.Request, body []byte) target {
 		}
 	}
 	return s
-}
-
-// rejections are the errnos after which nothing was changed. Every other
-// errno, the ones nobody listed included, leaves it unknown.
-var rejections = []int64{
-	errnoIllegalRequest, errnoToken, errnoIllegalCall, errnoSnapshot, errnoImage,
-	errnoArrears, errnoBalance, errnoPermission, errnoRegion,
-}
-
-// isRejection tells whether an answer says that nothing was done. A 5xx never
-// does, whatever its body: it may come from a gateway that lost the response.
-func isRejection(e *APIError) bool {
-	switch e.HTTPStatus {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
-		return true
-	}
-	return e.HTTPStatus < 500 && slices.Contains(rejections, e.Errno)
 }
 
 // classifyOutcome gives a change that was not accepted one of the three other

@@ -1,41 +1,27 @@
 package wrapper
 
-import "net/http"
+import (
+	"net/http"
 
-// The errnos of the contract's table, see "Errors" in openapi.yaml.
-const (
-	errnoIllegalRequest = 1
-	errnoSystem         = 2
-	errnoUnknownProblem = 3
-	errnoToken          = 4
-	errnoIllegalCall    = 13
-	errnoSession        = 40000
-	errnoSnapshot       = 41017
-	errnoImage          = 41026
-	errnoArrears        = 1000011
-	errnoBalance        = 1100020
-	errnoPermission     = 10000001
-	errnoRegion         = 16000002
+	"github.com/cimg-go/cimg/internal/errno"
 )
+
+// sentinels are what errors.Is finds for the meanings of errnos.
+var sentinels = map[errno.Meaning]error{
+	errno.BadParameter: ErrBadParameter,
+	errno.Server:       ErrServer,
+	errno.BadToken:     ErrAuth,
+	errno.NoPermission: ErrPermission,
+	errno.NotFound:     ErrNotFound,
+	errno.InArrears:    ErrArrears,
+	errno.LowBalance:   ErrBalance,
+}
 
 // sentinel returns what an errno stands for, or else an HTTP status; nil when
 // neither is listed.
-func sentinel(errno int64, status int) error {
-	switch errno {
-	case errnoToken:
-		return ErrAuth
-	case errnoPermission:
-		return ErrPermission
-	case errnoIllegalRequest, errnoIllegalCall:
-		return ErrBadParameter
-	case errnoArrears:
-		return ErrArrears
-	case errnoBalance:
-		return ErrBalance
-	case errnoSnapshot, errnoImage, errnoRegion:
-		return ErrNotFound
-	case errnoSystem, errnoUnknownProblem, errnoSession:
-		return ErrServer
+func sentinel(number int64, status int) error {
+	if err, listed := sentinels[errno.Find(number).Meaning]; listed {
+		return err
 	}
 	switch {
 	case status == http.StatusUnauthorized:
@@ -50,4 +36,15 @@ func sentinel(errno int64, status int) error {
 		return ErrServer
 	}
 	return nil
+}
+
+// isRejection reports whether a response says that nothing was done. A 5xx never
+// does, whatever its body: it may come from a gateway that lost the response.
+// After an errno that is not listed, the outcome is unknown.
+func isRejection(e *APIError) bool {
+	switch e.HTTPStatus {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return true
+	}
+	return e.HTTPStatus < 500 && errno.Find(e.Errno).Changed == errno.No
 }
