@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// A handler carries one call out and returns what the service answered. An
-// error means that the service did not answer as the contract promises for
-// success; a response beside it holds what is known all the same.
+// A handler carries out one call. An error means that the response is not the
+// success that the contract promises; a response beside it holds what is known
+// all the same.
 type handler func(*call) (*response, error)
 
 // call is a request on its way down the chain.
@@ -21,13 +21,13 @@ type call struct {
 	op       operation
 	req      *http.Request
 	body     []byte // of req, which has none of its own
-	target   target // what it is about, for errors and hooks
+	target   target // for errors and hooks
 	attempts int    // begun so far
-	once     bool   // it is not to be repeated, although it may
+	once     bool   // not to be retried, although it may be
 	token    string // set by authorize, on the copy it passes down
 }
 
-// response is an answer on its way up.
+// response is what came back, on its way up.
 type response struct {
 	status   int
 	header   http.Header
@@ -38,26 +38,26 @@ type response struct {
 }
 
 // assembleChain puts the concerns of a call in their order, the innermost
-// first. Each is one file.
+// first. Each is one file, chain_*.go.
 func assembleChain(source TokenSource, cfg config, clients httpClients) handler {
-	// One HTTP exchange, which says whether there was a connection.
+	// One HTTP exchange, which reports whether there was a connection.
 	h := exchange(clients, cfg.maxResponseBytes)
-	// Before anything is decoded, cut or logged: nothing that came back shows
-	// the token.
+	// Before anything is decoded, truncated or logged: nothing that came back
+	// shows the token.
 	h = redact(h)
-	// HTTP status and errno become errors; what is no envelope, too.
+	// HTTP status and errno become errors, and so does what is no envelope.
 	h = decodeEnvelope(h)
-	// The data is what the operation promises; a change started its jobs.
+	// The data is what the operation promises; a mutating call started its jobs.
 	h = decodeData(h)
-	// The token is put on, for the client's own host alone.
+	// The Authorization header is set, for the client's own host alone.
 	h = authorize(h, source, cfg.base)
 	// Hooks and logs see each attempt,
 	h = observeAttempts(h, cfg.hooks)
-	// which waits for its turn first.
+	// which waits for the rate limiter first.
 	h = limitRate(h, cfg.limiter)
-	// A read that failed for a passing reason is attempted again.
-	h = retryReads(h, cfg.retries)
-	// Whatever went wrong with a change is one of the known outcomes.
+	// A read-only call that failed for a transient reason is retried.
+	h = retry(h, cfg.retries)
+	// Whatever went wrong with a mutating call becomes one of the outcomes.
 	h = classifyOutcome(h)
 	// Hooks see the call as its caller does.
 	return observeCalls(h, cfg.hooks)
@@ -70,7 +70,10 @@ func assembleChain(source TokenSource, cfg config, clients httpClients) handler 
 // everything else is an error, of the same types as the wrapper's methods
 // return.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
-	r, err := c.send(req)
+	if req.URL == nil {
+		return nil, notSent(operation{id: clean(req.Method), mutates: true}, errors.New("the request has no URL"))
+	}
+	r, err := c.send(&call{op: operationOf(req), req: req})
 	if err != nil {
 		return nil, err
 	}
@@ -90,13 +93,11 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// send carries a request down the chain. The body is read first, so that an
-// error can name what a change was about, and a read can be sent again.
-func (c *Client) send(req *http.Request) (*response, error) {
-	if req.URL == nil {
-		return nil, notSent(operation{id: clean(req.Method), mutates: true}, errors.New("the request has no URL"))
-	}
-	request := &call{op: operationOf(req), req: req}
+// send passes a call down the chain; there is no other way into it. The body is
+// read first, so that an error can name what the call was about, and a
+// read-only call can be sent again.
+func (c *Client) send(request *call) (*response, error) {
+	req := request.req
 	if req.Body != nil {
 		stop := context.AfterFunc(req.Context(), func() { req.Body.Close() }) // ends a read that hangs
 		var err error
@@ -108,5 +109,5 @@ func (c *Client) send(req *http.Request) (*response, error) {
 		}
 	}
 	request.target = targetOf(req, request.body)
-	return c.handle(request)
+	return c.chain(request)
 }

@@ -63,10 +63,10 @@ func (r *Retries) setDefaults() {
 	}
 }
 
-// retryReads sends a read again when it failed for a passing reason. It stands
+// retry sends a read again when it failed for a passing reason. It stands
 // above decoding, because the service reports trouble in HTTP 200, too, and
 // above authorize, so that each attempt has the token of its moment.
-func retryReads(next handler, settings Retries) handler {
+func retry(next handler, settings Retries) handler {
 	budget := newRetryBudget(settings.Budget)
 	return func(c *call) (*response, error) {
 		if c.op.mutates || c.once {

@@ -9,20 +9,20 @@ import (
 )
 
 // Client calls the custom-image API. Construct it with [New]. It is safe for
-// concurrent use. It has a goroutine of its own only while somebody waits for a
-// job and a poll is under way; the idle connections of its transports close
-// after 30 s, or with [Client.CloseIdleConnections].
+// concurrent use. It has goroutines of its own only while jobs are waited for
+// and a poll is under way; the idle connections of its transports close after
+// 30 s, or with [Client.CloseIdleConnections].
 type Client struct {
 	config
 	http   httpClients
-	handle handler
+	chain  handler
 	poller *poller.Poller
-	waits  *waitSettings // of a wait that makes no choices
+	waits  *waitSettings // of a wait without options
 }
 
 // New returns a client that authenticates with the tokens of source. It sends
 // nothing. Invalid options, a missing token and a token that no header can
-// carry are errors; when there are several, the message has a line for each.
+// carry are errors; if there are several, the message has a line for each.
 func New(source TokenSource, options ...Option) (*Client, error) {
 	base, err := parseBaseURL(DefaultBaseURL)
 	cfg := config{
@@ -44,12 +44,12 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 		return nil, fmt.Errorf("cimg: %w", err)
 	}
 	clients := newHTTPClients(cfg.httpClient, cfg.base)
-	c := &Client{config: cfg, http: clients, handle: assembleChain(source, cfg, clients), waits: waits}
+	c := &Client{config: cfg, http: clients, chain: assembleChain(source, cfg, clients), waits: waits}
 	c.poller = newPoller(c)
 	return c, nil
 }
 
-// checkSource asks a source at hand for its token, to refuse a bad one early.
+// checkSource asks a local source for its token, to reject a bad one early.
 func checkSource(source TokenSource) error {
 	switch s := source.(type) {
 	case nil:
@@ -58,7 +58,7 @@ func checkSource(source TokenSource) error {
 		if s == nil {
 			return errors.New("no token source: the TokenFunc is nil")
 		}
-		return nil // asking may be slow or need a context
+		return nil // it may be slow or need a context
 	case cachedSource:
 		return s.check()
 	case localSource:
@@ -81,11 +81,11 @@ func (c *Client) Generated() *gen.ClientWithResponses {
 	return &gen.ClientWithResponses{ClientInterface: &gen.Client{Server: c.server(), Client: c}}
 }
 
-// CloseIdleConnections closes the connections that wait for a next request. A
-// transport that came with [WithHTTPClient] is left to its owner.
+// CloseIdleConnections closes idle connections. A transport that came with
+// [WithHTTPClient] is left to its owner.
 func (c *Client) CloseIdleConnections() { c.http.closeIdle() }
 
-// server is the base URL in the form the generated request builders take.
+// server is the base URL in the form that the generated request builders take.
 func (c *Client) server() string { return c.base.String() + "/" }
 
 var _ gen.HttpRequestDoer = (*Client)(nil)

@@ -31,10 +31,10 @@ func (c *Client) CreateImages(ctx context.Context, region string, images []Creat
 		return nil, err
 	}
 	if c.objectBody {
-		return startFromObject(ctx, c, region, images, gen.NewCreateCIMGRequestWithBody)
+		return startFromObject(ctx, c, opCreate, region, images, gen.NewCreateCIMGRequestWithBody)
 	}
 	req, err := gen.NewCreateCIMGRequest(c.server(), gen.CreateCIMGRequest{RegionID: region, CIMG: images})
-	return c.startJobs(ctx, region, req, err)
+	return c.startJobs(ctx, opCreate, region, req, err)
 }
 
 // ImportImage starts to copy an image from another region into region. It
@@ -53,10 +53,10 @@ func (c *Client) ImportImages(ctx context.Context, region string, images []Impor
 		return nil, err
 	}
 	if c.objectBody {
-		return startFromObject(ctx, c, region, images, gen.NewImportCIMGRequestWithBody)
+		return startFromObject(ctx, c, opImport, region, images, gen.NewImportCIMGRequestWithBody)
 	}
 	req, err := gen.NewImportCIMGRequest(c.server(), gen.ImportCIMGRequest{RegionID: region, CIMG: images})
-	return c.startJobs(ctx, region, req, err)
+	return c.startJobs(ctx, opImport, region, req, err)
 }
 
 // RenameImage starts to rename an image. It is sent at most once.
@@ -76,7 +76,7 @@ func (c *Client) RenameImages(ctx context.Context, region string, images []Renam
 		return nil, err
 	}
 	req, err := gen.NewChangeNameCIMGRequest(c.server(), gen.ChangeNameCIMGRequest{RegionID: region, CIMG: images})
-	return c.startJobs(ctx, region, req, err)
+	return c.startJobs(ctx, opChangeName, region, req, err)
 }
 
 // DeleteImage starts to delete an image. It is sent at most once.
@@ -98,16 +98,16 @@ func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []s
 		images[i].ImageUUID = uuid
 	}
 	req, err := gen.NewDeleteCIMGRequest(c.server(), gen.DeleteCIMGRequest{RegionID: region, CIMG: images})
-	return c.startJobs(ctx, region, req, err)
+	return c.startJobs(ctx, opDelete, region, req, err)
 }
 
-// startJobs sends a change and makes handles of the jobs it started.
-func (c *Client) startJobs(ctx context.Context, region string, req *http.Request, err error) ([]*JobHandle, error) {
+// startJobs sends a mutating call and makes handles of the jobs that it started.
+func (c *Client) startJobs(ctx context.Context, op operation, region string, req *http.Request, err error) ([]*JobHandle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
 	startedAt := time.Now()
-	r, err := c.send(req.WithContext(ctx))
+	r, err := c.send(&call{op: op, req: req.WithContext(ctx)})
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func single(handles []*JobHandle, err error) (*JobHandle, error) {
 
 // startFromObject sends a change in the form of the provider's examples.
 func startFromObject[Input any](
-	ctx context.Context, c *Client, region string, images []Input,
+	ctx context.Context, c *Client, op operation, region string, images []Input,
 	build func(server, contentType string, body io.Reader) (*http.Request, error),
 ) ([]*JobHandle, error) {
 	if len(images) > 1 {
@@ -142,7 +142,7 @@ func startFromObject[Input any](
 		return nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
 	req, err := build(c.server(), "application/json", bytes.NewReader(body))
-	return c.startJobs(ctx, region, req, err)
+	return c.startJobs(ctx, op, region, req, err)
 }
 
 // The types of the contract that a caller meets, so that importing this
@@ -226,5 +226,5 @@ func (c *Client) readPage(ctx context.Context, region string, names []string, st
 	if err != nil {
 		return nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
-	return c.send(req.WithContext(ctx))
+	return c.send(&call{op: opList, req: req.WithContext(ctx)})
 }

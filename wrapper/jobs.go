@@ -21,7 +21,7 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.send(req)
+	r, err := c.send(&call{op: opJobResult, req: req})
 	if err != nil {
 		return nil, err
 	}

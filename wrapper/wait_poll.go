@@ -87,7 +87,7 @@ func (c *Client) poll(ctx context.Context, region string, jobUUIDs []string) ([]
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.handle(&call{op: opJobResult, req: req, target: targetOf(req, nil), once: true})
+	r, err := c.send(&call{op: opJobResult, req: req, once: true})
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func isPermanent(err error) bool {
 	return errors.As(err, &refused) && !isTransient(err)
 }
 
-// retryAfterOf is how long an answer asked to wait, beyond what retryReads waits
+// retryAfterOf is how long an answer asked to wait, beyond what retry waits
 // by itself; 0 if it did not.
 func retryAfterOf(err error) time.Duration {
 	var answer *APIError
