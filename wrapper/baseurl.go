@@ -12,23 +12,22 @@ import (
 // DefaultBaseURL is the production service.
 const DefaultBaseURL = "https://open.didiyunapi.com"
 
-// baseURL is where the client's token may go.
+// baseURL is where the client's token may be sent.
 type baseURL struct{ *url.URL }
 
-// parseBaseURL accepts https URLs, and http ones of a loopback address, with
-// an optional path in front of the API's own. It never shows the URL's
-// userinfo.
+// parseBaseURL accepts https URLs, and http URLs of a loopback address, with an
+// optional path. Its errors do not show the URL's userinfo.
 func parseBaseURL(raw string) (baseURL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		// The text of a parse error repeats the URL; a password may be in it.
+		// The text of a parse error repeats the URL, maybe with a password.
 		return baseURL{}, errors.New("base URL: it cannot be parsed; write it like https://host")
 	}
 	switch {
 	case u.User != nil:
 		return baseURL{}, errors.New("base URL: it contains a user or a password; remove them, the token authenticates")
 	case u.Hostname() == "":
-		// What was meant as userinfo or query may stand elsewhere in it.
+		// What was meant as userinfo or query may be elsewhere in it.
 		return baseURL{}, errors.New("base URL: it has no host; write it like https://host")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return baseURL{}, fmt.Errorf("base URL of host %q: it has a query or a fragment; remove it", u.Host)
@@ -53,7 +52,7 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// covers tells whether a request stays with the host the token is for.
+// covers reports whether a request is for the host that the token is for.
 func (b baseURL) covers(req *http.Request) bool {
 	return req.URL.Scheme == b.Scheme && strings.EqualFold(req.URL.Host, b.Host) && req.URL.User == nil &&
 		(req.Host == "" || strings.EqualFold(req.Host, b.Host))

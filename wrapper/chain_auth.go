@@ -6,12 +6,12 @@ import (
 	"net/http"
 )
 
-// authorize asks the source for the token and puts it on the request, if the
-// request is for the host that the token belongs to.
+// authorize asks the source for the token and sets the Authorization header, if
+// the request is for the host that the token belongs to.
 func authorize(next handler, source TokenSource, base baseURL) handler {
 	return func(c *call) (*response, error) {
 		if !base.covers(c.req) {
-			return nil, notSent(c.op, fmt.Errorf("the request is for %q, the client and its token belong to %q", c.req.URL.Host, base.Host))
+			return nil, notSent(c.op, fmt.Errorf("the request is for %q, but the client and its token are for %q", c.req.URL.Scheme+"://"+c.req.URL.Host, base.Scheme+"://"+base.Host))
 		}
 		token, err := source.Token(c.req.Context())
 		if err != nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// envelope is what every response of the service is wrapped in.
+// envelope wraps every response of the service.
 //
-// It is decoded by the upstream of encoding/json/v2, which refuses duplicate
-// members, names in another case, invalid UTF-8 and trailing bytes by itself;
-// encoding/json lets each of them pass, and takes about three times as long
-// for a response of a hundred jobs.
+// It is decoded by the upstream of encoding/json/v2, which rejects duplicate
+// fields, names in another case, invalid UTF-8 and trailing bytes; encoding/json
+// accepts each of them, and takes about three times as long for a response of a
+// hundred jobs.
 type envelope struct {
 	Errno     *int64         `json:"errno"` // nil: absent or null
 	Errmsg    string         `json:"errmsg"`
@@ -26,8 +26,8 @@ type envelope struct {
 
 var errNoErrno = errors.New("it has no errno")
 
-// parseEnvelope returns, beside an error, what of a proper JSON object it could
-// read: the errno may be missing or no number.
+// parseEnvelope returns, beside an error, what it could read of a valid JSON
+// object: the errno may be missing or not a number.
 func parseEnvelope(body []byte) (envelope, error) {
 	var e envelope
 	err := json.Unmarshal(body, &e)
@@ -58,14 +58,14 @@ func decodeEnvelope(next handler) handler {
 		r.envelope = e
 		switch {
 		case err == nil && *e.Errno != 0:
-			refused := refusal(c, r)
-			refused.Errno, refused.Errmsg = *e.Errno, e.Errmsg
-			return r, refused
+			rejected := newAPIError(c, r)
+			rejected.Errno, rejected.Errmsg = *e.Errno, e.Errmsg
+			return r, rejected
 		case r.status >= 300:
-			// A gateway's answer, or an errno 0 that its status contradicts.
-			return r, refusal(c, r)
+			// A gateway's response, or an errno 0 that its status contradicts.
+			return r, newAPIError(c, r)
 		case r.status != http.StatusOK:
-			return r, malformed(c, r, fmt.Errorf("HTTP %d is not the 200 that the service answers with", r.status))
+			return r, malformed(c, r, fmt.Errorf("the service responds with HTTP 200, not %d", r.status))
 		case err != nil:
 			return r, malformed(c, r, err)
 		}
@@ -73,8 +73,8 @@ func decodeEnvelope(next handler) handler {
 	}
 }
 
-// refusal is the error of an answer that is no success.
-func refusal(c *call, r *response) *APIError {
+// newAPIError returns the error of a response other than success, without errno.
+func newAPIError(c *call, r *response) *APIError {
 	return &APIError{
 		Op:         c.op.id,
 		RequestID:  r.envelope.RequestID,
@@ -83,9 +83,9 @@ func refusal(c *call, r *response) *APIError {
 	}
 }
 
-// decodeData decodes the data of a response. That of a change must hold one job
-// for each item of the request. Whatever is wrong with the response to a change,
-// the jobs that it names are kept.
+// decodeData decodes the data of a response. That of a mutating call must hold one
+// job for each item of the request. Whatever is wrong with the response to a
+// mutating call, the jobs that it names are returned.
 func decodeData(next handler) handler {
 	return func(c *call) (*response, error) {
 		r, err := next(c)
@@ -108,7 +108,7 @@ func (r *response) decode(c *call) (err error) {
 		r.page, err = decodeImages(data)
 		return err
 	case c.op == opJobResult && data.Kind() == jsontext.KindNull:
-		return nil // no job is known, as some services encode an empty list
+		return nil // as some services encode an empty list: no job is known
 	}
 	if r.jobs, err = decodeJobs(data); err != nil || !c.op.mutates {
 		return err
@@ -116,7 +116,7 @@ func (r *response) decode(c *call) (err error) {
 	return checkStarted(r.jobs, c.target.items)
 }
 
-// checkStarted says why jobs are not one for each of the items.
+// checkStarted returns an error unless there is one job for each of the items.
 func checkStarted(jobs []Job, items int) error {
 	ids := make(map[string]bool, len(jobs))
 	for _, job := range jobs {
@@ -125,12 +125,12 @@ func checkStarted(jobs []Job, items int) error {
 		}
 	}
 	if len(jobs) != items || len(ids) != items {
-		return fmt.Errorf("it has %d jobs with %d proper ids for %d items", len(jobs), len(ids), items)
+		return fmt.Errorf("it has %d jobs with %d valid ids for %d items", len(jobs), len(ids), items)
 	}
 	return nil
 }
 
-// isEmpty tells whether data names nothing.
+// isEmpty reports whether data holds nothing.
 func isEmpty(data jsontext.Value) bool {
 	data = slices.Clone(data)
 	if data.Compact() != nil {
@@ -143,7 +143,7 @@ func isEmpty(data jsontext.Value) bool {
 	return true
 }
 
-// salvageJobs reads what can be read of jobs in data that is not as it should be.
+// salvageJobs reads what it can of the jobs in malformed data.
 func salvageJobs(data jsontext.Value) []Job {
 	var items []jsontext.Value
 	if json.Unmarshal(data, &items) != nil {
@@ -156,7 +156,7 @@ func salvageJobs(data jsontext.Value) []Job {
 			Type         string `json:"type"`
 			ResourceUUID string `json:"resourceUuid"`
 		}
-		// An error leaves what came before it.
+		// After an error, what came before it is set.
 		_ = json.Unmarshal(item, &named)
 		if isJobUUID(named.JobUUID) {
 			jobs = append(jobs, Job{JobUUID: named.JobUUID, Type: named.Type, ResourceUUID: named.ResourceUUID})
@@ -172,7 +172,7 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 	if data.Kind() != jsontext.KindBeginArray {
 		return nil, errNoData
 	}
-	// Success has a meaning once a job is done; absent, it must not read as
+	// Success matters once a job is done; if absent, it must not be read as a
 	// failure.
 	var reported []struct {
 		Job
@@ -184,7 +184,7 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 	jobs := make([]Job, len(reported))
 	for i, r := range reported {
 		if r.Done && r.Success == nil {
-			return nil, fmt.Errorf("data: job %s is done, but not said to have succeeded or failed", clean(r.JobUUID))
+			return nil, fmt.Errorf("data: job %s is done, but has no success field", clean(r.JobUUID))
 		}
 		jobs[i] = r.Job
 		jobs[i].Success = r.Success != nil && *r.Success
@@ -194,14 +194,14 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 
 // imagePage is the data of listCIMG.
 type imagePage struct {
-	count  int64 // 0 when the response did not count
+	count  int64 // 0 if the response has none
 	images []Image
 }
 
-// decodeImages decodes the data of listCIMG. Its table promises an array of
-// images, the captured response has an object with items; both are read. That
-// there are no images must be said: after an unknown outcome, "none" is taken
-// for "not created".
+// decodeImages decodes the data of listCIMG. The published table has an array of
+// images, the captured response an object with items; both are accepted. That
+// there are no images must be explicit: after an unknown outcome, "none" is
+// taken for "not created".
 func decodeImages(data jsontext.Value) (imagePage, error) {
 	var page imagePage
 	if data.Kind() == jsontext.KindBeginObject {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Outcome is how a call ended. For a read, which changes nothing, rejected and
-// unknown say whether the service refused to answer or no answer was had.
+// Outcome is how a call ended. Of a read-only call, rejected means that the
+// service rejected it, and unknown that there was no valid response.
 type Outcome string
 
 // The four outcomes, see "Four outcomes" in the package's documentation.
@@ -23,67 +23,67 @@ const (
 )
 
 func outcomeOf(err error) Outcome {
-	var refused *APIError
+	var rejected *APIError
 	var unknown *OutcomeUnknownError
 	switch {
 	case err == nil:
 		return OutcomeAccepted
 	case errors.Is(err, ErrNotSent):
 		return OutcomeNotSent
-	case !errors.As(err, &unknown) && errors.As(err, &refused) && isRejection(refused):
+	case !errors.As(err, &unknown) && errors.As(err, &rejected) && isRejection(rejected):
 		return OutcomeRejected
 	}
 	return OutcomeUnknown
 }
 
-// Hooks are functions that the client calls as it works, for metrics and
-// traces. Each may be nil. They run in the goroutine of the call, which waits
-// for them, or for a poll in one of the client's own, and must be safe for concurrent use. Nothing they are given shows
-// the token. Calls that [InputError] refuses are not seen.
+// Hooks are functions that the client calls for metrics and traces. Each may be
+// nil. They run in the goroutine of the call, which waits for them, or for a
+// poll in one of the client's own, and must be safe for concurrent use. Their
+// arguments do not show the token. Calls that fail with an [InputError] are not
+// reported.
 type Hooks struct {
-	// Begin is called when a call begins. The call goes on with the context
+	// Begin is called when a call begins. The call continues with the context
 	// that it returns, which must be derived from ctx, or nil for ctx itself: a
 	// span in it is the parent of what follows.
 	Begin func(ctx context.Context, call Call) context.Context
-	// Attempt is called when an attempt has ended. A change has one at most, a
-	// read up to Retries.MaxAttempts.
+	// Attempt is called after each attempt. A mutating call has at most one, a
+	// read-only call up to Retries.MaxAttempts.
 	Attempt func(ctx context.Context, attempt Attempt)
-	// End is called when the call has ended, with the context that Begin
-	// returned.
+	// End is called after the call, with the context that Begin returned.
 	End func(ctx context.Context, end CallEnd)
 }
 
-// Call is what a call is about.
+// Call identifies a call.
 type Call struct {
-	Op     string // operationId of the contract, for instance getJobResult; of a request that it does not know, method and path
-	Region string // empty when the request names none
+	Op     string // operationId of the contract, for instance getJobResult; of any other request, method and path
+	Region string // empty if the request has none
 }
 
-// Attempt is one exchange of a request and its response.
+// Attempt is one request and its response.
 type Attempt struct {
 	Call
 	Number     int // 1 for the first
 	StartedAt  time.Time
 	Duration   time.Duration
-	HTTPStatus int         // 0 when there was no response that could be read
-	Header     http.Header // of the response, to be read only: Content-Type, Date, Retry-After, Server, Via and X-Request-Id
-	Errno      int64       // 0 also when the response had none: Err tells
-	RequestID  string      // as the envelope had it
-	Err        error       // nil: errno 0, and the data that the contract promises
+	HTTPStatus int         // 0 without a readable response
+	Header     http.Header // of the response, not to be modified: Content-Type, Date, Retry-After, Server, Via and X-Request-Id
+	Errno      int64       // 0 also if the response has none: see Err
+	RequestID  string      // of the envelope
+	Err        error       // nil: errno 0 and the data that the contract promises
 }
 
-// CallEnd is how a call ended.
+// CallEnd describes how a call ended.
 type CallEnd struct {
 	Call
 	Outcome   Outcome
 	Attempts  int
 	StartedAt time.Time
-	Duration  time.Duration // with the pauses between attempts
+	Duration  time.Duration // including the pauses between attempts
 	Err       error         // what the call returns
 }
 
-// WithHooks adds functions to call. Several such options nest: the first one's
-// Begin is called first, its End last.
+// WithHooks adds hooks. Several such options nest: the first one's Begin is
+// called first, its End last.
 func WithHooks(hooks Hooks) Option {
 	return func(c *config) error {
 		c.hooks = append(c.hooks, hooks)
@@ -91,8 +91,8 @@ func WithHooks(hooks Hooks) Option {
 	}
 }
 
-// WithLogger logs each attempt in one line: at level Debug if it was answered
-// as promised, else at Warn. Without this option nothing is logged.
+// WithLogger logs each attempt in one line: at level Debug if it succeeded, else
+// at Warn. Without this option nothing is logged.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
@@ -109,7 +109,7 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
-// LogValue makes slog log the fields one by one, those that say something.
+// LogValue makes slog log the fields that are set one by one.
 func (a Attempt) LogValue() slog.Value {
 	attrs := []slog.Attr{
 		slog.String("op", a.Op),
@@ -131,8 +131,8 @@ func (a Attempt) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// shownHeaders are the members of a response's header that may be seen: those that
-// say who answered, and how, and hold no secret.
+// shownHeaders are the fields of a response's header that hooks may see: they
+// say who responded and how, and hold no secret.
 var shownHeaders = []string{"Content-Type", "Date", "Retry-After", "Server", "Via", "X-Request-Id"}
 
 func shownHeader(header http.Header) http.Header {
@@ -145,7 +145,8 @@ func shownHeader(header http.Header) http.Header {
 	return shown
 }
 
-func (c *call) about() Call { return Call{Op: c.op.id, Region: clean(c.target.region)} }
+// public is what hooks may see of a call.
+func (c *call) public() Call { return Call{Op: c.op.id, Region: clean(c.target.region)} }
 
 // observeAttempts calls the hooks after each attempt.
 func observeAttempts(next handler, hooks []Hooks) handler {
@@ -154,7 +155,7 @@ func observeAttempts(next handler, hooks []Hooks) handler {
 		if len(hooks) == 0 {
 			return next(c)
 		}
-		attempt := Attempt{Call: c.about(), Number: c.attempts, StartedAt: time.Now()}
+		attempt := Attempt{Call: c.public(), Number: c.attempts, StartedAt: time.Now()}
 		r, err := next(c)
 		attempt.Duration = time.Since(attempt.StartedAt)
 		attempt.Err = err
@@ -181,7 +182,7 @@ func observeCalls(next handler, hooks []Hooks) handler {
 		return next
 	}
 	return func(c *call) (*response, error) {
-		end := CallEnd{Call: c.about(), StartedAt: time.Now()}
+		end := CallEnd{Call: c.public(), StartedAt: time.Now()}
 		ctx := c.req.Context()
 		contexts := make([]context.Context, len(hooks))
 		for i, h := range hooks {

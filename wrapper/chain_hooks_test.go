@@ -188,7 +188,7 @@ func TestEachAttemptIsOneLineOfLog(t *testing.T) {
 			require.NotContains(t, debug.String(), "X-Echo")
 			require.NotContains(t, debug.String(), "Authorization")
 			require.Contains(t, lines[0], "[token]", "of Via")
-			for _, part := range []string{"WARN", "cimg attempt", "getJobResult", "gz", "attempt", "duration", "httpStatus", "503", "Server", "server trouble"} {
+			for _, part := range []string{"WARN", "cimg attempt", "getJobResult", "gz", "attempt", "duration", "httpStatus", "503", "Server", "server error"} {
 				require.Contains(t, lines[0], part)
 			}
 			for _, part := range []string{"DEBUG", "httpStatus", "200", "errno", "requestId", "Content-Type", "application/json"} {

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// httpClients sends requests. Changes have a client of their own: it opens a
-// fresh connection for each, because a connection that the server closed while
-// it was idle is the commonest cause of a needless unknown outcome, and changes
-// are rare enough to pay for a handshake.
+// httpClients sends requests. Mutating calls have a client of their own: it opens
+// a new connection for each, because a connection that the server closed while
+// it was idle is the commonest cause of a needless unknown outcome, and mutating
+// calls are rare enough to pay for a handshake.
 type httpClients struct {
 	readOnly, mutating *http.Client
 	borrowed           bool // the transport is the caller's
@@ -41,7 +41,7 @@ func newHTTPClient(transport *http.Transport) *http.Client {
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: rejectRedirects,
-		Timeout:       2 * time.Minute, // a response that trickles in for ever ends here
+		Timeout:       2 * time.Minute, // for responses that never end
 	}
 }
 
@@ -50,7 +50,7 @@ func newTransport(base baseURL) *http.Transport {
 	if base.Scheme == "http" { // loopback; a proxy would read the token
 		proxy = nil
 	}
-	// Over HTTP/2 net/http repeats by itself what a server refused to process.
+	// Over HTTP/2 net/http automatically repeats what a server refused to process.
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
 	return &http.Transport{
@@ -58,7 +58,7 @@ func newTransport(base baseURL) *http.Transport {
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: time.Minute,
-		// A header beyond all reason is an error before it is held in memory.
+		// An excessive header is an error before it is held in memory.
 		MaxResponseHeaderBytes: 256 << 10,
 		IdleConnTimeout:        30 * time.Second, // before a server is likely to close it
 		Protocols:              http1,
@@ -66,7 +66,7 @@ func newTransport(base baseURL) *http.Transport {
 }
 
 // rejectRedirects makes a redirect an ordinary response: following it would send
-// the token, and maybe a change, somewhere else.
+// the token, and maybe a mutating call, somewhere else.
 func rejectRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func (c httpClients) closeIdle() {
@@ -77,25 +77,25 @@ func (c httpClients) closeIdle() {
 	c.mutating.CloseIdleConnections()
 }
 
-// exchange sends the request once and reads the whole response, up to maxBytes.
+// exchange sends the request once and reads the whole response, at most maxBytes.
 func exchange(clients httpClients, maxBytes int64) handler {
 	return func(c *call) (*response, error) {
 		ctx := c.req.Context()
 		if ctx.Err() != nil {
 			return nil, notSent(c.op, context.Cause(ctx))
 		}
-		// The connection tells whether anything was sent, not the text of an
-		// error: no request can leave before it has a connection.
+		// Whether anything was sent follows from the connection, not from the
+		// text of an error: no request can be sent before it has a connection.
 		var wanted, got atomic.Bool
 		req := c.req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			GetConn: func(string) { wanted.Store(true) },
 			GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 		}))
 		// net/http sends a request again, over another connection or HTTP/2
-		// stream and without a bound, if it has no body or if the body can be
-		// had a second time. So a request always has a body, maybe an empty
-		// one, and no GetBody; reads are repeated further up, where it is
-		// counted.
+		// stream and without a limit, if it has no body or its body can be
+		// obtained a second time (GetBody). So a request always has a body,
+		// maybe an empty one, and no GetBody; read-only calls are retried
+		// further up, where attempts are counted.
 		req.Body = io.NopCloser(bytes.NewReader(c.body))
 		req.ContentLength = int64(len(c.body))
 		req.GetBody = nil
@@ -105,10 +105,9 @@ func exchange(clients httpClients, maxBytes int64) handler {
 		}
 		resp, err := client.Do(req)
 		if err != nil {
-			err = withoutToken(withoutURL(err), c.token) // before a message is cut in the middle of it
+			err = withoutToken(withoutURL(err), c.token) // before the message may be truncated within it
 			broken := &callError{op: c.op, cause: err}
-			// A transport of somebody else's making may tell nothing of its
-			// connections.
+			// A custom RoundTripper may not call httptrace hooks.
 			if !got.Load() && (wanted.Load() || !clients.borrowed) {
 				broken = notSent(c.op, err)
 			}
@@ -117,8 +116,8 @@ func exchange(clients httpClients, maxBytes int64) handler {
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode == http.StatusSwitchingProtocols {
-			// The body is the connection, which no context and no time limit
-			// ends. Nobody asked for one.
+			// The body is the connection, which neither a context nor a timeout
+			// closes. It was not requested.
 			resp.Body.Close()
 			resp.Body = http.NoBody
 		}
@@ -130,7 +129,7 @@ func exchange(clients httpClients, maxBytes int64) handler {
 				connection: !errors.Is(err, ErrResponseTooLarge),
 			}
 		}
-		header := resp.Header.Clone() // it is the transport's, which may share it
+		header := resp.Header.Clone() // a transport may share its own
 		if header == nil {
 			header = make(http.Header)
 		}
@@ -151,8 +150,8 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// withoutURL takes the URL, which may be thousands of ids long, out of the
-// error of an http.Client.
+// withoutURL removes the URL, which may hold thousands of ids, from the error of
+// an http.Client.
 func withoutURL(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

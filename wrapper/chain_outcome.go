@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// target is what a request says it is about.
+// target is what a request is for.
 type target struct {
 	region     string
-	names      []string // create, import: the new images; changeName: the new names
+	names      []string // create, import: of the new images; changeName: the new names
 	imageUUIDs []string // changeName, delete
 	items      int
 }
@@ -29,8 +29,8 @@ func targetOf(req *http.Request, body []byte) target {
 		CIMG     json.RawMessage `json:"cimg"`
 	}
 	var items []item
-	// The caller of the generated client may send any body; one that cannot be
-	// read is the service's to refuse.
+	// Callers of the generated client may send any body; an unreadable one is
+	// for the service to reject.
 	if json.Unmarshal(body, &content) == nil && json.Unmarshal(content.CIMG, &items) != nil {
 		var one item // the form of the published examples
 		if json.Unmarshal(content.CIMG, &one) == nil {
@@ -49,8 +49,8 @@ func targetOf(req *http.Request, body []byte) target {
 	return s
 }
 
-// classifyOutcome gives a change that was not accepted one of the three other
-// outcomes: rejected, not sent or unknown. Reads pass as they are.
+// classifyOutcome gives a mutating call that was not accepted one of the three
+// other outcomes: rejected, not sent or unknown. Read-only calls pass unchanged.
 func classifyOutcome(next handler) handler {
 	return func(c *call) (*response, error) {
 		if !c.op.mutates {
@@ -58,13 +58,13 @@ func classifyOutcome(next handler) handler {
 		}
 		sentAt := time.Now()
 		r, err := next(c)
-		var refused *APIError
+		var rejected *APIError
 		switch {
 		case err == nil:
 			return r, nil
 		case errors.Is(err, ErrNotSent):
 			return nil, err
-		case r != nil && errors.As(err, &refused) && isRejection(refused) && isEmpty(r.envelope.Data): // data would belie it
+		case r != nil && errors.As(err, &rejected) && isRejection(rejected) && isEmpty(r.envelope.Data): // data would contradict it
 			return nil, err
 		}
 		unknown := &OutcomeUnknownError{

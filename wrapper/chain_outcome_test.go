@@ -144,7 +144,7 @@ func TestOutcomeNotSent(t *testing.T) {
 	}{
 		{"connection refused", wrapper.StaticToken(token), "connection refused"},
 		{"the token source fails", failing, "vault is sealed"},
-		{"the token source gives a bad token", broken, "bad token"},
+		{"the token source gives a bad token", broken, "invalid token"},
 	}
 	for _, row := range rows {
 		for op, call := range changes {

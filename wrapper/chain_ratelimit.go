@@ -7,11 +7,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// WithRateLimit lets the client send at most so many requests a second, changes
-// and repeated reads included, and burst of them at once after a pause. A call
-// waits for its turn, and fails at once if its context would end first; a change
-// is then [ErrNotSent]. What rate the service allows is not published; without
-// this option there is no limit.
+// WithRateLimit limits the client to perSecond requests a second, retries
+// included, and to burst at once after a pause. A call waits for its turn, and
+// fails at once if its context would end first; a mutating call is then
+// [ErrNotSent]. What rate the service allows is not published; without this
+// option there is no limit.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) error {
 		if !(perSecond > 0) || burst < 1 {
@@ -22,7 +22,7 @@ func WithRateLimit(perSecond float64, burst int) Option {
 	}
 }
 
-// limitRate holds requests back until it is their turn.
+// limitRate delays requests until it is their turn.
 func limitRate(next handler, limiter *rate.Limiter) handler {
 	if limiter == nil {
 		return next
@@ -32,7 +32,7 @@ func limitRate(next handler, limiter *rate.Limiter) handler {
 		switch err := limiter.Wait(ctx); {
 		case ctx.Err() != nil:
 			return nil, notSent(c.op, context.Cause(ctx))
-		case err != nil: // the limiter knows beforehand
+		case err != nil: // the limiter knows in advance
 			return nil, notSent(c.op, fmt.Errorf("%w: %w", context.DeadlineExceeded, err))
 		}
 		return next(c)

@@ -9,15 +9,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// redacted stands where the token stood.
+// redacted replaces the token.
 const redacted = "[token]"
 
 // minSecretLength is how long a token must be, in bytes, to be searched for. The
-// published ones have 64; a word of a few letters would be found in what has
-// nothing to do with it, even in the names of fields.
+// published ones have 64; a few letters would be found in unrelated text, even
+// in the names of fields.
 const minSecretLength = 16
 
-// redact takes the token out of a response, whoever put it there.
+// redact removes the token from a response, whoever put it there.
 func redact(next handler) handler {
 	return func(c *call) (*response, error) {
 		r, err := next(c)
@@ -25,8 +25,8 @@ func redact(next handler) handler {
 			return r, err
 		}
 		if bytes.IndexByte(r.body, '\\') >= 0 {
-			// Each character of a JSON string may come escaped. What is no
-			// proper JSON stays as it is: it will not be decoded.
+			// Each character of a JSON string may be escaped. What is not valid
+			// JSON stays as it is: it will not be decoded.
 			if plain, err := jsontext.AppendFormat(nil, r.body,
 				jsontext.PreserveRawStrings(false), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false),
 			); err == nil {
@@ -50,8 +50,8 @@ func redactText(s, token string) string {
 	return strings.ReplaceAll(s, token, redacted)
 }
 
-// withoutToken returns err, or if it mentions the token, one that does not and
-// that cannot be unwrapped to it.
+// withoutToken returns err, or if it contains the token, an error that does not
+// and that cannot be unwrapped to it.
 func withoutToken(err error, token string) error {
 	if len(token) < minSecretLength || !mentions(err, token) {
 		return err
@@ -59,8 +59,8 @@ func withoutToken(err error, token string) error {
 	return errors.New(redactText(err.Error(), token))
 }
 
-// mentions looks for the token in the text of err and of all that it wraps: a
-// text that was cut does not show what the wrapped error still does.
+// mentions looks for the token in the text of err and of every error that it
+// wraps: a truncated text may lack what the wrapped error still shows.
 func mentions(err error, token string) bool {
 	if err == nil {
 		return false
@@ -68,7 +68,7 @@ func mentions(err error, token string) bool {
 	if strings.Contains(err.Error(), token) {
 		return true
 	}
-	switch e := err.(type) { //nolint:errorlint // every error of the tree is looked at in its turn
+	switch e := err.(type) { //nolint:errorlint // each error of the tree is visited in turn
 	case interface{ Unwrap() error }:
 		return mentions(e.Unwrap(), token)
 	case interface{ Unwrap() []error }:

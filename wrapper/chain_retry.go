@@ -14,34 +14,33 @@ import (
 	"github.com/cenkalti/backoff/v7"
 )
 
-// Retries is how a client repeats a read (a list, the state of jobs) that
-// failed for a passing reason: its connection broke, HTTP 5xx or 429, errno 2, 3
-// or 40000. Changes are never repeated; the polls of a wait are repeated at
-// their own pace, see [MaxFailures]. A zero member takes its default.
+// Retries sets how a client retries a read-only call (a list, the state of jobs)
+// that failed for a transient reason: its connection broke, HTTP 5xx or 429,
+// errno 2, 3 or 40000. Mutating calls are never retried; the polls of a wait are
+// repeated at their own pace, see [MaxFailures]. A zero field takes its default.
 type Retries struct {
-	// MaxAttempts is how often a read is sent at most. Default: 3; 1 repeats
-	// nothing.
+	// MaxAttempts is the maximum number of attempts. Default: 3; 1 disables
+	// retries.
 	MaxAttempts int
-	// BaseDelay bounds the pause before the first repeat, which is random
-	// between 0 and this; the bound doubles for the next. Default: 500 ms.
+	// BaseDelay limits the pause before the first retry, which is random between
+	// 0 and this; the limit doubles for the next. Default: 500 ms.
 	BaseDelay time.Duration
-	// MaxRetryAfter is the longest pause that an answer may ask for (header
-	// Retry-After). One that asks for more is returned at once, with the delay
+	// MaxRetryAfter is the longest pause that a response may ask for (header
+	// Retry-After). One that asks for more is returned at once, with the pause
 	// in APIError.RetryAfter. Default: 20 s.
 	MaxRetryAfter time.Duration
-	// Budget is how many repeats the client holds in store for all its reads,
-	// so that an outage is not multiplied. A repeat takes one out and gives it
-	// back when it succeeds; any other read that succeeds gives back a fifth.
-	// Default: 100.
+	// Budget is how many retries all calls of the client share, so that an
+	// outage is not multiplied. A retry takes one and returns it if it succeeds;
+	// any other read-only call that succeeds returns a fifth. Default: 100.
 	Budget int
 }
 
-// WithRetries changes how the client repeats reads.
+// WithRetries sets how the client retries read-only calls.
 func WithRetries(r Retries) Option {
 	return func(c *config) error {
 		r.setDefaults()
 		if min(r.MaxAttempts, r.Budget) < 0 || min(r.BaseDelay, r.MaxRetryAfter) < 0 {
-			return errors.New("retries: a member is negative")
+			return errors.New("retries: a field is negative")
 		}
 		c.retries = r
 		return nil
@@ -63,9 +62,9 @@ func (r *Retries) setDefaults() {
 	}
 }
 
-// retry sends a read again when it failed for a passing reason. It stands
-// above decoding, because the service reports trouble in HTTP 200, too, and
-// above authorize, so that each attempt has the token of its moment.
+// retry sends a read-only call again that failed for a transient reason. It is
+// above decoding, because the service reports failures in HTTP 200, too, and
+// above authorize, so that each attempt has a current token.
 func retry(next handler, settings Retries) handler {
 	budget := newRetryBudget(settings.Budget)
 	return func(c *call) (*response, error) {
@@ -108,33 +107,34 @@ func (e *interruptedError) Error() string {
 
 func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }
 
-// isTransient tells whether a read that failed may succeed when it is repeated.
+// isTransient reports whether a call that failed may succeed when it is sent
+// again. Which errnos are ErrServer: internal/errno.
 func isTransient(err error) bool {
 	var broken *callError
 	return errors.As(err, &broken) && broken.connection || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
 }
 
-// after makes err wait as long as the answer asked, or end the attempts if that
-// is too long.
+// after makes the next attempt wait as long as the response asked for, or be the
+// last if that is too long.
 func (r Retries) after(ctx context.Context, err error) error {
-	var answer *APIError
-	if !errors.As(err, &answer) || answer.RetryAfter == 0 {
+	var rejected *APIError
+	if !errors.As(err, &rejected) || rejected.RetryAfter == 0 {
 		return err
 	}
-	if answer.RetryAfter > r.MaxRetryAfter || !hasTimeFor(ctx, answer.RetryAfter) {
+	if rejected.RetryAfter > r.MaxRetryAfter || !hasTimeFor(ctx, rejected.RetryAfter) {
 		return backoff.Permanent(err)
 	}
-	return backoff.RetryAfter(answer.RetryAfter, err)
+	return backoff.RetryAfter(rejected.RetryAfter, err)
 }
 
-// hasTimeFor tells whether ctx outlasts a pause. If not, the error at hand says
+// hasTimeFor reports whether ctx outlasts a pause. If not, the error at hand says
 // more than that the context ended.
 func hasTimeFor(ctx context.Context, pause time.Duration) bool {
 	deadline, limited := ctx.Deadline()
 	return !limited || time.Until(deadline) > pause
 }
 
-// pauses are those between the attempts of one read: exponential with full
+// pauses are those between the attempts of one call: exponential with full
 // jitter, until the context's time or the client's budget is used up.
 type pauses struct {
 	*backoff.ExponentialBackOff
@@ -155,7 +155,7 @@ func newPauses(ctx context.Context, base time.Duration, budget *retryBudget) pau
 	}
 }
 
-// NextBackOff is called once a read has failed and may be repeated.
+// NextBackOff is called when a call has failed and may be retried.
 func (p pauses) NextBackOff() time.Duration {
 	pause := p.ExponentialBackOff.NextBackOff()
 	if !p.enoughTime(pause) || !p.budget.take() {
@@ -164,26 +164,26 @@ func (p pauses) NextBackOff() time.Duration {
 	return pause
 }
 
-// retryBudget is a token bucket in fifths of a repeat, as the AWS SDKs have it.
+// retryBudget is a token bucket in fifths of a retry, like that of the AWS SDKs.
 type retryBudget struct {
 	mu          sync.Mutex
 	fifths, max int
 }
 
-const perRepeat = 5
+const perRetry = 5
 
-func newRetryBudget(repeats int) *retryBudget {
-	return &retryBudget{fifths: repeats * perRepeat, max: repeats * perRepeat}
+func newRetryBudget(retries int) *retryBudget {
+	return &retryBudget{fifths: retries * perRetry, max: retries * perRetry}
 }
 
-// take pays for a repeat, if there is enough left.
+// take pays for a retry, if enough is left.
 func (b *retryBudget) take() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.fifths < perRepeat {
+	if b.fifths < perRetry {
 		return false
 	}
-	b.fifths -= perRepeat
+	b.fifths -= perRetry
 	return true
 }
 
@@ -192,14 +192,14 @@ func (b *retryBudget) succeeded(repeated bool) {
 	defer b.mu.Unlock()
 	back := 1
 	if repeated {
-		back = perRepeat
+		back = perRetry
 	}
 	b.fifths = min(b.fifths+back, b.max)
 }
 
-// retryAfter reads how long an answer asks to wait: seconds, or a date. 0 is no
-// such wish, or one that is over or cannot be read; what is too long for a
-// Duration is the longest there is.
+// retryAfter returns the pause that a response asks for: seconds, or a date. 0
+// means that it asks for none, or that it is over or malformed; what is too long
+// for a Duration becomes the longest there is.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
@@ -210,7 +210,7 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 		return 0
 	}
 	if sent, err := http.ParseTime(header.Get("Date")); err == nil {
-		now = sent // the server's clock set both
+		now = sent // the same clock set both
 	}
 	return max(date.Sub(now), 0)
 }

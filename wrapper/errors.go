@@ -17,25 +17,24 @@ var (
 	ErrAuth = errors.New("token rejected")
 	// ErrPermission: the account may not do this (errno 10000001, HTTP 403).
 	ErrPermission = errors.New("no permission")
-	// ErrBadParameter: the request was found to be invalid (errno 1, 13, HTTP
-	// 400, 413, 414).
-	ErrBadParameter = errors.New("illegal parameter")
+	// ErrBadParameter: a parameter is invalid (errno 1, 13, HTTP 400, 413, 414).
+	ErrBadParameter = errors.New("invalid parameter")
 	// ErrArrears: the account is in arrears (errno 1000011).
 	ErrArrears = errors.New("account in arrears")
 	// ErrBalance: the account's balance is too low (errno 1100020).
 	ErrBalance = errors.New("balance too low")
-	// ErrNotFound: the look-up of a snapshot (errno 41017), an image (41026)
-	// or a region (16000002) failed.
+	// ErrNotFound: the service did not find a snapshot (errno 41017), an image
+	// (41026) or a region (16000002).
 	ErrNotFound = errors.New("not found")
 	// ErrRateLimited: too many requests (HTTP 429).
 	ErrRateLimited = errors.New("rate limited")
-	// ErrServer: trouble inside the service or a gateway, which may pass
-	// (errno 2, 3, 40000, HTTP 5xx).
-	ErrServer = errors.New("server trouble")
+	// ErrServer: the service or a gateway failed, maybe transiently (errno 2, 3,
+	// 40000, HTTP 5xx).
+	ErrServer = errors.New("server error")
 
-	// ErrNotSent: a change did not leave, so nothing was changed: there was no
-	// connection to the service, no token, no turn within the rate limit, or no
-	// time left. The call may be made again once that is mended.
+	// ErrNotSent: a mutating call was never sent, so nothing was changed: there
+	// was no connection to the service, no token, no turn within the rate limit,
+	// or no time left. It is safe to call again.
 	ErrNotSent = errors.New("not sent")
 	// ErrMalformedResponse: the response is not what the contract promises.
 	ErrMalformedResponse = errors.New("malformed response")
@@ -45,27 +44,27 @@ var (
 	// ErrJobUnknown: the service did not know the job for longer than
 	// [MissingGrace].
 	ErrJobUnknown = errors.New("job unknown to the service")
-	// ErrStalled: the job stayed as it was for longer than [StallTimeout].
+	// ErrStalled: the job's state did not change for longer than [StallTimeout].
 	ErrStalled = errors.New("job stalled")
-	// ErrOtherFailed: the wait was to end at the first job that fails, and
-	// another one did. See [FailFast].
+	// ErrOtherFailed: another job failed, and the wait has the option
+	// [FailFast].
 	ErrOtherFailed = errors.New("another job failed")
 )
 
-// APIError is an answer other than errno 0: of the service, with its errno, or
-// of a gateway in front of it, with its HTTP status alone.
+// APIError is a response other than errno 0: from the service, with its errno,
+// or from a gateway in front of it, with its HTTP status alone.
 //
-// As the error of a change it means that the change was rejected and nothing was
-// done: mend what errors.Is with the sentinels tells, or after [ErrRateLimited]
-// wait for RetryAfter, and call again.
+// As the error of a mutating call it means that the call was rejected and
+// nothing was done. Fix the cause (see the Err variables), or after
+// [ErrRateLimited] wait for RetryAfter, then call again.
 type APIError struct {
 	Op         string // operationId of the contract, for instance createCIMG
-	Errno      int64  // 0 when the answer was no envelope
-	Errmsg     string // the service's words, for people
-	RequestID  string // for the provider's support; empty if the response had none
+	Errno      int64  // 0 if the response was no envelope
+	Errmsg     string // the service's message, mostly in Chinese
+	RequestID  string // for the provider's support; empty if the response has none
 	HTTPStatus int    // 200 for most errnos
-	// RetryAfter is how long the answer asks to wait (header Retry-After)
-	// before anything is sent again; 0 when it does not say.
+	// RetryAfter is the pause that the response asks for (header Retry-After);
+	// 0 if it asks for none.
 	RetryAfter time.Duration
 }
 
@@ -73,7 +72,7 @@ func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cimg: %s: ", clean(e.Op))
 	if meaning := sentinel(e.Errno, e.HTTPStatus); meaning != nil {
-		fmt.Fprintf(&b, "%v: ", meaning) // the service's own words are Chinese
+		fmt.Fprintf(&b, "%v: ", meaning) // the service's own message is in Chinese
 	}
 	if e.Errno != 0 {
 		fmt.Fprintf(&b, "errno %d (%s)", e.Errno, clean(e.Errmsg))
@@ -111,12 +110,11 @@ func (e *APIError) LogValue() slog.Value {
 	)
 }
 
-// JobFailedError says that a job ended without success, as the service reported.
-// Nothing is left to wait for: read Job.Result, and start anew if that promises
-// to help.
+// JobFailedError says that the service reported a job as failed. The job is over;
+// Job.Result says why.
 type JobFailedError struct {
 	Ref JobRef
-	Job Job // as last reported; Result says why, Progress how far it came
+	Job Job // as last reported; Progress is how far it came
 }
 
 func (e *JobFailedError) Error() string {
@@ -124,12 +122,12 @@ func (e *JobFailedError) Error() string {
 		clean(e.Ref.JobUUID), clean(e.Job.Type), clean(e.Ref.Region), e.Job.Progress, clean(e.Job.Result))
 }
 
-// WaitError says that a wait ended before its jobs did. They may still be
-// running: save Refs, and go on with [Client.Resume]. Do not start them again.
+// WaitError says that a wait ended before its jobs finished. They may still be
+// running: save Refs, and continue with [Client.Resume]. Do not start them again.
 type WaitError struct {
-	Refs     []JobRef // the jobs that had not ended
-	Cause    error    // the context's cause, ErrJobUnknown, ErrStalled, ErrOtherFailed, or the poll that was one too many
-	LastPoll error    // why the last poll failed, if it did and was not the cause
+	Refs     []JobRef // the jobs that had not finished
+	Cause    error    // the context's cause, ErrJobUnknown, ErrStalled, ErrOtherFailed, or the error of a poll
+	LastPoll error    // why the last poll failed, if it did and is not the cause
 }
 
 func (e *WaitError) Error() string {
@@ -153,8 +151,8 @@ func (e *WaitError) Unwrap() []error {
 	return []error{e.Cause, e.LastPoll}
 }
 
-// InputError says that an argument cannot be right. Nothing was sent: change the
-// field and call again.
+// InputError says that an argument is invalid. Nothing was sent: fix the field and
+// call again.
 type InputError struct {
 	Field  string // for instance images[1].SnapUUID
 	Reason string // what to change
@@ -162,7 +160,7 @@ type InputError struct {
 
 func (e *InputError) Error() string { return "cimg: " + e.Field + ": " + e.Reason }
 
-// callError is a call that ended without an answer: what is a sentinel or nil,
+// callError is a call that ended without a response: what is a sentinel or nil,
 // cause comes from a transport, a token source or a context.
 type callError struct {
 	op          operation
@@ -184,9 +182,9 @@ func (e *callError) Unwrap() []error {
 	return []error{e.what, e.cause}
 }
 
-// notSent says that a call ended before there was a connection. Of a read this
-// is an error like others: a wait that ends with it must not look as if the
-// change it waits for had not been sent.
+// notSent says that a call ended before there was a connection. Only of a
+// mutating call is that ErrNotSent: a wait that ends with such an error must not
+// look as if the call that started its job had not been sent.
 func notSent(op operation, cause error) *callError {
 	e := &callError{op: op, cause: cause}
 	if op.mutates {
@@ -195,30 +193,30 @@ func notSent(op operation, cause error) *callError {
 	return e
 }
 
-// malformed says what is wrong with a response without showing its body.
+// malformed describes what is wrong with a response without showing its body.
 func malformed(c *call, r *response, cause error) error {
 	about := fmt.Sprintf("HTTP %d, %s, %d bytes", r.status, clean(r.header.Get("Content-Type")), len(r.body))
 	if r.envelope.RequestID != "" {
 		about += ", request " + clean(r.envelope.RequestID)
 	}
-	// A decoder may quote what was escaped in the body.
+	// A decoder may quote what is escaped in the body.
 	return fmt.Errorf("cimg: %s: %w (%s): %s", c.op.id, ErrMalformedResponse, about, clean(redactText(cause.Error(), c.token)))
 }
 
-// clean makes words from elsewhere fit for one line of a log.
+// clean makes text from elsewhere fit for one line of a log.
 func clean(s string) string { return escape(s, 200) }
 
-// oneLine does so with an error that becomes part of one of ours, which names
-// the package already.
+// oneLine does so with an error that becomes part of one of ours, which already
+// begins with the package's name.
 func oneLine(err error) string {
-	if err == nil { // in an error that was made by hand
+	if err == nil { // in an error that a caller constructed
 		return "no cause given"
 	}
 	return escape(strings.TrimPrefix(err.Error(), "cimg: "), 1000)
 }
 
-// escape uses at most the first bytes of s and escapes what does not print.
-// Escaped text stays as it is.
+// escape uses at most the first maxBytes of s and escapes what does not print.
+// Text that is escaped already stays as it is.
 func escape(s string, maxBytes int) string {
 	var b strings.Builder
 	for i, r := range s {

@@ -135,13 +135,13 @@ func TestErrorsReadWell(t *testing.T) {
 		"cimg: createCIMG: not found: errno 41017 (查询SNAP信息失败), request r1")
 	require.EqualError(t,
 		&wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"a\nb"}, Cause: &wrapper.APIError{Op: "createCIMG", Errno: 2, Errmsg: "c\nd", HTTPStatus: 200}},
-		`cimg: createCIMG in gz of "a\nb": outcome unknown; check whether it took effect before calling again: createCIMG: server trouble: errno 2 (c\nd)`)
+		`cimg: createCIMG in gz of "a\nb": outcome unknown; check whether it took effect before calling again: createCIMG: server error: errno 2 (c\nd)`)
 	require.EqualError(t,
 		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 502},
-		"cimg: createCIMG: server trouble: HTTP 502 Bad Gateway")
+		"cimg: createCIMG: server error: HTTP 502 Bad Gateway")
 	require.EqualError(t,
 		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 500},
-		"cimg: createCIMG: server trouble: HTTP 500 Internal Server Error")
+		"cimg: createCIMG: server error: HTTP 500 Internal Server Error")
 	require.EqualError(t,
 		&wrapper.APIError{Op: "createCIMG", HTTPStatus: 429, RetryAfter: 90 * time.Second, RequestID: "r1"},
 		"cimg: createCIMG: rate limited: HTTP 429 Too Many Requests, retry after 1m30s, request r1")

@@ -13,19 +13,19 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// CreateImage starts to build an image from a snapshot. It costs money and is
-// sent at most once; see "Four outcomes" in the package's documentation for
-// what its errors mean.
+// CreateImage starts a job that creates an image from a snapshot. It costs money
+// and is sent at most once; see "Four outcomes" in the package's documentation
+// for what its errors mean.
 func (c *Client) CreateImage(ctx context.Context, region string, image CreateImageInput) (*JobHandle, error) {
 	return single(c.CreateImages(ctx, region, []CreateImageInput{image}))
 }
 
-// CreateImages starts to build images in one request, as the provider's
+// CreateImages starts a job for each image in one request, as the provider's
 // CreateCIMG page allows. The handles are in the order of the response, which the
 // provider does not promise to be the order of images.
 //
-// Two images of one name are refused: should the outcome stay unknown, nothing
-// could tell them apart.
+// Two images of the same name are rejected: if the outcome stayed unknown, they
+// could not be told apart.
 func (c *Client) CreateImages(ctx context.Context, region string, images []CreateImageInput) ([]*JobHandle, error) {
 	if err := ValidateCreate(region, images...); err != nil {
 		return nil, err
@@ -37,17 +37,17 @@ func (c *Client) CreateImages(ctx context.Context, region string, images []Creat
 	return c.startJobs(ctx, opCreate, region, req, err)
 }
 
-// ImportImage starts to copy an image from another region into region. It
-// costs money and is sent at most once; see "Four outcomes" in the package's
+// ImportImage starts a job that copies an image from another region into region.
+// It costs money and is sent at most once; see "Four outcomes" in the package's
 // documentation for what its errors mean.
 func (c *Client) ImportImage(ctx context.Context, region string, image ImportImageInput) (*JobHandle, error) {
 	return single(c.ImportImages(ctx, region, []ImportImageInput{image}))
 }
 
-// ImportImages starts to copy images in one request, as the provider's
+// ImportImages starts a job for each image in one request, as the provider's
 // ImportCIMG page allows. The handles are in the order of the response, which the
-// provider does not promise to be the order of images. Two copies of one name
-// are refused, as by [Client.CreateImages].
+// provider does not promise to be the order of images. Two images of the same
+// name are rejected, as by [Client.CreateImages].
 func (c *Client) ImportImages(ctx context.Context, region string, images []ImportImageInput) ([]*JobHandle, error) {
 	if err := ValidateImport(region, images...); err != nil {
 		return nil, err
@@ -59,13 +59,13 @@ func (c *Client) ImportImages(ctx context.Context, region string, images []Impor
 	return c.startJobs(ctx, opImport, region, req, err)
 }
 
-// RenameImage starts to rename an image. It is sent at most once.
+// RenameImage starts a job that renames an image. It is sent at most once.
 func (c *Client) RenameImage(ctx context.Context, region string, image RenameImageInput) (*JobHandle, error) {
 	return single(c.RenameImages(ctx, region, []RenameImageInput{image}))
 }
 
-// RenameImages starts to rename images in one request. The handles are in the
-// order of the response.
+// RenameImages starts a job for each image in one request. The handles are in
+// the order of the response.
 func (c *Client) RenameImages(ctx context.Context, region string, images []RenameImageInput) ([]*JobHandle, error) {
 	err := checkImages(region, images, func(check *imageCheck, image RenameImageInput) {
 		check.id("ImageUUID", image.ImageUUID)
@@ -79,13 +79,13 @@ func (c *Client) RenameImages(ctx context.Context, region string, images []Renam
 	return c.startJobs(ctx, opChangeName, region, req, err)
 }
 
-// DeleteImage starts to delete an image. It is sent at most once.
+// DeleteImage starts a job that deletes an image. It is sent at most once.
 func (c *Client) DeleteImage(ctx context.Context, region, imageUUID string) (*JobHandle, error) {
 	return single(c.DeleteImages(ctx, region, []string{imageUUID}))
 }
 
-// DeleteImages starts to delete images in one request. The handles are in the
-// order of the response.
+// DeleteImages starts a job for each image in one request. The handles are in
+// the order of the response.
 func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []string) ([]*JobHandle, error) {
 	var check inputCheck
 	check.region(region)
@@ -123,16 +123,16 @@ func single(handles []*JobHandle, err error) (*JobHandle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return handles[0], nil // one item was sent, and the response was found to have one job
+	return handles[0], nil // decodeData checked that there is one for each item
 }
 
-// startFromObject sends a change in the form of the provider's examples.
+// startFromObject sends a mutating call in the form of the provider's examples.
 func startFromObject[Input any](
 	ctx context.Context, c *Client, op operation, region string, images []Input,
 	build func(server, contentType string, body io.Reader) (*http.Request, error),
 ) ([]*JobHandle, error) {
 	if len(images) > 1 {
-		return nil, &InputError{Field: "images", Reason: "a client made with WithObjectBody sends one image a call"}
+		return nil, &InputError{Field: "images", Reason: "a client with WithObjectBody sends one image a call"}
 	}
 	body, err := json.Marshal(struct {
 		RegionID string `json:"regionId"`
@@ -145,8 +145,8 @@ func startFromObject[Input any](
 	return c.startJobs(ctx, op, region, req, err)
 }
 
-// The types of the contract that a caller meets, so that importing this
-// package is enough.
+// The types of the contract that callers need, so that importing this package is
+// enough.
 type (
 	// Image is a custom image as [Client.Images] lists it.
 	Image = gen.CIMG
@@ -156,7 +156,7 @@ type (
 	BackupStorage = gen.BackupStorage
 	// Job is the state of a job as the service last reported it.
 	Job = gen.Job
-	// CreateImageInput describes an image to build from a snapshot.
+	// CreateImageInput describes an image to create from a snapshot.
 	CreateImageInput = gen.CreateCIMGInput
 	// ImportImageInput describes an image to copy from another region.
 	ImportImageInput = gen.ImportCIMGInput
@@ -165,16 +165,16 @@ type (
 )
 
 // Images lists the custom images of a region, all pages, each image once. With
-// names, it lists the images that match one of them; whether the service
-// matches exactly is not published, so compare Image.Name where it matters.
+// names, it lists the images that match one of them; whether the service matches
+// exactly is not published, so compare Image.Name where it matters.
 //
-// An error ends the iteration. Pages are read as the loop asks for them: if
+// An error ends the iteration. Pages are requested as the loop proceeds: if
 // images are created or deleted meanwhile, any image may be missed, and the list
-// may end with [ErrMalformedResponse] because it counts more than it showed.
+// may end with [ErrMalformedResponse] because it counts more than it has shown.
 //
-// The provider does not say whether the response's count is of the page or of all
-// images, so the list ends with the first page that brings nothing new. See
-// [WithPageSize] for the size of a page.
+// Whether the response's count is of the page or of all images is not published,
+// so the list ends with the first page that has nothing new. See [WithPageSize]
+// for the size of a page.
 func (c *Client) Images(ctx context.Context, region string, names ...string) iter.Seq2[Image, error] {
 	return func(yield func(Image, error) bool) {
 		var check inputCheck
@@ -207,9 +207,9 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 			if anyNew {
 				continue
 			}
-			// In both readings of count, as many images came as it says.
+			// Whether count is of the page or of all images, so many must have come.
 			if count := r.page.count; len(names) == 0 && count > int64(len(seen)) {
-				yield(Image{}, malformed(&call{op: opList}, r, fmt.Errorf("it counts %d images, and %d came", count, len(seen))))
+				yield(Image{}, malformed(&call{op: opList}, r, fmt.Errorf("it counts %d images, but lists %d", count, len(seen))))
 			}
 			return
 		}

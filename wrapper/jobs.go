@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// JobResults reads how jobs of a region are going, all in one request. The
-// jobs come in the order of jobUUIDs; one that the response lacks is left out,
-// because what the service does with an id it does not know is not published.
-// How many ids one request may carry is not published either.
+// JobResults returns the state of jobs of a region, all in one request. They are
+// in the order of jobUUIDs; one that the response lacks is left out, because what
+// the service does with an id that it does not know is not published. How many
+// ids one request may carry is not published either.
 func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...string) ([]Job, error) {
 	var check inputCheck
 	check.region(region)
@@ -40,15 +40,15 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 
 // JobHandle is a job that a call of this client started, or that was resumed.
 type JobHandle struct {
-	// Ref is what is needed to find the job again. Save it as text before
-	// waiting, and a crash loses nothing.
+	// Ref identifies the job. Save it as text before waiting, and a crash loses
+	// nothing.
 	Ref JobRef
 
 	client *Client
 }
 
-// Resume makes a handle of a job that was started earlier, maybe by another
-// process.
+// Resume returns a handle of a job that was started earlier, maybe by another
+// process. An invalid ref is an [*InputError].
 func (c *Client) Resume(ref JobRef) (*JobHandle, error) {
 	if err := ref.check(); err != nil {
 		return nil, err
@@ -56,13 +56,13 @@ func (c *Client) Resume(ref JobRef) (*JobHandle, error) {
 	return &JobHandle{Ref: ref, client: c}, nil
 }
 
-// JobRef names a job. Its text form, as MarshalText and String give it and
-// UnmarshalText reads it, is one line that later versions keep reading.
+// JobRef identifies a job. Its text form, which MarshalText and String return and
+// UnmarshalText reads, is one line, which later versions will read, too.
 type JobRef struct {
 	Region       string
 	JobUUID      string
 	Type         string    // for instance CreateCIMG; may be empty
-	ResourceUUID string    // the image the job works on; empty when the service did not tell
+	ResourceUUID string    // the image that the job works on; empty if the service did not report it
 	StartedAt    time.Time // when the request that started it was sent; may be zero
 }
 
@@ -100,8 +100,8 @@ func (r JobRef) String() string {
 	return refPrefix + v.Encode()
 }
 
-// MarshalText returns the text form. It fails when the region or the job's id
-// is missing or cannot be right.
+// MarshalText returns the text form. It fails if the region or the job's id is
+// missing or invalid.
 func (r JobRef) MarshalText() ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
@@ -109,8 +109,8 @@ func (r JobRef) MarshalText() ([]byte, error) {
 	return []byte(r.String()), nil
 }
 
-// UnmarshalText reads the text form. Members that it does not know are
-// ignored: a later version may have written them.
+// UnmarshalText reads the text form. Unknown fields are ignored: a later version
+// may have written them.
 func (r *JobRef) UnmarshalText(text []byte) error {
 	const field = "job reference"
 	v, err := parseText(field, refPrefix, text)
@@ -128,7 +128,7 @@ func (r *JobRef) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// check refuses a reference that no job can have.
+// check rejects a reference that no job can have.
 func (r JobRef) check() error {
 	var check inputCheck
 	check.region(r.Region)

@@ -22,8 +22,8 @@ var (
 	opJobResult  = operation{"getJobResult", http.MethodGet, "/dicloud/i/result", false}
 )
 
-// operationOf finds the operation a request is for. One that the contract does
-// not know is taken to change something unless its method says otherwise.
+// operationOf returns the operation that a request is for. One that is not in the
+// contract is treated as mutating unless its method says otherwise.
 func operationOf(req *http.Request) operation {
 	for _, op := range []operation{opCreate, opImport, opChangeName, opDelete, opList, opJobResult} {
 		if req.Method == op.method && strings.HasSuffix(req.URL.Path, op.path) {

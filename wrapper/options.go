@@ -8,11 +8,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Option is a choice made when a client is constructed. A bad one makes [New]
-// fail; nil is refused.
+// Option configures a client that is constructed. An invalid one, nil included,
+// makes [New] fail.
 type Option func(*config) error
 
-// config is what New makes a client from.
+// config is what New constructs a client from.
 type config struct {
 	base             baseURL
 	httpClient       *http.Client // nil: the client's own
@@ -26,13 +26,12 @@ type config struct {
 	hooks            []Hooks
 }
 
-// DefaultMaxResponseBytes is how much of a response's body is read, after
-// decompression, before it is given up: 4 MiB.
+// DefaultMaxResponseBytes is the default maximum length of a response's body,
+// after decompression: 4 MiB.
 const DefaultMaxResponseBytes = 4 << 20
 
-// WithBaseURL sends requests elsewhere than [DefaultBaseURL]. It must be an
-// https URL, or an http one of a loopback address (an emulator's); a path is
-// put in front of the API's own.
+// WithBaseURL replaces [DefaultBaseURL]. It must be an https URL, or an http URL
+// of a loopback address (an emulator's); its path precedes the API's own.
 func WithBaseURL(rawURL string) Option {
 	return func(c *config) error {
 		base, err := parseBaseURL(rawURL)
@@ -41,11 +40,11 @@ func WithBaseURL(rawURL string) Option {
 	}
 }
 
-// WithHTTPClient sends requests with the caller's client: its transport, time
-// limit and cookies. It is copied, not changed. The copy follows no redirects.
+// WithHTTPClient sends requests with the caller's client: its transport, timeout
+// and cookies. It is copied, not modified. The copy follows no redirects.
 //
-// A transport that repeats requests by itself breaks the promise that a change
-// is sent at most once.
+// A transport that repeats requests automatically breaks the promise that a
+// mutating call is sent at most once.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
@@ -56,8 +55,8 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithMaxResponseBytes limits how much of a response's body is read, in bytes after
-// decompression. Larger responses are [ErrResponseTooLarge].
+// WithMaxResponseBytes limits the body of a response, in bytes after
+// decompression. A larger one is [ErrResponseTooLarge].
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {
@@ -71,9 +70,9 @@ func WithMaxResponseBytes(n int64) Option {
 // DefaultPageSize is how many images are requested per page of a list.
 const DefaultPageSize = 100
 
-// WithPageSize sets how many images are requested per page of a list; the
-// service may return fewer. The largest number it accepts is not published; set
-// a smaller one should it refuse [DefaultPageSize].
+// WithPageSize sets how many images are requested per page of a list; the service
+// may return fewer. The largest number that it accepts is not published: set a
+// smaller one if it rejects [DefaultPageSize].
 func WithPageSize(n int) Option {
 	return func(c *config) error {
 		if n <= 0 {
@@ -84,9 +83,9 @@ func WithPageSize(n int) Option {
 	}
 }
 
-// WithObjectBody sends the cimg member of create and import as one bare
-// object, as the examples of the provider's pages do, instead of the array
-// that their tables describe. Calls with more than one item are refused.
+// WithObjectBody sends the cimg property of create and import as one object, as
+// the examples on the provider's pages do, instead of the array that their tables
+// describe. Calls with more than one item are rejected.
 func WithObjectBody() Option {
 	return func(c *config) error {
 		c.objectBody = true

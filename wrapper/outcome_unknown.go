@@ -10,39 +10,39 @@ import (
 	"time"
 )
 
-// OutcomeUnknownError says that a change was sent, or may have been, and that
-// no answer told what became of it. It may have been carried out: do not make
-// the call again before [Client.Reconcile], or a person, has looked.
+// OutcomeUnknownError says that a mutating call was sent, or may have been, and
+// that no response says whether it was carried out. Do not make the call again
+// before package reconcile, or a person, has looked.
 //
-// It can be saved as text, with MarshalText, and read back by another process,
-// with UnmarshalText: one line that later versions keep reading.
+// It can be saved as text, with MarshalText, and read by another process, with
+// UnmarshalText: one line, which later versions will read, too.
 type OutcomeUnknownError struct {
 	Op         string   // operationId of the contract, for instance createCIMG
-	Region     string   // where the change was to be made
+	Region     string   // of the request
 	Names      []string // of the images to create or import, or the new names of a rename
 	ImageUUIDs []string // of the images to rename or delete
 	SentAt     time.Time
-	RequestID  string   // empty if no response had one
-	Jobs       []JobRef // the jobs that the response named, if any
+	RequestID  string   // empty if no response has one
+	Jobs       []JobRef // that the response named, if any
 	Cause      error    // after UnmarshalText, its text alone
 }
 
 func (e *OutcomeUnknownError) Error() string {
-	target := slices.Concat(e.Names, e.ImageUUIDs)
+	items := slices.Concat(e.Names, e.ImageUUIDs)
 	var b strings.Builder
 	fmt.Fprintf(&b, "cimg: %s", clean(e.Op))
 	if e.Region != "" {
 		fmt.Fprintf(&b, " in %s", clean(e.Region))
 	}
 	const shown = 3
-	for i, s := range target[:min(len(target), shown)] {
-		target[i] = `"` + clean(s) + `"`
+	for i, s := range items[:min(len(items), shown)] {
+		items[i] = `"` + clean(s) + `"`
 	}
-	if len(target) > 0 {
-		b.WriteString(" of " + strings.Join(target[:min(len(target), shown)], ", "))
+	if len(items) > 0 {
+		b.WriteString(" of " + strings.Join(items[:min(len(items), shown)], ", "))
 	}
-	if len(target) > shown {
-		fmt.Fprintf(&b, " and %d more", len(target)-shown)
+	if len(items) > shown {
+		fmt.Fprintf(&b, " and %d more", len(items)-shown)
 	}
 	b.WriteString(": outcome unknown; check whether it took effect before calling again")
 	if e.RequestID != "" {
@@ -52,7 +52,7 @@ func (e *OutcomeUnknownError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what hid the outcome.
+// Unwrap returns the cause.
 func (e *OutcomeUnknownError) Unwrap() error { return e.Cause }
 
 // LogValue makes slog log the message, and not the text form.
@@ -60,19 +60,18 @@ func (e *OutcomeUnknownError) LogValue() slog.Value { return slog.StringValue(e.
 
 const unknownPrefix = "cimg-unknown:v1?"
 
-// maxTextItems is how many items a text form may name: net/url reads no more than
-// 10,000 members.
+// maxTextItems is how many items a text form may have: net/url reads no more than
+// 10,000 fields.
 const maxTextItems = 9_000
 
 // MarshalText returns the text form: everything, the cause as its message. It
-// fails when what [Client.Reconcile] needs is missing, or when there are more
-// than 9,000 items.
+// fails if the error is not valid (see Validate), or has more than 9,000 items.
 func (e *OutcomeUnknownError) MarshalText() ([]byte, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
 	if len(e.Names)+len(e.ImageUUIDs)+len(e.Jobs) > maxTextItems {
-		return nil, &InputError{Field: "unknown outcome", Reason: fmt.Sprintf("its text form names at most %d items", maxTextItems)}
+		return nil, &InputError{Field: "unknown outcome", Reason: fmt.Sprintf("its text form has at most %d items", maxTextItems)}
 	}
 	v := url.Values{"op": {e.Op}, "region": {e.Region}, "name": e.Names, "image": e.ImageUUIDs}
 	if !e.SentAt.IsZero() {
@@ -90,8 +89,8 @@ func (e *OutcomeUnknownError) MarshalText() ([]byte, error) {
 	return []byte(unknownPrefix + v.Encode()), nil
 }
 
-// UnmarshalText reads the text form. Members that it does not know are ignored:
-// a later version may have written them.
+// UnmarshalText reads the text form. Unknown fields are ignored: a later version
+// may have written them.
 func (e *OutcomeUnknownError) UnmarshalText(text []byte) error {
 	const field = "unknown outcome"
 	v, err := parseText(field, unknownPrefix, text, "name", "image", "job")
@@ -121,9 +120,9 @@ func (e *OutcomeUnknownError) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Validate returns an [*InputError] if something is missing or invalid that is
-// needed to look for the outcome. The errors of this package are valid; one
-// that was made by hand may not be.
+// Validate returns an [*InputError] if something that is needed to look for the
+// outcome is missing or invalid. The errors of this package are valid, except of
+// requests that are not in the contract; one that a caller constructed may not be.
 func (e *OutcomeUnknownError) Validate() error {
 	if e == nil {
 		return &InputError{Field: "unknown outcome", Reason: "it is nil"}
@@ -133,7 +132,7 @@ func (e *OutcomeUnknownError) Validate() error {
 	check.time("SentAt", e.SentAt)
 	for i, job := range e.Jobs {
 		if err := job.check(); err != nil {
-			check.refuse(fmt.Sprintf("Jobs[%d]", i), oneLine(err))
+			check.reject(fmt.Sprintf("Jobs[%d]", i), oneLine(err))
 		}
 	}
 	for i, name := range e.Names {
@@ -147,10 +146,10 @@ func (e *OutcomeUnknownError) Validate() error {
 	case opChangeName.id:
 		check.items("ImageUUIDs", len(e.ImageUUIDs))
 		if len(e.Names) != len(e.ImageUUIDs) {
-			check.refuse("Names", "there is not one for each of ImageUUIDs")
+			check.reject("Names", "their number is not that of ImageUUIDs")
 		}
 	default:
-		check.refuse("Op", fmt.Sprintf("%q is not an operation that changes images", clean(e.Op)))
+		check.reject("Op", fmt.Sprintf("%q is not a mutating operation", clean(e.Op)))
 	}
 	return check.err
 }

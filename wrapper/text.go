@@ -9,7 +9,7 @@ import (
 )
 
 // parseText reads the text form of a reference: a prefix with the version, then
-// members as in a URL's query. Only those called repeated may appear twice.
+// fields as in a URL's query. Only the repeated ones may appear twice.
 func parseText(field, prefix string, text []byte, repeated ...string) (url.Values, error) {
 	query, found := strings.CutPrefix(string(text), prefix)
 	if !found {

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TokenSource supplies the bearer token of the account. It is asked before
-// each request, so a token may be replaced while the client is in use. It must
-// be safe for concurrent use and return when its context ends.
+// TokenSource supplies the bearer token of the account. It is called before each
+// request, so a token may be replaced while the client is in use. It must be safe
+// for concurrent use and return when its context ends.
 type TokenSource interface {
 	Token(ctx context.Context) (string, error)
 }
@@ -24,14 +24,14 @@ type TokenFunc func(ctx context.Context) (string, error)
 // Token calls f.
 func (f TokenFunc) Token(ctx context.Context) (string, error) { return f(ctx) }
 
-// StaticToken is a token that does not change. [New] refuses one that is empty
-// or holds a character that RFC 6750 does not allow.
+// StaticToken is a token that does not change. [New] rejects one that is empty or
+// has a character that RFC 6750 does not allow.
 func StaticToken(token string) TokenSource {
 	return localSource(func() (string, error) { return token, nil })
 }
 
 // EnvToken reads the token from an environment variable, by convention
-// DIDIYUN_ACCESS_TOKEN. [New] refuses a variable that is unset or empty.
+// DIDIYUN_ACCESS_TOKEN. [New] rejects a variable that is unset or empty.
 func EnvToken(name string) TokenSource {
 	return localSource(func() (string, error) {
 		token := os.Getenv(name)
@@ -43,9 +43,8 @@ func EnvToken(name string) TokenSource {
 }
 
 // FileToken reads the token from a file, such as a mounted secret, before each
-// request: what is written there later is used from the next request on. A line
-// break at its end is not part of the token. [New] refuses a file that cannot
-// be read.
+// request, so a new token is used from the next request on. A line break at its
+// end is not part of the token. [New] rejects a file that cannot be read.
 func FileToken(path string) TokenSource {
 	return localSource(func() (string, error) {
 		file, err := os.Open(path)
@@ -58,49 +57,49 @@ func FileToken(path string) TokenSource {
 			return "", fmt.Errorf("token file %s: %w", path, err)
 		}
 		if len(content) == 16<<10 {
-			return "", fmt.Errorf("token file %s: it is too large to hold a token", path)
+			return "", fmt.Errorf("token file %s: it is too large for a token", path)
 		}
 		return strings.TrimRight(string(content), "\r\n"), nil
 	})
 }
 
-// CacheToken keeps what a source that is slow or costly to ask gave, for at
-// most lifetime. A token that the service rejects (errno 4, HTTP 401) is kept
-// no longer: the next request asks the source again. (Wrap the result in another
-// source, and it does not learn of rejections.)
+// CacheToken caches the token of a source that is slow or costly to call, for at
+// most lifetime. A token that the service rejects (errno 4, HTTP 401) is dropped:
+// the next request calls the source again. (A source that wraps this one is not
+// told about rejected tokens.)
 func CacheToken(source TokenSource, lifetime time.Duration) TokenSource {
 	var mu sync.Mutex // guards token and until
 	var token string
 	var until time.Time
-	kept := func() (string, bool) {
+	cached := func() (string, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		return token, time.Now().Before(until)
 	}
-	keep := func(fresh string) {
+	store := func(fresh string) {
 		mu.Lock()
 		defer mu.Unlock()
 		token, until = fresh, time.Now().Add(lifetime)
 	}
-	asking := make(chan struct{}, 1) // one at a time; waiting ends with the context
+	calling := make(chan struct{}, 1) // one at a time; waiting ends with the context
 	return cachedSource{
 		check: func() error { return checkSource(source) },
 		token: func(ctx context.Context) (string, error) {
-			if token, valid := kept(); valid {
+			if token, valid := cached(); valid {
 				return token, nil
 			}
 			select {
-			case asking <- struct{}{}:
-				defer func() { <-asking }()
+			case calling <- struct{}{}:
+				defer func() { <-calling }()
 			case <-ctx.Done():
 				return "", context.Cause(ctx)
 			}
-			if token, valid := kept(); valid {
+			if token, valid := cached(); valid {
 				return token, nil
 			}
 			fresh, err := source.Token(ctx)
 			if err == nil && checkToken(fresh) == nil {
-				keep(fresh)
+				store(fresh)
 			}
 			return fresh, err
 		},
@@ -108,14 +107,14 @@ func CacheToken(source TokenSource, lifetime time.Duration) TokenSource {
 			forget(source, rejected)
 			mu.Lock()
 			defer mu.Unlock()
-			if token == rejected { // another call may have had a new one meanwhile
+			if token == rejected { // another call may have stored a new one meanwhile
 				until = time.Time{}
 			}
 		},
 	}
 }
 
-// cachedSource holds functions for the reason that [localSource] is one.
+// cachedSource holds functions for the same reason as [localSource] is one.
 type cachedSource struct {
 	check  func() error
 	token  func(context.Context) (string, error)
@@ -124,32 +123,31 @@ type cachedSource struct {
 
 func (s cachedSource) Token(ctx context.Context) (string, error) { return s.token(ctx) }
 
-// forget tells a source that keeps tokens that the service rejected one.
+// forget tells a source that caches tokens that the service rejected one.
 func forget(source TokenSource, rejected string) {
-	if cached, ok := source.(cachedSource); ok {
-		cached.forget(rejected)
+	if cache, ok := source.(cachedSource); ok {
+		cache.forget(rejected)
 	}
 }
 
-// localSource is a source that costs nothing to ask, so New can ask it at once
-// and refuse a bad token early. It is a function and not a struct because fmt
-// prints the fields of a struct, secrets included, and the address of a
-// function.
+// localSource is a source that costs nothing to call, so New can call it at once
+// and reject a bad token early. It is a function because fmt prints the fields of
+// a struct, secrets included, but only the address of a function.
 type localSource func() (string, error)
 
 func (s localSource) Token(context.Context) (string, error) { return s() }
 
 // tokenCharacters are those of a bearer token, by RFC 6750, section 2.1. Neither
-// fmt nor net/http escapes any of them, so that a token is found in their words.
+// fmt nor net/http escapes any of them, so that a token is found in their texts.
 const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 
-// checkToken refuses what no bearer token can be. It never shows the token.
+// checkToken rejects what is not a bearer token. Its errors do not show it.
 func checkToken(token string) error {
 	if token == "" {
 		return errors.New("no token: it is empty")
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenCharacters, r) }) {
-		return errors.New("bad token: it contains a character that no bearer token has, such as a space or a line break")
+		return errors.New("invalid token: it contains a character that no bearer token has, such as a space or a line break")
 	}
 	return nil
 }

@@ -196,7 +196,7 @@ func TestCacheTokenKeepsATokenForItsLifetime(t *testing.T) {
 	_, err := wrapper.New(wrapper.CacheToken(nil, time.Hour))
 	require.ErrorContains(t, err, "no token source")
 	_, err = wrapper.New(wrapper.CacheToken(wrapper.StaticToken("a\nb"), time.Hour))
-	require.ErrorContains(t, err, "bad token")
+	require.ErrorContains(t, err, "invalid token")
 	_, err = wrapper.New(wrapper.CacheToken(wrapper.StaticToken(token), time.Hour))
 	require.NoError(t, err)
 }
@@ -426,12 +426,12 @@ func TestTheTokenStaysWithItsHost(t *testing.T) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, almost+"/dicloud/i/result", nil)
 		require.NoError(t, err)
 		_, err = client.Do(req)
-		require.ErrorContains(t, err, "its token belong to", almost)
+		require.ErrorContains(t, err, "its token are for", almost)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/dicloud/i/result", nil)
 	require.NoError(t, err)
 	req.Host = "elsewhere.example"
 	_, err = client.Do(req)
-	require.ErrorContains(t, err, "its token belong to")
+	require.ErrorContains(t, err, "its token are for")
 	require.Len(t, s.received(), before)
 }

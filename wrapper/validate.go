@@ -31,77 +31,77 @@ func ValidateImport(region string, images ...ImportImageInput) error {
 	})
 }
 
-// inputCheck collects the first thing that is wrong with a call's arguments.
+// inputCheck keeps the first thing that is wrong with a call's arguments.
 type inputCheck struct{ err error }
 
-func (c *inputCheck) refuse(field, reason string) {
+func (c *inputCheck) reject(field, reason string) {
 	if c.err == nil {
 		c.err = &InputError{Field: field, Reason: reason}
 	}
 }
 
-// utf8 refuses what encoding/json would silently replace.
+// utf8 rejects what encoding/json would silently replace.
 func (c *inputCheck) utf8(field, value string) {
 	if !utf8.ValidString(value) {
-		c.refuse(field, "it is not valid UTF-8")
+		c.reject(field, "it is not valid UTF-8")
 	}
 }
 
-// text refuses what no name can be.
+// text rejects what is not a name.
 func (c *inputCheck) text(field, value string) {
 	c.utf8(field, value)
 	switch {
 	case value == "":
-		c.refuse(field, "it is empty")
+		c.reject(field, "it is empty")
 	case strings.ContainsFunc(value, unicode.IsControl):
-		c.refuse(field, "it contains a control character")
+		c.reject(field, "it contains a control character")
 	}
 }
 
-// id refuses what no id can be: ids are joined by commas in one query
-// parameter, and a path is a mistake.
+// id rejects what is not an id: ids are joined by commas in one query parameter,
+// and a path is a mistake.
 func (c *inputCheck) id(field, value string) {
 	c.text(field, value)
 	switch {
 	case value == "." || value == "..", strings.ContainsAny(value, ",/ "):
-		c.refuse(field, fmt.Sprintf(`"%s" is not an id: an id has no comma, slash or space`, clean(value)))
+		c.reject(field, fmt.Sprintf(`"%s" is not an id: an id has no comma, slash or space`, clean(value)))
 	}
 }
 
-// jobUUID refuses what cannot be asked for. It is more lenient than id, which is
-// for what people type: the service may give jobs any id.
+// jobUUID rejects what cannot be polled. It is more lenient than id, which is for
+// what people type: the service may give jobs any id.
 func (c *inputCheck) jobUUID(field, value string) {
 	c.text(field, value)
-	if strings.Contains(value, ",") { // joins the ids of a request
-		c.refuse(field, "it contains a comma")
+	if strings.Contains(value, ",") { // ids are joined by it
+		c.reject(field, "it contains a comma")
 	}
 }
 
-// isJobUUID tells whether a job can be asked for by this id.
+// isJobUUID reports whether a job can be polled by this id.
 func isJobUUID(value string) bool {
 	var check inputCheck
 	check.jobUUID("", value)
 	return check.err == nil
 }
 
-// time refuses what its text form cannot say.
+// time rejects what the text form cannot represent.
 func (c *inputCheck) time(field string, value time.Time) {
 	if year := value.UTC().Year(); year < 0 || year > 9999 {
-		c.refuse(field, fmt.Sprintf("it is in the year %d", year))
+		c.reject(field, fmt.Sprintf("it is in the year %d", year))
 	}
 }
 
-// region refuses what no region's id can be.
+// region rejects what is not the id of a region.
 func (c *inputCheck) region(value string) { c.id("region", value) }
 
-// items refuses a list without items.
+// items rejects a list without items.
 func (c *inputCheck) items(field string, n int) {
 	if n == 0 {
-		c.refuse(field, "it has no items")
+		c.reject(field, "it has no items")
 	}
 }
 
-// ids refuses an empty list, bad ids and repeated ones.
+// ids rejects an empty list, invalid ids and repeated ones.
 func (c *inputCheck) ids(field string, values []string) {
 	c.items(field, len(values))
 	first := make(map[string]int, len(values))
@@ -112,11 +112,11 @@ func (c *inputCheck) ids(field string, values []string) {
 	}
 }
 
-// unique refuses the value of the i-th item if an earlier item, kept in first,
-// has it too.
+// unique rejects the value of the i-th item if an earlier item, recorded in
+// first, has it too.
 func (c *inputCheck) unique(field, value string, i int, first map[string]int) {
 	if j, found := first[value]; found {
-		c.refuse(field, fmt.Sprintf(`"%s" is already at index %d`, clean(value), j))
+		c.reject(field, fmt.Sprintf(`"%s" is already at index %d`, clean(value), j))
 		return
 	}
 	first[value] = i

@@ -190,7 +190,7 @@ func TestRetriedRead(t *testing.T) {
 		require.Contains(t, attempts[0].Status.Description, "HTTP 503")
 		require.Equal(t, map[attribute.Key]any{
 			"cimg.op": "listCIMG", "cimg.region": "bj",
-			"http.response.status_code": int64(http.StatusServiceUnavailable), "error.type": "server trouble",
+			"http.response.status_code": int64(http.StatusServiceUnavailable), "error.type": "server error",
 		}, failed, "neither an errno nor a request id, for the response had none, and nothing was resent")
 		require.True(t, attempts[0].StartTime.Equal(start))
 		require.True(t, attempts[0].EndTime.Equal(start.Add(time.Second)))
@@ -204,7 +204,7 @@ func TestRetriedRead(t *testing.T) {
 		require.ElementsMatch(t, []series{
 			{map[attribute.Key]any{"cimg.op": "listCIMG", "http.response.status_code": int64(http.StatusOK)}, 1, 0},
 			{map[attribute.Key]any{
-				"cimg.op": "listCIMG", "http.response.status_code": int64(http.StatusServiceUnavailable), "error.type": "server trouble",
+				"cimg.op": "listCIMG", "http.response.status_code": int64(http.StatusServiceUnavailable), "error.type": "server error",
 			}, 1, 0},
 		}, counts)
 	})
@@ -249,7 +249,7 @@ func TestFailedCreate(t *testing.T) {
 			map[attribute.Key]any{"http.response.status_code": int64(http.StatusOK), "cimg.errno": int64(987654)},
 		},
 		"a gateway answered": {
-			emulator.Fault{Status: http.StatusBadGateway, Body: "<html>"}, "unknown", "server trouble",
+			emulator.Fault{Status: http.StatusBadGateway, Body: "<html>"}, "unknown", "server error",
 			map[attribute.Key]any{"http.response.status_code": int64(http.StatusBadGateway)},
 		},
 		"the response was malformed": {

@@ -563,7 +563,7 @@ func TestReconcileNeedsACompleteList(t *testing.T) {
 		} {
 			_, err := recovery(t, client).Reconcile(t.Context(), lost)
 			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
-			require.ErrorContains(t, err, "it counts 250 images, and 1 came")
+			require.ErrorContains(t, err, "it counts 250 images, but lists 1")
 		}
 	})
 }
@@ -577,7 +577,7 @@ func TestReconcileNeedsAListThatAdvances(t *testing.T) {
 		})
 		_, err := recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"a"}})
 		require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
-		require.EqualError(t, err, "cimg: reconciling createCIMG: listCIMG: malformed response (HTTP 200, , 71 bytes): it counts 250 images, and 1 came")
+		require.EqualError(t, err, "cimg: reconciling createCIMG: listCIMG: malformed response (HTTP 200, , 71 bytes): it counts 250 images, but lists 1")
 	})
 }
 
