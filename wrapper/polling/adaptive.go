@@ -5,33 +5,33 @@ import (
 	"time"
 )
 
-// Adaptive follows the progress that a job reports; it is the default. A member
-// that is not set takes its default.
+// Adaptive follows the progress that a job reports; it is the default. A zero
+// field takes its default.
 //
-// While progress says nothing, it waits a quarter of the time that the job has
-// been running, between Min and Max: the end is then seen at most a quarter
-// late. Once progress moves, it waits seven tenths of what seems to remain.
-// Longer than it would wait blindly it waits only where the latest predictions
-// of the end agree. A job that is overdue is asked for soon again, at first.
+// Until progress moves, it pauses for a quarter of the time that the job has been
+// running, between Min and Max: the end is then noticed at most a quarter late.
+// Once progress moves, it pauses for seven tenths of the predicted remaining
+// time. It pauses for longer than without a prediction only if the latest
+// predictions of the end agree. An overdue job is polled again soon, then less
+// and less often.
 type Adaptive struct {
 	// Min is the shortest pause. Default: 1 s.
 	Min time.Duration
-	// Max is the longest pause while progress says nothing. Default: 60 s.
+	// Max is the longest pause while there is no trusted prediction. Default: 60 s.
 	Max time.Duration
-	// MaxTrusted is the longest pause when progress is trusted. Default: 10 min.
+	// MaxTrusted is the longest pause while there is one. Default: 10 min.
 	MaxTrusted time.Duration
 }
 
-// The shape of the adaptive policy, as parts of what they name. The figures in
-// tests/bench are those of these constants.
+// The shape of the adaptive policy. tests/bench measures these constants.
 const (
-	blindPart   = 0.25
-	remainPart  = 0.7 // of what remains, once it moves
-	leastPart   = 0.03
-	mostPart    = 0.6 // of the elapsed time, when progress is trusted
-	agreement   = 1.3 // of predicted ends, at most apart
-	likeness    = 2   // of the two estimates of what remains, at most apart
-	trustedEnds = 3   // predictions that must agree
+	blindPart   = 0.25 // of the elapsed time, without a prediction
+	remainPart  = 0.7  // of the predicted remaining time
+	minPart     = 0.03 // of the elapsed time, with a prediction
+	maxPart     = 0.6  // of the elapsed time, with a trusted prediction
+	agreement   = 1.3  // the factor by which trusted predictions differ at most
+	likeness    = 2    // the same, of the two estimates of the remaining time
+	trustedEnds = 3    // how many predictions must agree
 )
 
 func (a *Adaptive) setDefaults() {
@@ -56,29 +56,29 @@ func (a Adaptive) Pause(elapsed time.Duration, seen History) time.Duration {
 	if !ok {
 		return blind
 	}
-	least := clamp(part(leastPart, elapsed), a.Min, blind)
-	// Every poll that found nothing new where the end was due doubles the pause.
+	shortest := clamp(part(minPart, elapsed), a.Min, blind)
+	// Once the end is due, each poll that shows no change doubles the pause.
 	last := seen.Changes[len(seen.Changes)-1]
 	remaining := end.earliest - elapsed
-	if seen.Unchanged > 0 && (remaining <= least || last.Progress >= nearEnd) {
-		return min(least<<min(seen.Unchanged, 16), blind)
+	if seen.Unchanged > 0 && (remaining <= shortest || last.Progress >= nearEnd) {
+		return min(shortest<<min(seen.Unchanged, 16), blind)
 	}
-	most := blind
+	longest := blind
 	if end.trusted {
-		most = clamp(part(mostPart, elapsed), blind, a.MaxTrusted)
+		longest = clamp(part(maxPart, elapsed), blind, a.MaxTrusted)
 	}
-	return clamp(part(remainPart, remaining), least, most)
+	return clamp(part(remainPart, remaining), shortest, longest)
 }
 
 const nearEnd = 99
 
-// prediction is when a job will have ended, since its start.
+// prediction is the time from a job's start to its end.
 type prediction struct {
 	earliest time.Duration
 	trusted  bool
 }
 
-// predict extrapolates from the first change and from the last but one.
+// predict extrapolates from the first change, and from the last but one.
 func predict(changes []Change) (p prediction, ok bool) {
 	n := len(changes)
 	if n < 2 {
@@ -102,8 +102,8 @@ func predict(changes []Change) (p prediction, ok bool) {
 	return p, true
 }
 
-// extrapolate returns when the progress that rose from one change to another
-// reaches 100.
+// extrapolate returns when a progress that continues as it rose between two
+// changes reaches 100.
 func extrapolate(from, to Change) (end time.Duration, ok bool) {
 	risen, took := to.Progress-from.Progress, to.Elapsed-from.Elapsed
 	if !(risen > 0) || took <= 0 {
@@ -122,4 +122,4 @@ func alike(a, b time.Duration, factor float64) bool {
 
 func part(p float64, d time.Duration) time.Duration { return time.Duration(p * float64(d)) }
 
-func clamp(d, least, most time.Duration) time.Duration { return max(least, min(d, most)) }
+func clamp(d, shortest, longest time.Duration) time.Duration { return max(shortest, min(d, longest)) }

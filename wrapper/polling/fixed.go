@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Constant asks again after the same time, whatever a job shows.
+// Constant is always the same pause, whatever the job reports.
 type Constant time.Duration
 
 // Pause implements [Policy].
 func (c Constant) Pause(time.Duration, History) time.Duration { return time.Duration(c) }
 
-// Exponential multiplies the pause from poll to poll. It knows nothing of the
-// job: use it where progress means nothing and jobs are alike in duration. A
-// member that is not set takes its default.
+// Exponential multiplies the pause from poll to poll, whatever the job reports:
+// use it where progress means nothing and jobs take about the same time. A zero
+// field takes its default.
 type Exponential struct {
 	First  time.Duration // the first pause. Default: 1 s
-	Max    time.Duration // the longest. Default: 60 s
+	Max    time.Duration // the longest pause. Default: 60 s
 	Factor float64       // of one pause to the next. Default: 2
 }
 
