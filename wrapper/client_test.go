@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -353,42 +350,4 @@ func TestClientIsSafeForConcurrentUse(t *testing.T) {
 		require.NoError(t, <-errs)
 	}
 	require.Len(t, s.received(), 16)
-}
-
-// The package's documentation names the tests that hold its promises, at least
-// one for each.
-func TestThePromisesNameTheirTests(t *testing.T) {
-	doc, err := os.ReadFile("doc.go")
-	require.NoError(t, err)
-	tests := make(map[string]bool)
-	for _, pattern := range []string{"*_test.go", "reconcile/*_test.go", "../tests/*/*_test.go"} {
-		files, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		require.NotEmpty(t, files)
-		for _, file := range files {
-			source, err := os.ReadFile(file)
-			require.NoError(t, err)
-			for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllSubmatch(source, -1) {
-				tests[string(match[1])] = true
-			}
-		}
-	}
-	_, promises, found := strings.Cut(string(doc), "// # Promises\n")
-	require.True(t, found)
-	promises, _, found = strings.Cut(promises, "// # ")
-	require.True(t, found)
-	paragraphs := regexp.MustCompile(`(?m)^// ([A-Z][^.\n]{3,50})\. `).FindAllStringSubmatchIndex(promises, -1)
-	require.GreaterOrEqual(t, len(paragraphs), 11)
-	for i, at := range paragraphs {
-		end := len(promises)
-		if i+1 < len(paragraphs) {
-			end = paragraphs[i+1][0]
-		}
-		title := promises[at[2]:at[3]]
-		named := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(promises[at[0]:end], -1)
-		require.NotEmpty(t, named, title)
-		for _, name := range named {
-			require.True(t, tests[name], "%s: %s", title, name)
-		}
-	}
 }

@@ -249,7 +249,7 @@ func TestWaitGivesUp(t *testing.T) {
 	}{
 		"token rejected": {emulator.Fault{Errno: 4}, wrapper.ErrAuth, 1},
 		"no permission":  {emulator.Fault{Errno: 10000001}, wrapper.ErrPermission, 1},
-		"server error": {emulator.Fault{Status: 500, Count: 4}, wrapper.ErrServer, 4},
+		"server error":   {emulator.Fault{Status: 500, Count: 4}, wrapper.ErrServer, 4},
 		"id is refused":  {emulator.Fault{Errno: 1, Count: 4}, wrapper.ErrBadParameter, 4},
 	}
 	for name, row := range rows {
