@@ -3,7 +3,6 @@ module github.com/cimg-go/cimg
 go 1.26.0
 
 require (
-	github.com/cenkalti/backoff/v7 v7.0.3 // wrapper: the pauses between attempts of a read
 	github.com/getkin/kin-openapi v0.152.0 // emulator, tests: check requests and replies against openapi.yaml
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // wrapper: the upstream of encoding/json/v2, strict about what encoding/json lets pass
 	github.com/oapi-codegen/runtime v1.8.0 // gen: what generated clients encode parameters with

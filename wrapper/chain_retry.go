@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/cenkalti/backoff/v7"
 )
 
 // Retries sets how a client retries a read-only call (a list, the state of jobs)
@@ -62,9 +61,10 @@ func (r *Retries) setDefaults() {
 	}
 }
 
-// retry sends a read-only call again that failed for a transient reason. It is
-// above decoding, because the service reports failures in HTTP 200, too, and
-// above authorize, so that each attempt has a current token.
+// retry sends a read-only call again that failed for a transient reason, after a
+// pause with full jitter. It is above decoding, because the service reports
+// failures in HTTP 200, too, and above authorize, so that each attempt has a
+// current token.
 func retry(next handler, settings Retries) handler {
 	budget := newRetryBudget(settings.Budget)
 	return func(c *call) (*response, error) {
@@ -72,29 +72,39 @@ func retry(next handler, settings Retries) handler {
 			return next(c)
 		}
 		ctx := c.req.Context()
-		read := func() (*response, error) {
+		for maxPause := settings.BaseDelay; ; maxPause = min(maxPause, math.MaxInt64/4) * 2 {
 			r, err := next(c)
-			switch {
-			case err == nil:
+			if err == nil {
 				budget.succeeded(c.attempts > 1)
 				return r, nil
-			case ctx.Err() != nil || !isTransient(err):
-				return nil, backoff.Permanent(err)
 			}
-			return nil, settings.after(ctx, err)
+			pause := retryAfterOf(err)
+			if ctx.Err() != nil || !isTransient(err) || c.attempts >= settings.MaxAttempts || pause > settings.MaxRetryAfter {
+				return nil, err
+			}
+			if pause == 0 {
+				pause = rand.N(maxPause + 1)
+			}
+			// If the context ends in the pause, the error at hand says more.
+			if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) <= pause || !budget.take() {
+				return nil, err
+			}
+			if !sleep(ctx, pause) {
+				return nil, &interruptedError{cause: context.Cause(ctx), last: err}
+			}
 		}
-		r, err := backoff.Retry(ctx, read,
-			backoff.WithBackOff(newPauses(ctx, settings.BaseDelay, budget)),
-			backoff.WithMaxTries(uint(settings.MaxAttempts)),
-			backoff.WithMaxElapsedTime(0)) // the context limits it
-		var ended *backoff.RetryError
-		switch {
-		case !errors.As(err, &ended):
-			return r, err
-		case ctx.Err() != nil && !errors.Is(ended.LastErr, context.Cause(ctx)): // it ended in a pause
-			return nil, &interruptedError{cause: context.Cause(ctx), last: ended.LastErr}
-		}
-		return nil, ended.LastErr
+	}
+}
+
+// sleep returns false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -114,54 +124,13 @@ func isTransient(err error) bool {
 	return errors.As(err, &broken) && broken.connection || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
 }
 
-// after makes the next attempt wait as long as the response asked for, or be the
-// last if that is too long.
-func (r Retries) after(ctx context.Context, err error) error {
+// retryAfterOf returns the pause that the service asked for; 0 if it did not.
+func retryAfterOf(err error) time.Duration {
 	var rejected *APIError
-	if !errors.As(err, &rejected) || rejected.RetryAfter == 0 {
-		return err
+	if !errors.As(err, &rejected) {
+		return 0
 	}
-	if rejected.RetryAfter > r.MaxRetryAfter || !hasTimeFor(ctx, rejected.RetryAfter) {
-		return backoff.Permanent(err)
-	}
-	return backoff.RetryAfter(rejected.RetryAfter, err)
-}
-
-// hasTimeFor reports whether ctx outlasts a pause. If not, the error at hand says
-// more than that the context ended.
-func hasTimeFor(ctx context.Context, pause time.Duration) bool {
-	deadline, limited := ctx.Deadline()
-	return !limited || time.Until(deadline) > pause
-}
-
-// pauses are those between the attempts of one call: exponential with full
-// jitter, until the context's time or the client's budget is used up.
-type pauses struct {
-	*backoff.ExponentialBackOff
-	enoughTime func(time.Duration) bool
-	budget     *retryBudget
-}
-
-func newPauses(ctx context.Context, base time.Duration, budget *retryBudget) pauses {
-	return pauses{
-		ExponentialBackOff: &backoff.ExponentialBackOff{
-			InitialInterval:     base / 2,
-			RandomizationFactor: 1, // from 0 to twice the interval
-			Multiplier:          2,
-			MaxInterval:         math.MaxInt64 / 4,
-		},
-		enoughTime: func(pause time.Duration) bool { return hasTimeFor(ctx, pause) },
-		budget:     budget,
-	}
-}
-
-// NextBackOff is called when a call has failed and may be retried.
-func (p pauses) NextBackOff() time.Duration {
-	pause := p.ExponentialBackOff.NextBackOff()
-	if !p.enoughTime(pause) || !p.budget.take() {
-		return backoff.Stop
-	}
-	return pause
+	return rejected.RetryAfter
 }
 
 // retryBudget is a token bucket in fifths of a retry, like that of the AWS SDKs.

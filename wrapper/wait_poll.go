@@ -133,13 +133,3 @@ func isPermanent(err error) bool {
 	var refused *APIError
 	return errors.As(err, &refused) && !isTransient(err)
 }
-
-// retryAfterOf is how long an answer asked to wait, beyond what retry waits
-// by itself; 0 if it did not.
-func retryAfterOf(err error) time.Duration {
-	var answer *APIError
-	if !errors.As(err, &answer) {
-		return 0
-	}
-	return answer.RetryAfter
-}
