@@ -22,9 +22,8 @@ contract: ## try openapi.yaml in the tools of other languages; needs Node.js and
 	.ci/contract
 
 .PHONY: breaking
-breaking: ## tell what openapi.yaml breaks since the last release, or since REV=revision
-	cd .ci/breaking && go build -o ../../bin/breaking .
-	bin/breaking $(REV)
+breaking: ## tell what breaks users of the last release, or of REV=revision
+	.ci/breaking "$(REV)"
 
 .PHONY: docs
 docs: ## make bin/cimg.html, the contract as a page for people
