@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,26 +36,25 @@ func TestCheckResponse(t *testing.T) {
 	require.Len(t, e.Violations(), 4)
 }
 
-// Who edits openapi.yaml reads where the mistake is.
+// Who edits openapi.yaml reads what is wrong with it.
 func TestABrokenContractStopsTheStart(t *testing.T) {
-	broken := strings.Replace(string(cimg.Spec), "info:\n", "inf:\n", 1)
-	_, err := newContract([]byte(broken))
-	require.EqualError(t, err, "openapi.yaml:4: the document lacks \"info\"\nopenapi.yaml:6: OpenAPI 3.0 has no member \"inf\" here")
+	for _, test := range []struct{ old, broken, want string }{
+		{"info:\n", "info: [\n", "openapi.yaml: "},
+		{"info:\n", "inf:\n", "openapi.yaml: invalid info: must be an object"},
+	} {
+		_, err := newContract([]byte(strings.Replace(string(cimg.Spec), test.old, test.broken, 1)))
+		require.ErrorContains(t, err, test.want)
+		require.NotContains(t, err.Error(), "\n")
+	}
 }
 
-// Whoever adds or renames an operation is told which one, and in which line.
+// Whoever adds or renames an operation is told which one.
 func TestAnOperationWithoutHandlerStopsTheStart(t *testing.T) {
 	e, err := New(Options{})
 	require.NoError(t, err)
 	rename := strings.NewReplacer("operationId: createCIMG", "operationId: makeCIMG", "operationId: getJobResult", "operationId: getJob")
-	text := rename.Replace(string(cimg.Spec))
-	c, err := newContract([]byte(text))
+	c, err := newContract([]byte(rename.Replace(string(cimg.Spec))))
 	require.NoError(t, err)
-	line := func(operation string) int {
-		before, _, _ := strings.Cut(text, "operationId: "+operation)
-		return strings.Count(before, "\n") + 1
-	}
-	require.EqualError(t, c.checkHandled(e.handlers), fmt.Sprintf(
-		"openapi.yaml:%d: operation \"getJob\" has no handler in package emulator\nopenapi.yaml:%d: operation \"makeCIMG\" has no handler in package emulator",
-		line("getJob"), line("makeCIMG")))
+	require.EqualError(t, c.checkHandled(e.handlers),
+		"openapi.yaml: operation \"getJob\" has no handler in package emulator\nopenapi.yaml: operation \"makeCIMG\" has no handler in package emulator")
 }
