@@ -26,10 +26,9 @@ breaking: ## tell what breaks users of the last release, or of REV=revision
 	.ci/breaking "$(REV)"
 
 .PHONY: docs
-docs: ## make bin/cimg.html, the contract as a page for people
-	mkdir -p bin
-	go run ./cmd/cimg docs > bin/cimg.html.new || { rm bin/cimg.html.new; exit 1; }
-	mv bin/cimg.html.new bin/cimg.html
+docs: ## make bin/cimg.html, the contract as a page for people; needs Node.js
+	go run ./internal/validate openapi.yaml
+	cd tests/contract && npm run --silent tools && npm run --silent docs ../../bin/cimg.html
 
 .PHONY: check
 check: ## run what CI runs: contract, drift, tidiness, format, linters, race detector

@@ -9,9 +9,8 @@ require (
 	github.com/stretchr/testify v1.12.1 // tests: assertions
 	github.com/swaggest/swgui v1.8.5 // cmd/cimg: the interactive page, Swagger UI with its assets
 	github.com/urfave/cli/v3 v3.14.0 // cmd/cimg: the command line
-	github.com/yuin/goldmark v1.8.5 // cmd/cimg: the contract's descriptions are Markdown
 	go.uber.org/goleak v1.3.0 // tests: goroutines that outlive their use
-	go.yaml.in/yaml/v3 v3.0.5 // emulator, cmd/cimg: the lines of openapi.yaml; kin-openapi brings it anyway
+	go.yaml.in/yaml/v3 v3.0.5 // cmd/cimg: the contract for the interactive page, in its own order
 	golang.org/x/net v0.62.0 // tests: HTTP/2 frames that no server of net/http sends
 	golang.org/x/time v0.16.0 // wrapper: the limit of requests a second, for who sets one
 	pgregory.net/rapid v1.3.0 // tests: random sequences of faults

@@ -54,8 +54,8 @@ func wrongUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 func command() *cli.Command {
 	root := &cli.Command{
 		Name:           "cimg",
-		Usage:          "DiDi Cloud custom images: a demo, an emulator of the service and its documentation",
-		Commands:       []*cli.Command{demoCommand(), mockCommand(), docsCommand()},
+		Usage:          "DiDi Cloud custom images: a demo and an emulator of the service",
+		Commands:       []*cli.Command{demoCommand(), mockCommand()},
 		Action:         unknownCommand,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main reports errors
 		OnUsageError:   wrongUsage,

@@ -80,7 +80,7 @@ func mock(ctx context.Context, out io.Writer, addr string, options emulator.Opti
 	fmt.Fprintf(out, `Base URL  %[1]s
 Token     %[2]s
 Stock     snapshot %[3]s in gz; two images in gz, two in bj
-Pages     %[1]s/ to try it in a browser, /docs to read, /openapi.yaml
+Pages     %[1]s/ to try it in a browser; the contract at /openapi.yaml and /openapi.json
 
 Try it:
 

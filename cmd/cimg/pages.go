@@ -2,43 +2,41 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cimg-go/cimg"
 	"github.com/cimg-go/cimg/emulator"
-	"github.com/cimg-go/cimg/internal/contract"
-	"github.com/cimg-go/cimg/internal/docs"
 )
 
-// withPages puts what a browser reads beside an emulator: an interactive page
-// at /, the documentation at /docs, the contract at /openapi.yaml. Whatever
-// else is asked for, the emulator answers, as it is asked: an http.ServeMux would
-// redirect a path like //dicloud, which the service would not.
+// withPages serves what a browser reads beside an emulator: an interactive page
+// at /, the contract at /openapi.yaml and /openapi.json. The emulator handles
+// every other request, unchanged: an http.ServeMux would redirect a path like
+// //dicloud, which the service would not.
 func withPages(cloud http.Handler, token string) (http.Handler, error) {
-	var page bytes.Buffer
-	if err := docs.Write(&page, "openapi.yaml", cimg.Spec); err != nil {
+	contractJSON, err := toJSON(cimg.Spec)
+	if err != nil {
 		return nil, err
 	}
-	shown, err := forSwaggerUI(cimg.Spec, introductionFor(token))
+	shown, err := forSwaggerUI(cimg.Spec, token)
 	if err != nil {
 		return nil, err
 	}
 	const base = "/swagger-ui/"
-	ui := unframed(v5emb.NewWithConfig(swgui.Config{
+	ui := confined(v5emb.NewWithConfig(swgui.Config{
 		SettingsUI: map[string]string{"tryItOutEnabled": "true"},
 		AppendHead: swaggerUIHead,
 	})("cimg mock", base+"openapi.yaml", base))
 	pages := map[string]http.Handler{
 		"/openapi.yaml":       static("application/yaml", cimg.Spec),
-		"/docs":               selfContained(static("text/html; charset=utf-8", page.Bytes())),
-		"/docs/":              http.RedirectHandler("/docs", http.StatusMovedPermanently),
+		"/openapi.json":       static("application/json", contractJSON),
 		base + "openapi.yaml": static("application/yaml", shown),
 		"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r = r.Clone(r.Context())
@@ -64,74 +62,83 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 const swaggerUIHead = `<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
   .info hgroup .link { display: none }
+  .swagger-ui .info summary { cursor: pointer; font-weight: bold }
   .swagger-ui .opblock-external-docs { display: block; overflow-wrap: anywhere }
 </style>
 `
 
-// forSwaggerUI is the contract as the interactive page shows it. Its only server
-// is the one that it is read from: a browser that followed the contract as it
-// is would carry what is typed into the page, the token included, to
-// production. Its introduction is a short one, so that the operations come
-// first; the long one is at /docs.
-func forSwaggerUI(spec []byte, introduction string) ([]byte, error) {
-	root, err := contract.Parse("openapi.yaml", spec)
+// toJSON is the contract for tools that read JSON only.
+func toJSON(contract []byte) ([]byte, error) {
+	document, err := openapi3.NewLoader().LoadFromData(contract)
 	if err != nil {
 		return nil, err
 	}
-	dropServers(root)
-	if err := set(root, "servers", []map[string]string{{"url": "/", "description": "This mock"}}); err != nil {
+	return json.MarshalIndent(document, "", "  ")
+}
+
+// forSwaggerUI returns the contract as the interactive page shows it: the mock
+// is its only server, and its description starts with a note about the mock. It
+// edits YAML nodes because they keep the order of operations, properties and
+// examples, which kin-openapi's maps lose.
+func forSwaggerUI(contract []byte, token string) ([]byte, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(contract, &document); err != nil {
 		return nil, err
 	}
-	if err := set(root.Member("info"), "description", introduction); err != nil {
+	if err := replaceServers(&document); err != nil {
 		return nil, err
 	}
-	return yaml.Marshal(root.YAML())
+	description := field(field(document.Content[0], "info"), "description")
+	description.Value = noteAbout(token) + foldSections(description.Value)
+	return yaml.Marshal(&document)
 }
 
-// dropServers takes away the servers of paths and operations, too.
-func dropServers(root contract.Node) {
-	for _, path := range root.Member("paths").Members() {
-		remove(path, "servers")
-		for _, operation := range path.Members() {
-			remove(operation, "servers")
+// replaceServers makes the mock the only server, also that of paths and
+// operations: with the contract's own, a browser would send what is typed into
+// the page, the token included, to production.
+func replaceServers(node *yaml.Node) error {
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && i%2 == 1 && node.Content[i-1].Value == "servers" {
+			if err := child.Encode([]map[string]string{{"url": "/", "description": "This mock"}}); err != nil {
+				return err
+			}
+		} else if err := replaceServers(child); err != nil {
+			return err
 		}
 	}
-}
-
-func remove(object contract.Node, name string) {
-	if !object.Member(name).Exists() {
-		return
-	}
-	content := &object.YAML().Content
-	for i := 0; i < len(*content); i += 2 {
-		if (*content)[i].Value == name {
-			*content = slices.Delete(*content, i, i+2)
-			return
-		}
-	}
-}
-
-// set gives a member of an object a value, whatever it had.
-func set(object contract.Node, name string, value any) error {
-	var node yaml.Node
-	if err := node.Encode(value); err != nil {
-		return err
-	}
-	remove(object, name)
-	object.YAML().Content = append(object.YAML().Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, &node)
 	return nil
 }
 
-// introductionFor says on the interactive page what it talks to, in Markdown.
-// A token that somebody chose may be a real one, so only the emulator's own is
-// shown.
-func introductionFor(token string) string {
+// field returns a field of an object, an empty one if there is none.
+func field(object *yaml.Node, name string) *yaml.Node {
+	for i := 1; i < len(object.Content); i += 2 {
+		if object.Content[i-1].Value == name {
+			return object.Content[i]
+		}
+	}
+	return new(yaml.Node)
+}
+
+// noteAbout returns the Markdown about the mock, for the top of the page. Only
+// the emulator's own token is shown: another may be a real one.
+func noteAbout(token string) string {
 	use := "the token given by `--token`"
 	if token == emulator.DefaultToken {
 		use = "`" + token + "`"
 	}
 	return "This is **cimg mock**: nothing sent from here reaches DiDi Cloud. Authorize with " + use +
-		".\n\nThe rules that all operations follow, \"Errors\" and \"Two request forms\" among them, are in the [documentation](/docs); the [contract](/openapi.yaml) is for tools."
+		". For tools, the contract is at [/openapi.yaml](/openapi.yaml) and [/openapi.json](/openapi.json).\n\n"
+}
+
+// foldSections returns Markdown whose sections open with a click, so that the
+// operations come within the first screen.
+func foldSections(markdown string) string {
+	parts := strings.Split(markdown, "\n## ")
+	for i, part := range parts[1:] {
+		title, body, _ := strings.Cut(part, "\n")
+		parts[i+1] = "<details><summary>" + title + "</summary>\n" + body + "\n</details>\n"
+	}
+	return strings.Join(parts, "\n")
 }
 
 // static serves what never changes while the program runs.
@@ -143,20 +150,11 @@ func static(contentType string, body []byte) http.Handler {
 	})
 }
 
-// selfContained keeps a page from loading and running anything.
-func selfContained(page http.Handler) http.Handler {
+// confined keeps a page out of other pages, where a click may not mean what it
+// seems to, and lets it send requests to the mock only.
+func confined(page http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy",
-			"default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		page.ServeHTTP(w, r)
-	})
-}
-
-// unframed keeps a page out of other pages, where a click may not mean what it
-// seems to.
-func unframed(page http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy", "connect-src 'self'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		page.ServeHTTP(w, r)
 	})

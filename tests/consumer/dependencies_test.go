@@ -16,7 +16,6 @@ var forbidden = []string{
 	"github.com/stretchr/testify",
 	"github.com/urfave/cli",
 	"github.com/swaggest/swgui",
-	"github.com/yuin/goldmark",
 	"go.yaml.in/yaml",
 	"github.com/cimg-go/cimg/emulator",
 	"testing",

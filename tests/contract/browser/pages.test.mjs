@@ -1,11 +1,15 @@
-// The pages that `cimg mock` serves, in a real browser: a person reads the
-// documentation, authorizes, sends createCIMG and reads the reply.
+// The pages for people in a real browser. On the page that `cimg mock` serves, a
+// person reads, authorizes, sends createCIMG and reads the response; the page that
+// `make docs` makes is read from disk, without a network.
 //
 // SCREENSHOTS=folder keeps pictures, for eyes.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { after, before, test } from 'node:test'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { chromium } from 'playwright-core'
 import { snapshotUuid, startMock } from '../mock.mjs'
 
@@ -27,8 +31,8 @@ after(async () => {
   await mock?.stop()
 })
 
-/** Opens a page of the mock's; what it asks of others, and its errors, fail the test. */
-async function open(t, path, options) {
+/** Opens the mock's page; what it requests elsewhere, and its errors, fail the test. */
+async function open(t, options) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
   t.after(() => context.close())
   const page = await context.newPage()
@@ -36,14 +40,15 @@ async function open(t, path, options) {
   page.on('request', (r) => { if (/^https?:/.test(r.url()) && !r.url().startsWith(mock.url)) strangers.push(r.url()) })
   page.on('pageerror', (e) => errors.push(e.message))
   page.on('console', (m) => { if (m.type() === 'error') errors.push(m.text()) })
-  page.shot = async (name) => {
-    if (!process.env.SCREENSHOTS) return
-    mkdirSync(process.env.SCREENSHOTS, { recursive: true })
-    await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) })
-  }
   page.assertQuiet = () => assert.deepEqual({ strangers, errors }, { strangers: [], errors: [] })
-  assert.equal((await page.goto(mock.url + path)).status(), 200)
+  assert.equal((await page.goto(mock.url + '/')).status(), 200)
   return page
+}
+
+async function shoot(page, name) {
+  if (!process.env.SCREENSHOTS) return
+  mkdirSync(process.env.SCREENSHOTS, { recursive: true })
+  await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) })
 }
 
 /** Opens createCIMG on the interactive page and returns its block. */
@@ -58,7 +63,7 @@ async function authorize(page, token) {
   await page.locator('button.authorize').first().click()
   const dialog = page.locator('.modal-ux')
   await dialog.locator('input').fill(token)
-  await page.shot('authorize')
+  await shoot(page, 'authorize')
   await dialog.locator('button[type=submit]').click()
   await dialog.locator('button.btn-done').click()
 }
@@ -74,11 +79,11 @@ async function send(create, body) {
 }
 
 test('a person authorizes, creates an image and reads the reply', async (t) => {
-  const page = await open(t, '/')
+  const page = await open(t)
   await page.getByText('nothing sent from here reaches DiDi Cloud').waitFor()
   await page.locator('code', { hasText: mock.token }).waitFor()
   await page.locator('#operations-images-createCIMG').waitFor()
-  await page.shot('interactive')
+  await shoot(page, 'interactive')
 
   await authorize(page, mock.token)
   const create = await openCreate(page)
@@ -93,7 +98,7 @@ test('a person authorizes, creates an image and reads the reply', async (t) => {
   assert.match(reply.data[0].jobUuid, /^[0-9a-f]{32}$/)
   assert.equal(reply.data[0].type, 'CreateCIMG')
   await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
-  await page.shot('created')
+  await shoot(page, 'created')
   page.assertQuiet()
 
   const jobs = await fetch(`${mock.url}/dicloud/i/result?regionId=gz&jobUuids=${reply.data[0].jobUuid}`, {
@@ -103,7 +108,7 @@ test('a person authorizes, creates an image and reads the reply', async (t) => {
 })
 
 test('a bad body is answered with the errno and the reason', async (t) => {
-  const page = await open(t, '/')
+  const page = await open(t)
   await authorize(page, mock.token)
   const create = await openCreate(page)
 
@@ -111,12 +116,12 @@ test('a bad body is answered with the errno and the reason', async (t) => {
   assert.notEqual(incomplete.errno, 0)
   assert.match(incomplete.errmsg, /snapUuid/)
   await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
-  await page.shot('refused')
+  await shoot(page, 'refused')
   page.assertQuiet()
 })
 
 test('without the token, or with another, nothing is created', async (t) => {
-  const page = await open(t, '/')
+  const page = await open(t)
   const create = await openCreate(page)
   assert.equal((await send(create)).errno, 4)
   await create.locator('button.btn-clear').click() // so that the next reply is not taken for this one
@@ -126,23 +131,23 @@ test('without the token, or with another, nothing is created', async (t) => {
 })
 
 test('on a phone, nothing is cut off at the side', async (t) => {
-  const page = await open(t, '/', { viewport: { width: 375, height: 700 } })
+  const page = await open(t, { viewport: { width: 375, height: 700 } })
   const assertFits = async () => assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 375)
   await page.locator('#operations-images-createCIMG').waitFor()
   await assertFits()
-  await page.shot('phone')
+  await shoot(page, 'phone')
   await authorize(page, mock.token)
   const create = await openCreate(page)
   await assertFits()
   assert.equal((await send(create)).errno, 0)
   await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
   await assertFits()
-  await page.shot('phone-created')
+  await shoot(page, 'phone-created')
   page.assertQuiet()
 })
 
 test('a query carries several jobs in one parameter', async (t) => {
-  const page = await open(t, '/')
+  const page = await open(t)
   await authorize(page, mock.token)
   const result = page.locator('#operations-jobs-getJobResult')
   await result.locator('.opblock-summary-control').click()
@@ -151,39 +156,60 @@ test('a query carries several jobs in one parameter', async (t) => {
   assert.match(new URL((await sent).url()).search, /^\?regionId=gz&jobUuids=[0-9a-f]{32}(,|%2C)[0-9a-f]{32}$/)
 })
 
-test('the documentation is one page that loads nothing', async (t) => {
-  for (const [name, options] of Object.entries({
-    docs: {},
-    'docs-dark': { colorScheme: 'dark' },
-    'docs-narrow': { viewport: { width: 420, height: 900 } },
-    'docs-without-scripts': { javaScriptEnabled: false },
-  })) {
-    const page = await open(t, '/docs', options)
-    const requests = []
-    page.on('request', (r) => requests.push(r.url()))
-    await page.goto(mock.url + '/docs')
-    assert.deepEqual(requests, [mock.url + '/docs'])
-    await page.shot(name)
-
-    await page.locator('nav a', { hasText: /^importCIMG$/ }).click()
-    assert.equal(new URL(page.url()).hash, '#operation-importCIMG')
-    const operation = page.locator('#operation-importCIMG')
-    await operation.getByText('跨地域复制镜像').waitFor()
-    const example = operation.locator('details').first()
-    assert.equal(await example.locator('pre').isVisible(), false)
-    await example.locator('summary').click()
-    assert.match(await example.locator('pre').innerText(), /"originRegionId": "bj"/)
-    await page.shot(`${name}-operation`)
-
-    await operation.getByText('cimg[].originRegionId').waitFor() // all that a caller writes stands there
-
-    // Nothing is cut off at the side, and of the table of errors not what matters.
-    const { x, width } = await page.getByRole('columnheader', { name: 'anything changed?' }).boundingBox()
-    assert.ok(x + width <= page.viewportSize().width, name)
-    if (options.javaScriptEnabled !== false) {
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), name)
-    }
+test('the whole description unfolds, and nothing of it is cut off', async (t) => {
+  for (const [name, width] of Object.entries({ wide: 1280, narrow: 420, phone: 375 })) {
+    const page = await open(t, { viewport: { width, height: 900 } })
+    const operation = page.locator('#operations-images-createCIMG')
+    await operation.waitFor()
+    assert.ok(width < 1000 || (await operation.boundingBox()).y < 900, 'the operations begin on the first screen')
+    for (const summary of await page.locator('.info summary').all()) await summary.click()
+    await page.getByRole('cell', { name: '16000002' }).waitFor()
+    const form = page.locator('details', { hasText: 'Two request forms' }).locator('pre')
+    assert.match(await form.innerText(), /"cimg": \{\s*"name"/)
+    const { x, width: column } = await page.getByRole('columnheader', { name: 'anything changed?' }).boundingBox()
+    assert.ok(x + column <= width, name)
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width)
+    await shoot(page, `description-${name}`)
     page.assertQuiet()
+  }
+})
+
+test('the browser sends nothing from the page to anybody but the mock', async (t) => {
+  const page = await open(t)
+  const blocked = await page.evaluate(() => new Promise((resolve) => {
+    document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective))
+    fetch('https://production.example/').then(() => resolve('nothing'), () => {})
+  }))
+  assert.equal(blocked, 'connect-src')
+})
+
+test('make docs makes one file that works without a network', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'cimg-'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  const file = join(dir, 'cimg.html')
+  execFileSync('npm', ['run', '--silent', 'docs', file], { cwd: new URL('..', import.meta.url), stdio: 'pipe' })
+
+  for (const [name, options] of Object.entries({
+    docs: {}, 'docs-dark': { colorScheme: 'dark' }, 'docs-phone': { viewport: { width: 375, height: 700 } },
+  })) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, offline: true, ...options })
+    t.after(() => context.close())
+    const left = [], errors = [] // a request that the page's policy blocks does not leave the page
+    await context.route(/^(?!file:|data:|blob:)/, (route) => { left.push(route.request().url()); return route.abort() })
+    const page = await context.newPage()
+    page.on('pageerror', (e) => errors.push(e.message))
+    await page.goto(pathToFileURL(file).href)
+    await page.getByRole('heading', { name: 'Two request forms' }).waitFor()
+    await shoot(page, name)
+
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('importCIMG')
+    await page.getByText('/dicloud/i/storage/cimg/import').last().click()
+    await page.waitForURL(/importcimg/)
+    await page.getByRole('heading', { name: /跨地域复制镜像/ }).waitFor()
+    await shoot(page, `${name}-operation`)
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), name)
+    assert.deepEqual({ left, errors }, { left: [], errors: [] }, name)
   }
 })
 
