@@ -3,16 +3,16 @@ module github.com/cimg-go/cimg
 go 1.26.0
 
 require (
-	github.com/getkin/kin-openapi v0.152.0 // emulator, tests: check requests and replies against openapi.yaml
-	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // wrapper: the upstream of encoding/json/v2, strict about what encoding/json lets pass
-	github.com/oapi-codegen/runtime v1.8.0 // gen: what generated clients encode parameters with
+	github.com/getkin/kin-openapi v0.152.0 // emulator, make generate, tests: validate openapi.yaml, check requests and responses against it
+	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // wrapper: the upstream of encoding/json/v2, strict where encoding/json is not
+	github.com/oapi-codegen/runtime v1.8.0 // gen: encodes parameters
 	github.com/stretchr/testify v1.12.1 // tests: assertions
 	github.com/swaggest/swgui v1.8.5 // cmd/cimg: the interactive page, Swagger UI with its assets
 	github.com/urfave/cli/v3 v3.14.0 // cmd/cimg: the command line
-	go.uber.org/goleak v1.3.0 // tests: goroutines that outlive their use
+	go.uber.org/goleak v1.3.0 // tests: goroutines that leak
 	go.yaml.in/yaml/v3 v3.0.5 // cmd/cimg: the contract for the interactive page, in its own order
-	golang.org/x/net v0.62.0 // tests: HTTP/2 frames that no server of net/http sends
-	golang.org/x/time v0.16.0 // wrapper: the limit of requests a second, for who sets one
+	golang.org/x/net v0.62.0 // tests: HTTP/2 frames that net/http servers do not send
+	golang.org/x/time v0.16.0 // wrapper: the rate limit
 	pgregory.net/rapid v1.3.0 // tests: random sequences of faults
 )
 
