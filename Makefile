@@ -9,7 +9,7 @@ demo: ## create an image and copy it, against an emulator
 	go run ./cmd/cimg demo
 
 .PHONY: test
-test: ## run the tests; needs Go alone
+test: ## run the tests; needs Go only
 	CGO_ENABLED=0 go test ./...
 	cd tests/consumer && CGO_ENABLED=0 go test ./...
 
@@ -18,15 +18,15 @@ generate: ## rewrite gen/ from openapi.yaml
 	go generate ./...
 
 .PHONY: contract
-contract: ## try openapi.yaml in the tools of other languages; needs Node.js and Chromium
+contract: ## run other languages' tools on openapi.yaml; needs Node.js and Chromium
 	.ci/contract
 
 .PHONY: breaking
-breaking: ## tell what breaks users of the last release, or of REV=revision
+breaking: ## list what breaks users of the last release, or of REV=revision
 	.ci/breaking "$(REV)"
 
 .PHONY: docs
-docs: ## make bin/cimg.html, the contract as a page for people; needs Node.js
+docs: ## build bin/cimg.html, the contract as a web page; needs Node.js
 	go run ./internal/validate openapi.yaml
 	cd tests/contract && npm run --silent tools && npm run --silent docs ../../bin/cimg.html
 
@@ -35,11 +35,11 @@ check: ## run what CI runs: contract, drift, tidiness, format, linters, race det
 	.ci/check
 
 .PHONY: bench
-bench: ## measure waiting beside the policies that people use: requests, lateness, memory
+bench: ## compare waiting with the policies of other clients
 	cd tests/bench && go test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## look for inputs that break the wrapper; INPUTS=10000000 for each target
+fuzz: ## fuzz the wrapper; INPUTS=10000000 for each target
 	.ci/fuzz $(INPUTS)
 
 .PHONY: mutation
@@ -47,5 +47,5 @@ mutation: ## change the wrapper, operator by operator: does a test notice? Takes
 	cd .ci/mutation && go run . $(ARGS)
 
 .PHONY: vuln
-vuln: ## look up known vulnerabilities; needs the database at vuln.go.dev
+vuln: ## look for known vulnerabilities; needs the database at vuln.go.dev
 	.ci/vuln $(ARGS)

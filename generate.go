@@ -1,9 +1,8 @@
-// Package cimg holds the contract of DiDi Cloud's custom-image API: the
-// OpenAPI document that everything else in this module is made from or checked
-// against.
+// Package cimg holds the contract of DiDi Cloud's custom-image API, openapi.yaml:
+// everything else in this module is generated from it or tested against it.
 //
-// Programs that call the API want the package wrapper; programs that fake the
-// service in their tests want the package emulator.
+// Programs that call the API use package wrapper; their tests use package
+// emulator.
 package cimg
 
 import _ "embed"

@@ -15,7 +15,8 @@ import (
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
-// What the provider's two pages use in their examples; the emulator's stock.
+// The values in the examples of the provider's two pages; the emulator's stock has
+// them.
 const (
 	snapshotUUID = "3fd352092a3f553cb124223f6a7f09b4"
 	createdName  = "openapi自定义镜像"
@@ -33,8 +34,8 @@ func demoCommand() *cli.Command {
 	}
 }
 
-// demo takes an image from a snapshot to a second region. It reads nothing of
-// the environment: address and token are its own emulator's.
+// demo takes an image from a snapshot to a second region. It ignores the
+// environment: address and token are those of its own emulator.
 func demo(ctx context.Context, out io.Writer) error {
 	cloud, err := emulator.New(emulator.Options{
 		Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: 2 * time.Second} },
@@ -90,7 +91,7 @@ func demo(ctx context.Context, out io.Writer) error {
 	return list(ctx, out, client, "gz", "bj")
 }
 
-// follow shows a job's progress as it moves and returns its end.
+// follow shows a job's progress as it changes and returns its last state.
 func follow(ctx context.Context, out io.Writer, handle *wrapper.JobHandle) (wrapper.Job, error) {
 	fmt.Fprintf(out, "  job %s\n", handle.Ref.JobUUID)
 	started := time.Now()
@@ -114,7 +115,7 @@ func bar(percent float64) string {
 }
 
 // list prints the images of regions as a table. The name comes last: Chinese
-// characters are two columns wide, which would push what follows aside.
+// characters are two columns wide, which would shift the columns after it.
 func list(ctx context.Context, out io.Writer, client *wrapper.Client, regions ...string) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "REGION\tIMAGE\tSTATUS\tNAME")

@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// unknownCommand runs when no command was named, or none that is known.
+// unknownCommand runs without a command, or with an unknown one.
 func unknownCommand(_ context.Context, cmd *cli.Command) error {
 	if cmd.Args().Present() {
 		return fmt.Errorf("no command %q; see cimg help", cmd.Args().First())
@@ -36,7 +36,7 @@ func unknownCommand(_ context.Context, cmd *cli.Command) error {
 	return cli.ShowRootCommandHelp(cmd)
 }
 
-// noArguments refuses what a command would silently ignore.
+// noArguments rejects arguments that a command would silently ignore.
 func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error) {
 	if cmd.Args().Present() {
 		return ctx, fmt.Errorf("%s takes no argument, got %q", cmd.Name, cmd.Args().First())
@@ -44,13 +44,13 @@ func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error)
 	return ctx, nil
 }
 
-// wrongUsage says what is wrong with a flag; the library would say it twice,
+// wrongUsage reports what is wrong with a flag; the library would report it twice,
 // above and below the whole help.
 func wrongUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 	return fmt.Errorf("%w; see %s --help", err, cmd.FullName())
 }
 
-// command is the command line.
+// command returns the command line.
 func command() *cli.Command {
 	root := &cli.Command{
 		Name:           "cimg",

@@ -24,7 +24,7 @@ func mockCommand() *cli.Command {
 			&cli.StringFlag{Name: "addr", Usage: "listen on `HOST:PORT`; port 0 takes a free one", Value: "127.0.0.1:8080", Destination: &addr},
 			&cli.StringFlag{Name: "token", Usage: "accept `TOKEN` as the bearer token", Value: emulator.DefaultToken, Destination: &token},
 			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m", Value: emulator.DefaultDuration, Destination: &duration},
-			&cli.BoolFlag{Name: "strict", Usage: "refuse the form of the published examples, which the contract does not have (one object as cimg, no regionId, a list without start), and repeated parameters", Destination: &strict},
+			&cli.BoolFlag{Name: "strict", Usage: "reject the form of the published examples, which is not in the contract (one object as cimg, no regionId, a list without start), and repeated parameters", Destination: &strict},
 		},
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
@@ -44,8 +44,8 @@ func mockCommand() *cli.Command {
 	}
 }
 
-// stock is the emulator's own and, so that each example of the contract can be
-// sent as it is, the images in gz that the examples rename and delete.
+// stock returns the emulator's default stock and the images in gz that the
+// contract's examples rename and delete, so that each example can be sent as it is.
 func stock() *emulator.Stock {
 	stock := emulator.DefaultStock()
 	gz, bj := &stock.Regions[0], stock.Regions[1]
@@ -98,5 +98,5 @@ Stop with Ctrl-C.
 	}
 }
 
-// shellQuote makes one word of s for a POSIX shell.
+// shellQuote quotes s for a POSIX shell.
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -40,7 +40,7 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 		base + "openapi.yaml": static("application/yaml", shown),
 		"/": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r = r.Clone(r.Context())
-			r.URL.Path = base // the page knows no other address of its own
+			r.URL.Path = base // the only path that the handler serves the page at
 			ui.ServeHTTP(w, r)
 		}),
 	}
@@ -56,9 +56,9 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 	}), nil
 }
 
-// swaggerUIHead hides the address under the title, which is that of the contract
-// as it is shown, and breaks the provider's long addresses, which would push
-// the buttons off a phone's screen.
+// swaggerUIHead hides the link under the title, which leads to the contract as
+// this page shows it, and breaks the provider's long URLs, which would push the
+// buttons off a phone's screen.
 const swaggerUIHead = `<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
   .info hgroup .link { display: none }
@@ -67,7 +67,7 @@ const swaggerUIHead = `<meta name="viewport" content="width=device-width, initia
 </style>
 `
 
-// toJSON is the contract for tools that read JSON only.
+// toJSON returns the contract for tools that read JSON only.
 func toJSON(contract []byte) ([]byte, error) {
 	document, err := openapi3.NewLoader().LoadFromData(contract)
 	if err != nil {
@@ -141,7 +141,7 @@ func foldSections(markdown string) string {
 	return strings.Join(parts, "\n")
 }
 
-// static serves what never changes while the program runs.
+// static serves content that does not change.
 func static(contentType string, body []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -150,8 +150,8 @@ func static(contentType string, body []byte) http.Handler {
 	})
 }
 
-// confined keeps a page out of other pages, where a click may not mean what it
-// seems to, and lets it send requests to the mock only.
+// confined keeps a page out of the frames of other pages, which could trick a user
+// into clicking, and lets it send requests to the mock only.
 func confined(page http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "connect-src 'self'; frame-ancestors 'none'")

@@ -12,7 +12,7 @@ import (
 // server serves a handler in the background.
 type server struct {
 	url    string     // where to reach it
-	failed chan error // why it ended by itself
+	failed chan error // why it stopped unexpectedly
 	http   *http.Server
 }
 
@@ -35,8 +35,8 @@ func serve(addr string, handler http.Handler) (*server, error) {
 	return s, nil
 }
 
-// reachable is an address a client on this machine can use: one that listens
-// on all addresses is reached at the loopback one.
+// reachable returns an address that a client on this machine can use: the
+// loopback address for a server that listens on all.
 func reachable(addr *net.TCPAddr) string {
 	if addr.IP.IsUnspecified() {
 		return fmt.Sprintf("127.0.0.1:%d", addr.Port)
@@ -44,7 +44,7 @@ func reachable(addr *net.TCPAddr) string {
 	return addr.String()
 }
 
-// stop lets the requests under way end, for a while.
+// stop shuts the server down, after 3 s whatever is in progress.
 func (s *server) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
