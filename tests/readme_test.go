@@ -22,12 +22,11 @@ func blocks(text, language string) []string {
 	return found
 }
 
-// The pages people read, from the module's root; the READMEs are one text in
-// two languages.
-var (
-	readmes = []string{"README.md", "README.zh-CN.md"}
-	pages   = append([]string{"docs/other-languages.md", "docs/other-languages.zh-CN.md"}, readmes...)
-)
+// The pages that people read, from the module's root.
+var pages = []string{
+	"README.md", "README.zh-CN.md", "CONTRIBUTING.md", "SECURITY.md",
+	"docs/other-languages.md", "docs/other-languages.zh-CN.md",
+}
 
 func read(t *testing.T, page string) string {
 	t.Helper()
@@ -36,94 +35,119 @@ func read(t *testing.T, page string) string {
 	return string(text)
 }
 
-// complete makes a program of a part of one, which runs against an emulator and
-// prints what became of it.
-func complete(part string) string {
-	before := `created, err := client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
-	if err != nil { panic(err) }`
-	after := "fmt.Println(job.Success, err)"
-	if strings.Contains(part, "created, createErr :=") {
-		before, after = "", "fmt.Println(len(outcomes), createErr, waitErr)"
+// asTest makes a part of a program into a test, with a client of an emulator and
+// in virtual time.
+func asTest(part string) string {
+	use := ""
+	if strings.Contains(part, "uuid, err := ") {
+		use = "fmt.Println(uuid)"
 	}
-	return fmt.Sprintf(`package main
+	return fmt.Sprintf(`package readme_test
 
 import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
+	"testing"
+	"testing/synctest"
 
 	"github.com/cimg-go/cimg/emulator"
-	"github.com/cimg-go/cimg/wrapper/polling"
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
-var _ polling.Policy
+var _ *reconcile.Reconciler
 
-func main() {
-	ctx, snapshot := context.Background(), %q
-	service, err := emulator.New(emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
-		return emulator.Plan{Duration: time.Millisecond}
-	}})
-	if err != nil { panic(err) }
-	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"),
-		wrapper.WithHTTPClient(&http.Client{Transport: service.Transport()}),
-		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}))
-	if err != nil { panic(err) }
-	{
-		%s
-		%s
-		%s
-	}
-}
-`, snapshot, before, strings.ReplaceAll(part, "5*time.Second", "5*time.Millisecond"), after)
+func part(ctx context.Context, client *wrapper.Client, images []wrapper.CreateImageInput, snapshot string) (err error) {
+	%s
+	%s
+	return err
 }
 
-// The READMEs' programs compile, as they stand there; parts of one also run.
+func TestPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service, err := emulator.New(emulator.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"),
+			wrapper.WithHTTPClient(&http.Client{Transport: service.Transport()}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		images := make([]wrapper.CreateImageInput, 500)
+		for i := range images {
+			images[i] = wrapper.CreateImageInput{Name: fmt.Sprint("web-", i), SnapUUID: %[3]q}
+		}
+		if err := part(t.Context(), client, images, %[3]q); err != nil {
+			t.Fatal(err)
+		}
+		if service.Requests("createCIMG") != 1 || service.Jobs("gz")[0].Progress != 100 {
+			t.Error("it did not create and wait")
+		}
+	})
+}
+`, part, use, snapshot)
+}
+
+// The README's programs compile as they are. Tests, and parts of a program made
+// into one, also run. The translation has the same programs, but for comments:
+// see TestTranslationsAreComplete.
 func TestReadmePrograms(t *testing.T) {
+	programs, tests, parts := 0, 0, 0
+	for _, text := range blocks(read(t, "README.md"), "go") {
+		switch {
+		case strings.HasPrefix(text, "package main\n"):
+			programs++
+			compile(t, "main.go", text, "build")
+		case strings.HasPrefix(text, "package "):
+			tests++
+			run(t, text)
+		default:
+			parts++
+			run(t, asTest(text))
+		}
+	}
+	require.Equal(t, []int{1, 1, 2}, []int{programs, tests, parts})
+}
+
+func run(t *testing.T, test string) {
+	t.Helper()
+	binary := compile(t, "main_test.go", test, "test", "-c", "-vet=off")
+	command := exec.CommandContext(t.Context(), binary, "-test.v")
+	command.Dir = t.TempDir()
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "--- PASS: Test")
+}
+
+// compile runs a go command, such as build, on a package of one file and returns
+// the path of the binary.
+func compile(t *testing.T, file, text string, command ...string) string {
+	t.Helper()
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
-	for _, page := range readmes {
-		t.Run(page, func(t *testing.T) {
-			programs := blocks(read(t, page), "go")
-			require.NotEmpty(t, programs)
-			for i, program := range programs {
-				checkProgram(t, root, i, program)
-			}
-		})
-	}
-}
-
-func checkProgram(t *testing.T, root string, i int, program string) {
-	t.Helper()
-	part := !strings.HasPrefix(program, "package main\n")
-	if part {
-		program = complete(program)
-	}
-	// An overlay shows the compiler a folder that is not there, so that
-	// nothing is written into the checkout.
+	// The package exists in an overlay only, so that nothing is written into the
+	// checkout.
 	dir := t.TempDir()
-	source := filepath.Join(dir, "main.go")
-	require.NoError(t, os.WriteFile(source, []byte(program), 0o600))
+	source := filepath.Join(dir, file)
+	require.NoError(t, os.WriteFile(source, []byte(text), 0o600))
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(root, "cmd", "readme", "main.go"): source,
+		filepath.Join(root, "cmd", "readme", file): source,
 	}})
 	require.NoError(t, err)
 	overlayFile := filepath.Join(dir, "overlay.json")
 	require.NoError(t, os.WriteFile(overlayFile, overlay, 0o600))
 
-	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlayFile, "-o", filepath.Join(dir, "program"), "./cmd/readme")
+	binary := filepath.Join(dir, "program")
+	build := exec.CommandContext(t.Context(), "go", append(command, "-overlay", overlayFile, "-o", binary, "./cmd/readme")...)
 	build.Dir = root
 	out, err := build.CombinedOutput()
-	require.NoError(t, err, "block %d:\n%s", i, out)
-	if part {
-		out, err = exec.CommandContext(t.Context(), filepath.Join(dir, "program")).CombinedOutput()
-		require.NoError(t, err, "block %d:\n%s", i, out)
-		require.Regexp(t, `^(true <nil>|500 <nil> <nil>)\n$`, string(out))
-	}
+	require.NoError(t, err, "%s:\n%s", text, out)
+	return binary
 }
 
-// The commands that the pages name are there, and so are the files.
+// The commands and files that the pages name exist.
 func TestCommandsAndLinksOfThePages(t *testing.T) {
 	makefile, err := os.ReadFile("../Makefile")
 	require.NoError(t, err)
@@ -150,14 +174,14 @@ var (
 	outline = regexp.MustCompile(`^(#+ |\||- |\d\. |` + "```" + `\w*)`)
 )
 
-// Whatever one of them has, the other has: headings, tables, lists, programs
-// but for their comments, and links.
+// A translation has everything that the original has: headings, tables, lists,
+// programs (but for their comments) and links.
 func TestTranslationsAreComplete(t *testing.T) {
 	for translated, original := range map[string]string{
 		"README.zh-CN.md":               "README.md",
 		"docs/other-languages.zh-CN.md": "docs/other-languages.md",
 	} {
-		// Each links to the other, and to what there is in its language.
+		// Each links to the other, and to pages in its own language.
 		partsOf := func(page string) (lines []string, programs []string, links []string) {
 			text := read(t, page)
 			for line := range strings.Lines(text) {
@@ -183,8 +207,8 @@ func TestTranslationsAreComplete(t *testing.T) {
 	}
 }
 
-// The settings that the page for other languages shows are those that the
-// examples are run with: files as a whole, but for programs.
+// The page for other languages shows the settings that the examples run with:
+// whole files, but parts of programs.
 func TestSettingsOnThePageAreThoseOfTheExamples(t *testing.T) {
 	page := read(t, "docs/other-languages.md")
 	require.Equal(t, []string{read(t, "tests/contract/clients/ogen/ogen.yml")}, blocks(page, "yaml"))
@@ -198,7 +222,7 @@ func TestSettingsOnThePageAreThoseOfTheExamples(t *testing.T) {
 	}
 	text := read(t, "tests/contract/package-lock.json")
 	require.NoError(t, json.Unmarshal([]byte(text), &lock))
-	require.NotContains(t, text, `"resolved"`, "whoever installs chooses the registry, see .npmrc")
+	require.NotContains(t, text, `"resolved"`, "the registry is the choice of the machine, see .npmrc")
 	named := regexp.MustCompile(`(?:^| )((?:@[\w-]+/)?[\w-]+)@(\d[\d.]*)`)
 	for _, command := range blocks(page, "sh") {
 		for line := range strings.Lines(command) {
