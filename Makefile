@@ -43,7 +43,7 @@ fuzz: ## fuzz the wrapper; INPUTS=10000000 for each target
 	.ci/fuzz $(INPUTS)
 
 .PHONY: mutation
-mutation: ## do tests notice a changed operator? Takes half an hour; ARGS=wrapper/list.go
+mutation: ## do tests notice a changed operator? Takes half an hour; ARGS=wrapper/images.go
 	.ci/mutation $(ARGS)
 
 .PHONY: vuln
