@@ -161,7 +161,7 @@ func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettin
 				cause = context.Cause(ctx)
 			case !report(update, nil):
 				return
-			case settings.failFast && update.Ended && !update.Job.Success:
+			case settings.failFast && update.Finished && !update.Job.Success:
 				cause = ErrOtherFailed
 			}
 		}
@@ -201,12 +201,12 @@ func outcomeOfJob(ref JobRef, update poller.Update, cause error) JobOutcome {
 	if outcome.Job.JobUUID != "" && outcome.Job.ResourceUUID == "" { // some responses leave it out
 		outcome.Job.ResourceUUID = ref.ResourceUUID
 	}
-	if update.Ended {
+	if update.Finished {
 		cause = update.Cause
 	}
 	lastPoll := update.LastPoll
 	switch {
-	case cause == nil && !update.Ended, cause == nil && update.Job.Success:
+	case cause == nil && !update.Finished, cause == nil && update.Job.Success:
 		return outcome
 	case cause == nil:
 		outcome.Err = &JobFailedError{Ref: ref, Job: outcome.Job}

@@ -22,7 +22,8 @@ type Polling struct {
 	// counts as 20 gaps.
 	Gap time.Duration
 	// MaxJobs is the most ids that one request carries. Default: 100. Should the
-	// service accept fewer, the client finds out and remembers.
+	// service accept fewer, the client finds out: it halves a rejected request,
+	// and if both halves are accepted, sends no more ids than those from then on.
 	MaxJobs int
 	// MaxURLBytes is how long the URL of a request may be, unless a single id
 	// makes it longer. Default: 4096.
@@ -70,14 +71,14 @@ func (p *Polling) setDefaults() {
 // newPoller makes what all waits of the client share.
 func newPoller(c *Client) *poller.Poller {
 	return poller.New(poller.Config{
-		Ask:           c.poll,
-		Judge:         judge,
-		Size:          c.pollSize,
-		Gap:           c.polling.Gap,
-		Timeout:       c.polling.Timeout,
-		MaxJobs:       c.polling.MaxJobs,
-		MaxBytes:      c.polling.MaxURLBytes,
-		MaxRetryAfter: c.polling.MaxRetryAfter,
+		Poll:            c.poll,
+		Classify:        classify,
+		Size:            c.pollSize,
+		RequestInterval: c.polling.Gap,
+		Timeout:         c.polling.Timeout,
+		MaxJobs:         c.polling.MaxJobs,
+		MaxBytes:        c.polling.MaxURLBytes,
+		MaxRetryAfter:   c.polling.MaxRetryAfter,
 	})
 }
 
@@ -109,16 +110,15 @@ func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
 	return len(c.server()) + len(path) + len(url.QueryEscape(region)), len(url.QueryEscape(jobUUID)) + len(",")
 }
 
-// judge says what the error of a poll means.
-func judge(err error) poller.Verdict {
-	verdict := poller.Verdict{RetryAfter: retryAfterOf(err)}
+// classify says what the error of a poll means for the jobs that were polled.
+func classify(err error) (class poller.ErrorClass, retryAfter time.Duration) {
 	switch {
 	case mayBeBadID(err):
-		verdict.Blame = poller.IDs
+		class = poller.BadID
 	case isPermanent(err):
-		verdict.Blame = poller.Final
+		class = poller.Permanent
 	}
-	return verdict
+	return class, retryAfterOf(err)
 }
 
 // mayBeBadID tells whether a poll may have been refused for the sake of one of

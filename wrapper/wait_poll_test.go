@@ -310,8 +310,7 @@ func TestPollsKeepToTheirLimits(t *testing.T) {
 	}, wrapper.WithPolling(wrapper.Polling{MaxURLBytes: 200}))
 }
 
-// A service that accepts fewer ids than we send is found out once, and asked
-// again only seldom.
+// A service that accepts fewer ids than we send is found out once.
 func TestTheAcceptedBatchIsRemembered(t *testing.T) {
 	start, refused := time.Time{}, 0
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {

@@ -6,84 +6,115 @@ import (
 	"time"
 )
 
-// group is jobs that are asked for in one request. Those that the service
-// refused are halved until what it refuses stands alone.
-type group struct {
-	jobs   []*job
-	parent *refusal // nil: it is no half of a refused one
+// batch is jobs that are polled in one request. A rejected one is halved until
+// the id that the service rejects stands alone.
+type batch struct {
+	jobs   []*entry
+	halves *halves // of the rejected batch that it is a half of, if they prove anything
+}
+
+// halves is what becomes of the halves of a rejected batch.
+type halves struct {
+	size     int // of the larger
+	accepted int
 }
 
 // live returns the jobs that somebody waits for.
-func (g group) live() []*job {
-	return slices.DeleteFunc(slices.Clone(g.jobs), func(j *job) bool { return len(j.interests) == 0 })
+func (b batch) live() []*entry {
+	return slices.DeleteFunc(slices.Clone(b.jobs), func(e *entry) bool { return len(e.subscriptions) == 0 })
+}
+
+// halve makes suspects of the jobs of a rejected batch.
+func (r *region) halve(b batch, err error) {
+	jobs := b.live()
+	half := (len(jobs) + 1) / 2
+	proof := &halves{size: half}
+	if len(jobs) < len(b.jobs) || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
+		proof = nil // a job that left, or an id that was not known yet, may have been the reason
+	}
+	for _, part := range [][]*entry{jobs[:half], jobs[half:]} {
+		for _, e := range part {
+			e.place, e.lastPoll = suspect, err
+		}
+		r.suspects = append(r.suspects, batch{jobs: part, halves: proof})
+	}
+}
+
+// onAccepted draws the conclusion from a batch that was accepted: if both halves
+// of a rejected one are, there were too many jobs in it. The limit stays.
+func (r *region) onAccepted(b batch) {
+	if b.halves == nil {
+		return
+	}
+	if b.halves.accepted++; b.halves.accepted == 2 {
+		r.maxJobs = min(r.maxJobs, b.halves.size)
+	}
 }
 
 // choose takes the jobs of the next request: suspects, at most every other
 // time; otherwise those that are due, the most urgent first, and if there is
 // room those that are at least half way to their next poll.
-func (r *region) choose(now time.Time) group {
+func (r *region) choose(now time.Time) batch {
 	for r.waiting.Len() > 0 && !r.waiting.jobs[0].due.After(now) {
-		j := heap.Pop(&r.waiting).(*job)
-		if j.lone { // it must not spoil a batch again
-			j.place = suspect
-			r.suspects = append(r.suspects, group{jobs: []*job{j}})
+		e := heap.Pop(&r.waiting).(*entry)
+		if e.rejected { // it must not spoil a batch again
+			e.place = suspect
+			r.suspects = append(r.suspects, batch{jobs: []*entry{e}})
 			continue
 		}
-		j.place = ready
-		heap.Push(&r.ready, j)
+		e.place = ready
+		heap.Push(&r.ready, e)
 	}
-	if !r.lastSuspect || r.ready.Len() == 0 {
-		for len(r.suspects) > 0 {
-			g := r.suspects[0]
-			r.suspects = r.suspects[1:]
-			if g.jobs = g.live(); len(g.jobs) > 0 {
-				r.lastSuspect = true
-				return g
-			}
+	for len(r.suspects) > 0 && (!r.lastSuspect || r.ready.Len() == 0) {
+		b := r.suspects[0]
+		r.suspects = r.suspects[1:]
+		jobs := b.live()
+		if len(jobs) < len(b.jobs) {
+			b = batch{jobs: jobs} // who left may have been the reason
+		}
+		if len(jobs) > 0 {
+			r.lastSuspect = true
+			return b
 		}
 	}
 	r.lastSuspect = false
 	if r.ready.Len() == 0 {
-		return group{}
+		return batch{}
 	}
-	return group{jobs: r.fill(now)}
+	return batch{jobs: r.fill(now)}
 }
 
-// fill takes as many jobs as one request may carry.
-func (r *region) fill(now time.Time) (batch []*job) {
+// fill takes as many jobs as one request may carry, those that are due first.
+func (r *region) fill(now time.Time) (jobs []*entry) {
 	bytes := r.overhead
-	fits := func(j *job) bool {
-		return len(batch) == 0 || len(batch) < r.maxJobs() && bytes+int(j.size) <= r.config.MaxBytes
+	fits := func(e *entry) bool {
+		return len(jobs) == 0 || len(jobs) < r.maxJobs && bytes+int(e.size) <= r.config.MaxBytes
 	}
-	for r.ready.Len() > 0 && fits(r.ready.jobs[0]) {
-		j := heap.Pop(&r.ready).(*job)
-		batch = append(batch, j)
-		bytes += int(j.size)
-	}
-	if r.ready.Len() > 0 || len(batch) == r.maxJobs() {
-		return batch
-	}
-	var early []*job
-	for _, j := range r.waiting.jobs {
-		if !j.lone && j.failures == 0 && j.halfWay(now) {
-			early = append(early, j)
+	var tooEarly []*entry
+	for _, q := range []*queue{&r.ready, &r.waiting} {
+		for q.Len() > 0 && fits(q.jobs[0]) && len(tooEarly) < maxTooEarly {
+			e := heap.Pop(q).(*entry)
+			if e.place == waiting && !e.mayBeEarly(now) {
+				tooEarly = append(tooEarly, e)
+				continue
+			}
+			jobs = append(jobs, e)
+			bytes += int(e.size)
 		}
 	}
-	slices.SortFunc(early, func(a, b *job) int { return a.due.Compare(b.due) })
-	for _, j := range early {
-		if !fits(j) {
-			break
-		}
-		heap.Remove(&r.waiting, int(j.index))
-		batch = append(batch, j)
-		bytes += int(j.size)
+	for _, e := range tooEarly {
+		heap.Push(&r.waiting, e)
 	}
-	return batch
+	return jobs
 }
+
+// maxTooEarly ends the search for jobs to fill a request with: among a hundred
+// thousand, it would take longer than the request.
+const maxTooEarly = 200
 
 // batchSize is about how many jobs a request carries at most.
 func (r *region) batchSize() int {
-	size := r.maxJobs()
+	size := r.maxJobs
 	if r.idSizes > 0 {
 		perJob := max(r.idSizes/len(r.jobs), 1)
 		size = min(size, (r.config.MaxBytes-r.overhead)/perJob)
@@ -93,8 +124,8 @@ func (r *region) batchSize() int {
 
 // queue is a heap of jobs.
 type queue struct {
-	jobs   []*job
-	before func(a, b *job) bool
+	jobs   []*entry
+	before func(a, b *entry) bool
 }
 
 func (q queue) Len() int           { return len(q.jobs) }
@@ -106,15 +137,15 @@ func (q queue) Swap(a, b int) {
 }
 
 func (q *queue) Push(x any) {
-	j := x.(*job)
-	j.index = int32(len(q.jobs))
-	q.jobs = append(q.jobs, j)
+	e := x.(*entry)
+	e.index = int32(len(q.jobs))
+	q.jobs = append(q.jobs, e)
 }
 
 func (q *queue) Pop() any {
 	n := len(q.jobs) - 1
-	j := q.jobs[n]
+	e := q.jobs[n]
 	q.jobs[n] = nil
 	q.jobs = q.jobs[:n]
-	return j
+	return e
 }

@@ -1,6 +1,11 @@
-// Package poller asks for jobs on behalf of everybody who waits for one: many
-// jobs in a request, each as often as its policy says, and no more requests
-// than the pace of a region allows. It knows nothing of HTTP.
+// Package poller polls jobs on behalf of everybody who waits for one: many jobs
+// in a request, each as often as its policy says, and no more requests than the
+// pace of a region allows. It knows nothing of HTTP.
+//
+// Data flows one way. A region starts a request for the jobs that are due. What
+// the request brings goes to the jobs: each records it, passes it on to the
+// waits that subscribed to it, and says when it wants to be polled next. Then the
+// region queues the job again, or drops it when nobody waits for it any more.
 package poller
 
 import (
@@ -12,39 +17,34 @@ import (
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
-// Config is how a [Poller] asks. All members must be set.
+// Config is how a [Poller] polls. All fields must be set.
 type Config struct {
-	// Ask asks for jobs of a region in one request.
-	Ask func(ctx context.Context, region string, ids []string) ([]gen.Job, error)
-	// Judge says what an error of Ask means.
-	Judge func(error) Verdict
+	// Poll polls jobs of a region in one request.
+	Poll func(ctx context.Context, region string, ids []string) ([]gen.Job, error)
+	// Classify says what an error of Poll means for the jobs that were polled,
+	// and for how long the service asks to be left alone.
+	Classify func(error) (class ErrorClass, retryAfter time.Duration)
 	// Size returns the bytes that a request takes, and those of one more id.
 	Size func(region, id string) (request, perID int)
 
-	Gap           time.Duration // between two requests of a region
-	Timeout       time.Duration // of a request
-	MaxJobs       int           // of a request
-	MaxBytes      int           // of a request; a single id may exceed it
-	MaxRetryAfter time.Duration // the longest pause that a reply can ask for
+	RequestInterval time.Duration // between two requests of a region
+	Timeout         time.Duration // of a request
+	MaxJobs         int           // of a request
+	MaxBytes        int           // of a request; a single id may exceed it
+	MaxRetryAfter   time.Duration // the longest pause that a response can ask for
 }
 
-// Verdict is what an error means for the jobs that were asked for.
-type Verdict struct {
-	Blame      Blame
-	RetryAfter time.Duration // for how long the service asks to be left alone
-}
+// ErrorClass is what an error means for the jobs that were polled.
+type ErrorClass int
 
-// Blame is what was wrong with a request.
-type Blame int
-
-// What can be wrong with a request.
+// The classes of errors.
 const (
-	Passing Blame = iota // nothing: it may succeed later
-	IDs                  // one of its ids, or their number
-	Final                // something that will be wrong the next time, too
+	Transient ErrorClass = iota // a later poll may succeed
+	BadID                       // one of the ids was rejected, or their number
+	Permanent                   // a later poll would fail as well
 )
 
-// Job names a job that is waited for.
+// Job names a job to wait for.
 type Job struct {
 	Region, ID string
 	StartedAt  time.Time // may be zero
@@ -53,13 +53,13 @@ type Job struct {
 // Settings are those of one wait.
 type Settings struct {
 	Policy       polling.Policy
-	MaxFailures  int           // failed polls in a row that are borne
+	MaxFailures  int           // failed polls in a row that are tolerated
 	MissingGrace time.Duration // how long a job may be unknown to the service
 	StallTimeout time.Duration // how long a job may stay as it is; 0: for ever
 	LastPoll     time.Duration // before a deadline, when a last poll is made; 0: none is
 }
 
-// Poller polls for the jobs of all regions. It has no goroutine but those of
+// Poller polls the jobs of all regions. It has no goroutine but those of
 // requests under way, and no timer unless somebody waits.
 type Poller struct {
 	config Config
@@ -73,35 +73,30 @@ func New(config Config) *Poller {
 	return &Poller{config: config, regions: make(map[string]*region)}
 }
 
-// Follow begins to poll for jobs, each of which must be listed once. Until
-// [Wait.Leave] is called, the jobs are polled for as long as they have not
-// ended. The wait learns of their ends, and if it wants to of changes. The values
-// of ctx accompany polls that are for this wait alone.
+// Follow begins to poll jobs, each of which must be listed once. Until
+// [Wait.Leave] is called, each is polled until it finishes. The wait learns of
+// that, and if it wants to, of changes. The values of ctx accompany polls that
+// are for this wait alone.
 func (p *Poller) Follow(ctx context.Context, jobs []Job, settings *Settings, changes bool) *Wait {
 	now := time.Now()
 	w := &Wait{
-		poller:    p,
-		settings:  settings,
-		changes:   changes,
-		joined:    now,
-		values:    context.WithoutCancel(ctx),
-		interests: make([]interest, len(jobs)),
-		left:      len(jobs),
-		news:      make(chan struct{}, 1),
+		poller:        p,
+		settings:      settings,
+		changes:       changes,
+		joined:        now,
+		lastPoll:      p.lastPoll(ctx, now, len(jobs), settings),
+		values:        context.WithoutCancel(ctx),
+		subscriptions: make([]subscription, len(jobs)),
+		left:          len(jobs),
+		news:          make(chan struct{}, 1),
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w.lastPoll = p.lastPoll(ctx, now, len(jobs), settings)
-	touched := make(map[*region]bool)
 	for i, job := range jobs {
-		r := p.region(job.Region)
-		touched[r] = true
-		w.interests[i] = interest{wait: w, index: i}
-		r.join(job, &w.interests[i], now)
+		w.subscriptions[i] = subscription{wait: w, index: i}
+		p.region(job.Region).join(job, &w.subscriptions[i], now)
 	}
-	for r := range touched {
-		r.arm(now)
-	}
+	p.arm(now)
 	return w
 }
 
@@ -112,7 +107,7 @@ func (p *Poller) lastPoll(ctx context.Context, now time.Time, jobs int, settings
 	if !limited || settings.LastPoll <= 0 {
 		return time.Time{}
 	}
-	lead := settings.LastPoll + time.Duration((jobs-1)/p.config.MaxJobs)*p.config.Gap
+	lead := settings.LastPoll + time.Duration((jobs-1)/p.config.MaxJobs)*p.config.RequestInterval
 	return deadline.Add(-min(lead, deadline.Sub(now)/2))
 }
 
@@ -123,4 +118,11 @@ func (p *Poller) region(name string) *region {
 		p.regions[name] = r
 	}
 	return r
+}
+
+// arm sets the timers of all regions after jobs came or went.
+func (p *Poller) arm(now time.Time) {
+	for _, r := range p.regions {
+		r.arm(now)
+	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// Wait is one caller's interest in some jobs, and what was learned of them and
-// is still to be fetched. One goroutine at a time may use it.
+// Wait is what one caller learns of the jobs that it follows. One goroutine at a
+// time may use it.
 type Wait struct {
 	poller   *Poller
 	settings *Settings
@@ -18,30 +18,30 @@ type Wait struct {
 	changes  bool      // Next returns them, too
 
 	// Guarded by the poller's mutex.
-	interests []interest
-	left      int // jobs that were not reported as ended by Next
-	ended     []*interest
-	changed   []*interest
-	news      chan struct{} // holds something when ended or changed do
+	subscriptions []subscription
+	left          int             // jobs that Next did not report as finished
+	finished      []*subscription // for Next to report, as are
+	changed       []*subscription
+	news          chan struct{} // holds something when finished or changed do
 }
 
-// interest is that of one wait in one job.
-type interest struct {
+// subscription is that of one wait to one job.
+type subscription struct {
 	wait     *Wait
-	job      *job
-	index    int
-	failures int     // polls in a row that failed, since it joined
+	entry    *entry
+	index    int     // in the list that is followed
+	failures int     // polls in a row that failed, since it began
 	changed  bool    // is in wait.changed
-	ended    bool    // the job is, or the wait for it
-	final    *Update // if the wait ended, but not the job
+	finished bool    // it has ended, with the job or before
+	final    *Update // if it ended before the job
 }
 
 // Update is what was learned of a job.
 type Update struct {
 	Index    int // in the list that is followed
 	Job      gen.Job
-	Ended    bool
-	Cause    error // why the wait for it ended although the job did not
+	Finished bool  // the job, or the wait for it
+	Cause    error // why the wait for it ended although the job did not finish
 	LastPoll error // why the last poll failed, if it did
 }
 
@@ -56,10 +56,10 @@ const (
 	ErrStalled reason = "the job stays as it is"
 )
 
-// Next returns what was learned of one of the jobs: ends before changes, and of
-// several changes the newest. When there is nothing it waits, until ctx ends or
-// all jobs have ended: then ok is false. After the end of ctx it returns the ends
-// that came before.
+// Next returns what was learned of one of the jobs: that it finished before what
+// changed, and of several changes the newest. When there is nothing it waits,
+// until ctx ends or all jobs have finished: then ok is false. After the end of
+// ctx it returns the jobs that had finished before.
 func (w *Wait) Next(ctx context.Context) (update Update, ok bool) {
 	for {
 		over := ctx.Err() != nil
@@ -77,79 +77,81 @@ func (w *Wait) Next(ctx context.Context) (update Update, ok bool) {
 func (w *Wait) take(changes bool) (Update, bool) {
 	w.poller.mu.Lock()
 	defer w.poller.mu.Unlock()
-	if n := len(w.ended); n > 0 {
-		i := w.ended[0]
-		w.ended = w.ended[1:]
+	if len(w.finished) > 0 {
+		s := w.finished[0]
+		w.finished = w.finished[1:]
 		w.left--
-		return i.update(), true
+		return s.update(), true
 	}
 	for changes && len(w.changed) > 0 {
-		i := w.changed[0]
+		s := w.changed[0]
 		w.changed = w.changed[1:]
-		i.changed = false
-		if !i.ended {
-			return i.update(), true
+		s.changed = false
+		if !s.finished {
+			return s.update(), true
 		}
 	}
 	return Update{}, false
 }
 
-// Leave ends the wait and returns how those jobs stand whose end Next has not
-// returned.
+// Leave ends the wait and returns how those jobs stand that Next has not reported
+// as finished.
 func (w *Wait) Leave() []Update {
-	now := time.Now()
 	w.poller.mu.Lock()
 	defer w.poller.mu.Unlock()
 	var rest []Update
-	for _, i := range w.ended {
-		rest = append(rest, i.update())
+	for _, s := range w.finished {
+		rest = append(rest, s.update())
 	}
-	w.ended = nil
-	touched := make(map[*region]bool)
-	for k := range w.interests {
-		i := &w.interests[k]
-		if i.ended {
-			continue
+	w.finished, w.left = nil, 0
+	for i := range w.subscriptions {
+		s := &w.subscriptions[i]
+		if !s.finished {
+			rest = append(rest, s.update())
+			s.finished = true
+			s.entry.region.leave(s.entry, s)
 		}
-		rest = append(rest, i.update())
-		i.ended = true
-		i.job.forget(i)
-		touched[i.job.region] = true
 	}
-	w.left = 0
-	for r := range touched {
-		r.arm(now)
-	}
+	w.poller.arm(time.Now())
 	return rest
 }
 
-func (i *interest) update() Update {
-	if i.final != nil {
-		return *i.final
+func (s *subscription) update() Update {
+	if s.final != nil {
+		return *s.final
 	}
-	return Update{Index: i.index, Job: i.job.state, Ended: i.ended, LastPoll: i.job.lastPoll}
+	return Update{Index: s.index, Job: s.entry.state, Finished: s.finished, LastPoll: s.entry.lastPoll}
 }
 
-// notice makes the wait fetch the job's state.
-func (i *interest) notice() {
-	if i.wait.changes && !i.changed {
-		i.changed = true
-		i.wait.changed = append(i.wait.changed, i)
-		i.wait.signal()
+// onChange makes the wait fetch the job's state.
+func (s *subscription) onChange() {
+	if s.wait.changes && !s.changed {
+		s.changed = true
+		s.wait.changed = append(s.wait.changed, s)
+		s.wait.signal()
 	}
 }
 
-// end makes the wait fetch the job's end. The caller takes the interest off the
-// job's list.
-func (i *interest) end(cause error) {
-	i.ended = true
-	if cause != nil { // the job may go on, for others
-		final := i.update()
+// onFinish makes the wait fetch how the job finished or, if there is a cause, how
+// it stands: it may go on, for others.
+func (s *subscription) onFinish(cause error) {
+	s.finished = true
+	if cause != nil {
+		final := s.update()
 		final.Cause = cause
-		i.final = &final
+		s.final = &final
 	}
-	i.wait.ended = append(i.wait.ended, i)
-	i.wait.signal()
+	s.wait.finished = append(s.wait.finished, s)
+	s.wait.signal()
+}
+
+// withLastPoll brings a due time forward to the wait's last poll, unless that
+// was made: by a poll that began in its time.
+func (s *subscription) withLastPoll(due, began time.Time) time.Time {
+	if last := s.wait.lastPoll; last.After(began) {
+		return earliest(due, last)
+	}
+	return due
 }
 
 func (w *Wait) signal() {

@@ -1,0 +1,149 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/cimg-go/cimg/gen"
+)
+
+// request is a poll under way.
+type request struct {
+	region  *region
+	batch   batch
+	ids     []string
+	started time.Time
+	ctx     context.Context
+	cancel  context.CancelFunc
+	awaited int // jobs that somebody still waits for
+}
+
+// errExited is reported to the waits when a transport, hook or token source ends
+// the goroutine of its request, as a test that fails does.
+var errExited = errors.New("the request ended without a result")
+
+// tick makes the request whose time has come, in the timer's goroutine.
+func (r *region) tick() {
+	q := r.start()
+	if q == nil {
+		return
+	}
+	var states []gen.Job
+	err := errExited
+	defer func() { q.finish(states, err) }()
+	states, err = r.config.Poll(q.ctx, r.name, q.ids)
+}
+
+// start begins a request, or returns nil if it is not time for one.
+func (r *region) start() *request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	defer r.arm(now)
+	if now.Before(r.next) || r.underWay >= r.maxUnderWay() {
+		return nil
+	}
+	b := r.choose(now)
+	if len(b.jobs) == 0 {
+		return nil
+	}
+	q := &request{region: r, batch: b, ids: make([]string, 0, len(b.jobs)), started: now, awaited: len(b.jobs)}
+	q.ctx, q.cancel = context.WithTimeout(b.values(), r.config.Timeout)
+	for _, e := range b.jobs {
+		e.place, e.request = inRequest, q
+		q.ids = append(q.ids, e.id)
+	}
+	r.underWay++
+	r.setPace()
+	r.next = now.Add(r.config.RequestInterval / time.Duration(r.perInterval))
+	return q
+}
+
+// values returns a context with the values of the single wait that the jobs are
+// polled for. Several waits have none in common.
+func (b batch) values() context.Context {
+	single := b.jobs[0].subscriptions[0].wait
+	for _, e := range b.jobs {
+		if slices.ContainsFunc(e.subscriptions, func(s *subscription) bool { return s.wait != single }) {
+			return context.Background()
+		}
+	}
+	return single.values
+}
+
+// abandon notes that nobody waits for one of the jobs any more. When none is
+// awaited, the request is canceled.
+func (q *request) abandon() {
+	if q.awaited--; q.awaited == 0 {
+		q.cancel()
+	}
+}
+
+// finish hands each job what the request brought, and settles it.
+func (q *request) finish(states []gen.Job, err error) {
+	r := q.region
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	q.cancel()
+	r.underWay--
+	jobs := q.batch.live()
+	for _, e := range jobs {
+		e.place, e.request = nowhere, nil
+		e.polledAt, e.wasPolled = now, true
+	}
+	if err == nil {
+		r.onAccepted(q.batch)
+		onStates(jobs, states, now)
+	} else {
+		r.onError(q.batch, err, now)
+	}
+	for _, e := range jobs {
+		r.settle(e, q.started, now)
+	}
+	r.arm(now)
+}
+
+// onStates hands jobs the states that a response reported, the final ones first.
+// Of several states of one job a final one counts, otherwise the last.
+func onStates(jobs []*entry, states []gen.Job, now time.Time) {
+	byID := make(map[string]gen.Job, len(states))
+	for _, state := range states {
+		if !byID[state.JobUUID].Done {
+			byID[state.JobUUID] = state
+		}
+	}
+	for _, final := range []bool{true, false} {
+		for _, e := range jobs {
+			state, found := byID[e.id]
+			switch {
+			case state.Done != final:
+			case found:
+				e.onState(state, now)
+			default:
+				e.onMissing(nil, now)
+			}
+		}
+	}
+}
+
+// onError decides what a failed request counts for.
+func (r *region) onError(b batch, err error, now time.Time) {
+	class, retryAfter := r.config.Classify(err)
+	r.next = latest(r.next, now.Add(min(retryAfter, r.config.MaxRetryAfter)))
+	if class == BadID && len(b.jobs) > 1 {
+		r.halve(b, err)
+		return
+	}
+	for _, e := range b.live() {
+		if class == BadID {
+			// It may still become known, like an id that a response lacks: what
+			// the service does with unknown ids is not published.
+			e.onMissing(err, now)
+		} else {
+			e.onFailure(err, class == Permanent)
+		}
+	}
+}
