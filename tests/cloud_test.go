@@ -48,7 +48,7 @@ func newCloud(t *testing.T, settings emulator.Options) *cloud {
 
 	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken),
 		wrapper.WithBaseURL(server.URL),
-		wrapper.WithPolling(wrapper.Polling{Gap: 5 * time.Millisecond}))
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: 5 * time.Millisecond}))
 	require.NoError(t, err)
 	t.Cleanup(client.CloseIdleConnections)
 	return &cloud{Emulator: emu, url: server.URL, client: client}

@@ -211,7 +211,7 @@ func TestResumeInAnotherProcess(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 
 	another, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL(c.url),
-		wrapper.WithPolling(wrapper.Polling{Gap: 5 * time.Millisecond}))
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: 5 * time.Millisecond}))
 	require.NoError(t, err)
 	t.Cleanup(another.CloseIdleConnections)
 	var ref wrapper.JobRef

@@ -153,8 +153,7 @@ func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 // withoutURL removes the URL, which may hold thousands of ids, from the error of
 // an http.Client.
 func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, found := errors.AsType[*url.Error](err); found {
 		return wrapped.Err
 	}
 	return err

@@ -120,17 +120,16 @@ func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }
 // isTransient reports whether a call that failed may succeed when it is sent
 // again. Which errnos are ErrServer: internal/errno.
 func isTransient(err error) bool {
-	var broken *callError
-	return errors.As(err, &broken) && broken.connection || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
+	broken, found := errors.AsType[*callError](err)
+	return found && broken.connection || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
 }
 
 // retryAfterOf returns the pause that the service asked for; 0 if it did not.
 func retryAfterOf(err error) time.Duration {
-	var rejected *APIError
-	if !errors.As(err, &rejected) {
-		return 0
+	if rejected, found := errors.AsType[*APIError](err); found {
+		return rejected.RetryAfter
 	}
-	return rejected.RetryAfter
+	return 0
 }
 
 // retryBudget is a token bucket in fifths of a retry, like that of the AWS SDKs.

@@ -84,8 +84,8 @@ func TestNewJoinsWhatIsWrong(t *testing.T) {
 		wrapper.WithHTTPClient(nil),
 		wrapper.WithMaxResponseBytes(0),
 		wrapper.WithPageSize(0),
-		wrapper.WithPolling(wrapper.Polling{Gap: -time.Second}),
-		wrapper.WithWaiting(wrapper.MaxFailures(-1), wrapper.PollPolicy(nil)),
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: -time.Second}),
+		wrapper.WithWaitOptions(wrapper.MaxFailures(-1), wrapper.PollPolicy(nil)),
 	)
 	for _, part := range []string{"no token", "option 0 is nil", "use https", "http client", "max response bytes", "page size", "polling", "MaxFailures", "PollPolicy"} {
 		require.ErrorContains(t, err, part)
@@ -94,7 +94,7 @@ func TestNewJoinsWhatIsWrong(t *testing.T) {
 
 func TestPollingOption(t *testing.T) {
 	for _, bad := range []wrapper.Polling{
-		{Gap: -1}, {MaxRetryAfter: -1}, {Timeout: -1}, {MaxJobs: -1}, {MaxURLBytes: -1},
+		{RequestInterval: -1}, {MaxRetryAfter: -1}, {Timeout: -1}, {MaxJobs: -1}, {MaxURLBytes: -1},
 	} {
 		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithPolling(bad))
 		require.ErrorContains(t, err, "polling", bad)
@@ -119,7 +119,7 @@ func TestWaitOptions(t *testing.T) {
 			require.ErrorAs(t, err, &input)
 			require.Equal(t, name, input.Field)
 		}
-		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithWaiting(bad))
+		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithWaitOptions(bad))
 		requireRefused(err)
 		_, err = job.Wait(t.Context(), bad)
 		requireRefused(err)

@@ -33,7 +33,7 @@ func newExample(options ...wrapper.Option) (*wrapper.Client, *emulator.Emulator)
 		wrapper.WithBaseURL("http://127.0.0.1"),
 		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}),
 		// In this process nothing lags, and nobody has to be spared.
-		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}), wrapper.WithWaiting(wrapper.MissingGrace(time.Millisecond)),
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond}), wrapper.WithWaitOptions(wrapper.MissingGrace(time.Millisecond)),
 		wrapper.WithRetries(wrapper.Retries{BaseDelay: time.Millisecond}))...)
 	if err != nil {
 		log.Fatal(err)
@@ -137,7 +137,7 @@ func ExamplePollPolicy() {
 	fmt.Println(patient{}.Pause(0, polling.History{}))
 	fmt.Println(patient{}.Pause(2*time.Minute, polling.History{Polls: 1, Unchanged: 1}))
 
-	_, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithWaiting(wrapper.PollPolicy(patient{})))
+	_, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithWaitOptions(wrapper.PollPolicy(patient{})))
 	fmt.Println(err)
 	// Output:
 	// 1m0s

@@ -2,8 +2,11 @@ package wrapper
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"time"
+
+	"github.com/cimg-go/cimg/gen"
 )
 
 // JobResults returns the state of jobs of a region, all in one request. They are
@@ -17,16 +20,12 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 	if check.err != nil {
 		return nil, check.err
 	}
-	req, err := c.jobResultRequest(ctx, region, jobUUIDs)
+	reported, err := c.getJobs(ctx, region, jobUUIDs, false)
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.send(&call{op: opJobResult, req: req})
-	if err != nil {
-		return nil, err
-	}
-	byUUID := make(map[string]Job, len(r.jobs))
-	for _, job := range r.jobs {
+	byUUID := make(map[string]Job, len(reported))
+	for _, job := range reported {
 		byUUID[job.JobUUID] = job
 	}
 	jobs := make([]Job, 0, len(jobUUIDs))
@@ -36,6 +35,20 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 		}
 	}
 	return jobs, nil
+}
+
+// getJobs requests the state of jobs, in one request that is retried unless it is
+// to be sent once.
+func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, once bool) ([]Job, error) {
+	req, err := gen.NewGetJobResultRequest(c.server(), &gen.GetJobResultParams{RegionID: region, JobUUIDs: jobUUIDs})
+	if err != nil {
+		return nil, fmt.Errorf("cimg: building the request: %w", err)
+	}
+	r, err := c.send(&call{op: opJobResult, req: req.WithContext(ctx), once: once})
+	if err != nil {
+		return nil, err
+	}
+	return r.jobs, nil
 }
 
 // JobHandle is a job that a call of this client started, or that was resumed.

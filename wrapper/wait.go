@@ -10,11 +10,11 @@ import (
 	"github.com/cimg-go/cimg/internal/poller"
 )
 
-// Wait waits until the job has ended and returns its last state. The image's
-// id is Job.ResourceUUID.
+// Wait waits until the job finishes and returns its last state. The image's id is
+// Job.ResourceUUID.
 //
-// A job that failed is a [*JobFailedError]. When ctx ends first, or polling
-// cannot go on, the error is a [*WaitError]; the job may still be running.
+// A job that failed is a [*JobFailedError]. If ctx ends first, or polling fails,
+// the error is a [*WaitError]; the job may still be running.
 func (h *JobHandle) Wait(ctx context.Context, options ...WaitOption) (Job, error) {
 	if err := h.check(); err != nil {
 		return Job{}, err
@@ -26,10 +26,10 @@ func (h *JobHandle) Wait(ctx context.Context, options ...WaitOption) (Job, error
 	return outcomes[0].Job, outcomes[0].Err
 }
 
-// Watch yields the job's state whenever it changed, and its end once: a
-// successful job with a nil error, a failed one with a [*JobFailedError], and
-// a [*WaitError] when ctx ends first or polling cannot go on. Leaving the loop
-// early ends the watching, not the job.
+// Watch yields the job's state whenever it changes. The last one is the job's end:
+// a successful job with a nil error, a failed one with a [*JobFailedError], or a
+// [*WaitError] if ctx ends first or polling fails. Leaving the loop early does
+// not end the job.
 func (h *JobHandle) Watch(ctx context.Context, options ...WaitOption) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
 		if err := h.check(); err != nil {
@@ -44,28 +44,28 @@ func (h *JobHandle) Watch(ctx context.Context, options ...WaitOption) iter.Seq2[
 	}
 }
 
-// check refuses a handle that was made by hand or changed.
+// check rejects a handle that a caller constructed or modified.
 func (h *JobHandle) check() error {
 	if h == nil || h.client == nil {
-		return &InputError{Field: "JobHandle", Reason: "it was made by hand; use Client.Resume"}
+		return &InputError{Field: "JobHandle", Reason: "it was constructed by the caller; use Client.Resume"}
 	}
 	return h.Ref.check()
 }
 
-// JobOutcome is how a job stands, and how the wait for it ended.
+// JobOutcome is the state of a job, or how the wait for it ended.
 type JobOutcome struct {
 	Ref JobRef
-	Job Job   // as last reported; zero if it never was
+	Job Job   // as last reported; zero if it was not
 	Err error // why the wait ended without success, see [JobHandle.Wait]
 }
 
-// WaitAll waits until every job has ended, whatever becomes of the others. It
-// returns their outcomes in the order of jobs, and their errors joined:
-// errors.Is and errors.As look into each, and the first [*WaitError] that
-// errors.As finds carries every job that had not ended.
+// WaitAll waits until every job finishes, whatever happens to the others. It
+// returns their outcomes in the order of jobs, and their errors joined: errors.Is
+// and errors.As look into each, and the first [*WaitError] that errors.As finds
+// has every job that did not finish.
 //
-// All jobs are polled by this client, whichever client started them, together
-// with those of its other waits.
+// This client polls all jobs, whichever client started them, together with those
+// of its other waits.
 func (c *Client) WaitAll(ctx context.Context, jobs []*JobHandle, options ...WaitOption) ([]JobOutcome, error) {
 	refs, settings, err := c.checkWait(jobs, options)
 	if err != nil {
@@ -81,12 +81,12 @@ func (c *Client) WaitAll(ctx context.Context, jobs []*JobHandle, options ...Wait
 	return outcomes, joinOutcomes(outcomes)
 }
 
-// WatchAll yields how jobs stand, with their indexes in jobs: of each the newest
-// state when it changed, and its end exactly once, before changes of others. An
-// outcome whose Job is not done and whose Err is nil is on its way; of those, a
-// reader that is slow sees fewer. The loop ends when all jobs have.
+// WatchAll yields the states of jobs, with their indexes in jobs: of each the
+// newest state when it changes, and its end exactly once, before changes of
+// others. A job is in progress while Job.Done is false and Err is nil; a slow
+// reader sees fewer of these states. The loop ends when all jobs have finished.
 //
-// A bad argument is yielded as the only outcome.
+// An invalid argument is yielded as the only outcome.
 func (c *Client) WatchAll(ctx context.Context, jobs []*JobHandle, options ...WaitOption) iter.Seq2[int, JobOutcome] {
 	return func(yield func(int, JobOutcome) bool) {
 		refs, settings, err := c.checkWait(jobs, options)
@@ -102,7 +102,7 @@ func (c *Client) WatchAll(ctx context.Context, jobs []*JobHandle, options ...Wai
 	}
 }
 
-// checkWait refuses arguments that cannot be right.
+// checkWait rejects invalid arguments.
 func (c *Client) checkWait(jobs []*JobHandle, options []WaitOption) ([]JobRef, *waitSettings, error) {
 	settings, err := c.waits.with(options)
 	if err != nil {
@@ -121,15 +121,15 @@ func (c *Client) checkWait(jobs []*JobHandle, options []WaitOption) ([]JobRef, *
 	return refs, settings, nil
 }
 
-// jobChange is what was learned about one of the followed jobs.
+// jobChange is news of one of the followed jobs.
 type jobChange struct {
 	index   int // in the list that is followed
 	outcome JobOutcome
 }
 
-// follow yields what is learned of jobs until all have ended, or ctx has: their
-// ends, and if asked for their changes. A job that is listed twice is followed
-// once and yielded twice.
+// follow yields the news of jobs until all have finished or ctx ends: their ends
+// and, on request, their changes. A job that is listed twice is followed once and
+// yielded twice.
 func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettings, changes bool) iter.Seq[jobChange] {
 	return func(yield func(jobChange) bool) {
 		jobs, places := distinct(refs)
@@ -173,11 +173,11 @@ func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettin
 	}
 }
 
-// distinct returns each job once, and says at which indexes it is listed.
+// distinct returns each job once, and the indexes at which it is listed.
 func distinct(refs []JobRef) (jobs []poller.Job, places func(int) iter.Seq[int]) {
 	type key struct{ region, jobUUID string }
 	known := make(map[key]int, len(refs)) // the index in jobs
-	again := make(map[int][]int)          // indexes in refs, of those that come again
+	again := make(map[int][]int)          // indexes in refs, of duplicates
 	firsts := make([]int, 0, len(refs))
 	for i, ref := range refs {
 		k := key{ref.Region, ref.JobUUID}
@@ -194,8 +194,8 @@ func distinct(refs []JobRef) (jobs []poller.Job, places func(int) iter.Seq[int])
 	}
 }
 
-// outcomeOfJob tells how a job stands. The cause, if any, is why it is not waited
-// for any longer although it has not ended.
+// outcomeOfJob returns the state of a job, or how the wait for it ended. The
+// cause, if any, is why the wait ends although the job has not finished.
 func outcomeOfJob(ref JobRef, update poller.Update, cause error) JobOutcome {
 	outcome := JobOutcome{Ref: ref, Job: update.Job}
 	if outcome.Job.JobUUID != "" && outcome.Job.ResourceUUID == "" { // some responses leave it out
@@ -222,8 +222,8 @@ func outcomeOfJob(ref JobRef, update poller.Update, cause error) JobOutcome {
 	return outcome
 }
 
-// jobErrors joins the errors of many jobs into one line: errors.Join would
-// make a line of each.
+// jobErrors joins the errors of many jobs into one line: errors.Join would make a
+// line of each.
 type jobErrors struct {
 	jobs int // how many have errors
 	errs []error

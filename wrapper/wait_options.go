@@ -9,9 +9,9 @@ import (
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
-// WaitOption is a choice for one wait, or with [WithWaiting] for all waits of a
-// client. One that cannot be right makes the wait fail with an [*InputError],
-// and [New] too.
+// WaitOption configures one wait or, with [WithWaitOptions], all waits of a
+// client. An invalid option makes the wait fail with an [*InputError], and [New],
+// too.
 type WaitOption func(*waitSettings) error
 
 type waitSettings struct {
@@ -19,18 +19,18 @@ type waitSettings struct {
 	failFast bool
 }
 
-// WithWaiting sets the choices of waits that make no others.
-func WithWaiting(options ...WaitOption) Option {
+// WithWaitOptions sets the defaults of all waits of the client.
+func WithWaitOptions(options ...WaitOption) Option {
 	return func(c *config) error {
 		c.waitOptions = append(c.waitOptions, options...)
 		return nil
 	}
 }
 
-// PollPolicy says how often a job is asked for. The default is
+// PollPolicy decides how often a job is polled. The default is
 // [polling.Adaptive], which follows the progress that the job reports; its
-// shortest pause is the client's [Polling].Gap. Of several waits for one job,
-// the shortest pause counts.
+// shortest pause is the client's [Polling].RequestInterval. Of several waits for
+// one job, the shortest pause counts.
 func PollPolicy(policy polling.Policy) WaitOption {
 	return func(s *waitSettings) error {
 		if policy == nil {
@@ -41,10 +41,10 @@ func PollPolicy(policy polling.Policy) WaitOption {
 	}
 }
 
-// MaxFailures is how many polls of a job in a row may fail for a passing reason
-// (connection, server trouble, rate limit, a response that makes no sense) before
-// the wait for it ends. The default is 8: with pauses that double from one
-// [Polling].Gap to 60, an outage of three minutes is survived.
+// MaxFailures is how many consecutive polls of a job may fail for a transient
+// reason (connection, server error, rate limit, a malformed response) before the
+// wait for it ends. The default is 8: with pauses that double from one
+// [Polling].RequestInterval to 60, a wait survives an outage of three minutes.
 func MaxFailures(n int) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.MaxFailures = n
@@ -52,9 +52,9 @@ func MaxFailures(n int) WaitOption {
 	}
 }
 
-// MissingGrace is how long responses may lack a job before it is given up as
-// [ErrJobUnknown], or the service may refuse its id before the wait ends with that
-// [*APIError]: the service may lag behind a create. The default is 30 s.
+// MissingGrace is how long responses may lack a job before the wait for it ends
+// with [ErrJobUnknown], or the service may reject its id before the wait ends with
+// that [*APIError]: the service may lag behind a create. The default is 30 s.
 func MissingGrace(d time.Duration) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.MissingGrace = d
@@ -62,9 +62,9 @@ func MissingGrace(d time.Duration) WaitOption {
 	}
 }
 
-// StallTimeout ends the wait for a job with [ErrStalled] when it has stayed as it
-// is for so long, counted from the wait's begin at the earliest. The default is
-// 0: it may stay so for ever.
+// StallTimeout ends the wait for a job with [ErrStalled] when its state has not
+// changed for d, counted from the start of the wait at the earliest. The default
+// is 0: no limit.
 func StallTimeout(d time.Duration) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.StallTimeout = d
@@ -72,10 +72,10 @@ func StallTimeout(d time.Duration) WaitOption {
 	}
 }
 
-// LastPoll is how long before the deadline of its context a wait asks once more,
-// whatever the policy says: a job that ended meanwhile is then not reported as
-// unfinished. The default is twice [Polling].Gap, and a gap more for each further
-// request that the jobs need; 0 makes no such poll.
+// LastPoll is how long before the deadline of its context a wait polls once more,
+// whatever the policy says: a job that finished meanwhile is then not reported as
+// unfinished. The default is twice [Polling].RequestInterval, and one more for
+// each further request that the jobs need; 0 disables this poll.
 func LastPoll(before time.Duration) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.LastPoll = before
@@ -84,8 +84,8 @@ func LastPoll(before time.Duration) WaitOption {
 }
 
 // FailFast ends [Client.WaitAll] and [Client.WatchAll] at the first job that does
-// not succeed. The jobs that had not ended by then go on; waiting for them is a
-// [*WaitError] with [ErrOtherFailed].
+// not succeed. The other jobs continue; their outcome is a [*WaitError] with
+// [ErrOtherFailed].
 func FailFast() WaitOption {
 	return func(s *waitSettings) error {
 		s.failFast = true
@@ -102,15 +102,15 @@ func notNegative[T int | time.Duration](field string, n T) error {
 
 func newWaitSettings(p Polling, options []WaitOption) (*waitSettings, error) {
 	defaults := &waitSettings{polls: poller.Settings{
-		Policy:       polling.Adaptive{Min: p.Gap},
+		Policy:       polling.Adaptive{Min: p.RequestInterval},
 		MaxFailures:  8,
 		MissingGrace: 30 * time.Second,
-		LastPoll:     2 * p.Gap,
+		LastPoll:     2 * p.RequestInterval,
 	}}
 	return defaults.with(options)
 }
 
-// with returns the settings changed by options.
+// with returns the settings with options applied.
 func (s *waitSettings) with(options []WaitOption) (*waitSettings, error) {
 	if len(options) == 0 {
 		return s, nil

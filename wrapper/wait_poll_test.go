@@ -126,7 +126,7 @@ func TestACancelledWaitDisturbsNoOther(t *testing.T) {
 		require.Equal(t, 11*time.Second, time.Since(start))
 		require.Len(t, p.ids, 1)
 		group.Wait()
-	}, wrapper.WithWaiting(wrapper.LastPoll(0)))
+	}, wrapper.WithWaitOptions(wrapper.LastPoll(0)))
 }
 
 // When nobody waits any more, the request under way ends, and none follows.

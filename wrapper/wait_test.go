@@ -124,7 +124,7 @@ func TestWaitEndsInTheMiddleOfAPoll(t *testing.T) {
 		require.ErrorAs(t, err, &wait)
 		require.ErrorIs(t, wait.Cause, context.DeadlineExceeded)
 		require.NoError(t, wait.LastPoll)
-	}, wrapper.WithWaiting(wrapper.MaxFailures(1)))
+	}, wrapper.WithWaitOptions(wrapper.MaxFailures(1)))
 }
 
 func TestWaitWithADoneContextAsksNothing(t *testing.T) {
@@ -264,7 +264,7 @@ func TestWaitGivesUp(t *testing.T) {
 				require.ErrorIs(t, err, row.is)
 				require.Equal(t, []wrapper.JobRef{created.Ref}, wait.Refs)
 				require.Equal(t, row.polls, cloud.Requests("getJobResult"))
-			}, wrapper.WithWaiting(wrapper.MaxFailures(3), wrapper.MissingGrace(3*time.Second), wrapper.PollPolicy(polling.Constant(time.Second))))
+			}, wrapper.WithWaitOptions(wrapper.MaxFailures(3), wrapper.MissingGrace(3*time.Second), wrapper.PollPolicy(polling.Constant(time.Second))))
 		})
 	}
 }
@@ -297,7 +297,7 @@ func TestWaitHalvesARefusedBatch(t *testing.T) {
 				require.ErrorContains(t, err, "cimg: 8 jobs did not succeed")
 				require.Equal(t, row.polls, cloud.Requests("getJobResult"))
 				require.GreaterOrEqual(t, time.Since(start), time.Duration(row.polls)*time.Second, "one request a second")
-			}, wrapper.WithWaiting(wrapper.MissingGrace(0)))
+			}, wrapper.WithWaitOptions(wrapper.MissingGrace(0)))
 		})
 	}
 }
@@ -315,7 +315,7 @@ func TestWaitForAMissingJobBesideAnother(t *testing.T) {
 		require.NoError(t, outcomes[1].Err)
 		require.Equal(t, 30*time.Second, time.Since(start))
 		require.Equal(t, 4, cloud.Requests("getJobResult"), "after 0, 10, 20 and 30 s")
-	}, wrapper.WithPolling(wrapper.Polling{Gap: 10 * time.Second}), wrapper.WithWaiting(wrapper.PollPolicy(polling.Constant(10*time.Second))))
+	}, wrapper.WithPolling(wrapper.Polling{RequestInterval: 10 * time.Second}), wrapper.WithWaitOptions(wrapper.PollPolicy(polling.Constant(10*time.Second))))
 }
 
 // A poll that is asked to wait waits, up to the longest interval.
@@ -359,7 +359,7 @@ func TestWaitCountsFailuresByJob(t *testing.T) {
 				return nil, errors.New("connection reset")
 			}
 			return respond(`{"errno":0,"data":[{"jobUuid":"good","type":"T","progress":1}]}`)
-		}, wrapper.WithPolling(wrapper.Polling{MaxJobs: 1}), wrapper.WithWaiting(wrapper.MaxFailures(2)))
+		}, wrapper.WithPolling(wrapper.Polling{MaxJobs: 1}), wrapper.WithWaitOptions(wrapper.MaxFailures(2)))
 		var jobs []*wrapper.JobHandle
 		for _, uuid := range []string{"good", "poison"} {
 			job, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: uuid})
@@ -460,7 +460,7 @@ func TestTimeBetweenPolls(t *testing.T) {
 		unsaid := created.Ref // nothing tells its age: the wait's own will do
 		unsaid.StartedAt = time.Time{}
 		require.Equal(t, 4, polls(unsaid, 3500*time.Millisecond))
-	}, wrapper.WithWaiting(wrapper.LastPoll(0)))
+	}, wrapper.WithWaitOptions(wrapper.LastPoll(0)))
 }
 
 // responses answers polls one after the other, each with jobs or with an error.
@@ -477,7 +477,7 @@ func responses(t *testing.T, answers ...any) *wrapper.Client {
 		body, err := json.Marshal(map[string]any{"errno": 0, "errmsg": "ok", "requestId": "r", "data": answer})
 		require.NoError(t, err)
 		return respond(string(body))
-	}, wrapper.WithPolling(wrapper.Polling{Gap: 20 * time.Second}), wrapper.WithWaiting(wrapper.MaxFailures(1)))
+	}, wrapper.WithPolling(wrapper.Polling{RequestInterval: 20 * time.Second}), wrapper.WithWaitOptions(wrapper.MaxFailures(1)))
 }
 
 func TestWaitForgivesWhatIsOver(t *testing.T) {
@@ -562,7 +562,7 @@ func TestWaitKeepsTheResource(t *testing.T) {
 		}
 		json.NewEncoder(w).Encode(map[string]any{"errno": 0, "data": []wrapper.Job{{JobUUID: "j1", Done: true, Success: true}}})
 	})
-	client := clientOf(t, s, wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}))
+	client := clientOf(t, s, wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond}))
 	created, err := client.CreateImage(t.Context(), "gz", webImage)
 	require.NoError(t, err)
 	job, err := created.Wait(t.Context())

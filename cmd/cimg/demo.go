@@ -52,8 +52,8 @@ func demo(ctx context.Context, out io.Writer) error {
 	client, err := wrapper.New(
 		wrapper.StaticToken(emulator.DefaultToken),
 		wrapper.WithBaseURL(server.url),
-		wrapper.WithPolling(wrapper.Polling{Gap: 200 * time.Millisecond}),
-		wrapper.WithWaiting(wrapper.PollPolicy(polling.Constant(200*time.Millisecond))),
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: 200 * time.Millisecond}),
+		wrapper.WithWaitOptions(wrapper.PollPolicy(polling.Constant(200*time.Millisecond))),
 	)
 	if err != nil {
 		return err

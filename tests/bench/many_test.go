@@ -88,7 +88,7 @@ func newManyRun(m model) *manyRun {
 }
 
 func (m *manyRun) run(t *testing.T) {
-	client := m.service.client(t, wrapper.WithWaiting(
+	client := m.service.client(t, wrapper.WithWaitOptions(
 		wrapper.PollPolicy(recorded{polling.Adaptive{}, m}),
 		wrapper.LastPoll(0), // which would ask for all of them once more, at the end
 	))

@@ -20,7 +20,7 @@ func service(t *testing.T, responses map[string]string) *wrapper.Client {
 	}))
 	t.Cleanup(server.Close)
 	client, err := wrapper.New(wrapper.StaticToken("token"), wrapper.WithBaseURL(server.URL),
-		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}))
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func newClient(t *testing.T, url string) *wrapper.Client {
 	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken),
 		wrapper.WithBaseURL(url),
 		wrapper.WithHTTPClient(&http.Client{Transport: checking{t}}),
-		wrapper.WithPolling(wrapper.Polling{Gap: 10 * time.Millisecond}))
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: 10 * time.Millisecond}))
 	require.NoError(t, err)
 	return client
 }

@@ -39,7 +39,7 @@ func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *clo
 	require.NoError(t, err)
 	c := &cloud{Emulator: emu, seen: &witness{}, place: answering(emu.ServeHTTP)(t)}
 	options = append([]wrapper.Option{
-		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond}), wrapper.WithWaiting(wrapper.MissingGrace(20 * time.Millisecond)),
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond}), wrapper.WithWaitOptions(wrapper.MissingGrace(20 * time.Millisecond)),
 	}, options...)
 	var closeConnections func()
 	c.client, closeConnections = c.newClient(t, c.seen, false, options...)

@@ -148,7 +148,7 @@ func (w *waiter) endsBy(j *truth) time.Time {
 	default:
 		since = later(since, j.knownFrom)
 	}
-	return since.Add(2*max(w.policy.longest, rounds*w.polling.Gap) + requests*w.polling.Gap)
+	return since.Add(2*max(w.policy.longest, rounds*w.polling.RequestInterval) + requests*w.polling.RequestInterval)
 }
 
 // lead is how long before its deadline the wait asks for its jobs at the
@@ -156,13 +156,13 @@ func (w *waiter) endsBy(j *truth) time.Time {
 func (w *waiter) lead() time.Duration {
 	last := w.lastPoll
 	if last < 0 {
-		last = 2 * w.polling.Gap
+		last = 2 * w.polling.RequestInterval
 	}
-	lead := last + time.Duration(len(w.jobs))*w.polling.Gap
+	lead := last + time.Duration(len(w.jobs))*w.polling.RequestInterval
 	switch {
 	case w.cancels || last == 0 || lead > w.lasts/2 || !w.undisturbed() || !w.plain:
 		return 0
-	case !w.alone && last < 50*w.polling.Gap: // others may be in the way
+	case !w.alone && last < 50*w.polling.RequestInterval: // others may be in the way
 		return 0
 	}
 	return lead

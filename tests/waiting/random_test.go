@@ -80,11 +80,11 @@ func newService(r *rapid.T) *service {
 	gap := rapid.SampledFrom([]time.Duration{300 * time.Millisecond, time.Second, 3 * time.Second}).Draw(r, "gap")
 	s := &service{
 		polling: wrapper.Polling{
-			Gap:           gap,
-			MaxJobs:       rapid.IntRange(1, 25).Draw(r, "max jobs"),
-			MaxURLBytes:   rapid.IntRange(60, 300).Draw(r, "max URL bytes"),
-			MaxRetryAfter: 40 * time.Second,
-			Timeout:       rapid.SampledFrom([]time.Duration{7 * time.Second, 0}).Draw(r, "timeout"),
+			RequestInterval: gap,
+			MaxJobs:         rapid.IntRange(1, 25).Draw(r, "max jobs"),
+			MaxURLBytes:     rapid.IntRange(60, 300).Draw(r, "max URL bytes"),
+			MaxRetryAfter:   40 * time.Second,
+			Timeout:         rapid.SampledFrom([]time.Duration{7 * time.Second, 0}).Draw(r, "timeout"),
 		},
 		trouble:        chance.Draw(r, "trouble"),
 		omits:          chance.Draw(r, "omits"),

@@ -106,7 +106,7 @@ func (s *service) check(r *http.Request, region string, ids []string) {
 	if len(s.waiters) == 0 {
 		s.blame("a request although nobody waits")
 	}
-	if since := now.Sub(s.last[region]); since < s.polling.Gap {
+	if since := now.Sub(s.last[region]); since < s.polling.RequestInterval {
 		s.blame("%s was asked %v after the last time", region, since)
 	}
 	s.last[region] = now

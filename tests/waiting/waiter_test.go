@@ -75,7 +75,7 @@ func newWaiter(r *rapid.T, s *service, client *wrapper.Client, ids []string, nam
 		stall:    seconds("stall", 0, 0, 60),
 		failures: rapid.IntRange(0, 9).Draw(r, "failures"),
 		failFast: rapid.IntRange(0, 4).Draw(r, "fail fast") == 4,
-		lastPoll: time.Duration(rapid.SampledFrom([]int{-1, 0, 2, 100}).Draw(r, "last poll")) * s.polling.Gap,
+		lastPoll: time.Duration(rapid.SampledFrom([]int{-1, 0, 2, 100}).Draw(r, "last poll")) * s.polling.RequestInterval,
 		policy:   rapid.SampledFrom(policies).Draw(r, "policy"),
 		cause:    errors.New("the end of " + name),
 	}

@@ -23,7 +23,7 @@ func newExample() (*wrapper.Client, *reconcile.Reconciler, *emulator.Emulator) {
 	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken),
 		wrapper.WithBaseURL("http://127.0.0.1"),
 		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}),
-		wrapper.WithPolling(wrapper.Polling{Gap: time.Millisecond})) // nobody shares this service
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond})) // nobody shares this service
 	if err != nil {
 		log.Fatal(err)
 	}
