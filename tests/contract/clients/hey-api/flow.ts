@@ -1,6 +1,6 @@
 import { accepted, change, type Outcome } from '../rules/change.js'
 import { named } from '../rules/list.js'
-import type { Job } from '../rules/reply.js'
+import type { Job } from '../rules/response.js'
 import { imagesOf, waitForJobs, type Waiting } from '../rules/wait.js'
 import type { Cimg } from './client.js'
 import { createCimg, getJobResult, importCimg, listCimg } from './generated/sdk.gen.js'

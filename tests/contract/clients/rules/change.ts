@@ -1,4 +1,4 @@
-import { describe, isRejected, isReply, itemsOf, jobsOf, type Job, type Result } from './reply.js'
+import { describe, isRejected, isEnvelope, itemsOf, jobsOf, type Job, type Result } from './response.js'
 
 /** What became of a change. */
 export type Outcome =
@@ -26,7 +26,7 @@ export async function change(items: number, send: () => Promise<Result<Job[]>>):
   if (isRejected(result)) return { kind: 'rejected', reason }
   if (neverConnected(result.error)) return { kind: 'not sent', reason }
   const body = result.data ?? result.error
-  return { kind: 'unknown', reason, jobs, requestId: isReply(body) ? body.requestId : undefined }
+  return { kind: 'unknown', reason, jobs, requestId: isEnvelope(body) ? body.requestId : undefined }
 }
 
 export class NotAccepted extends Error {

@@ -1,4 +1,4 @@
-import { describe, isReply, type Result } from './reply.js'
+import { describe, isEnvelope, type Result } from './response.js'
 
 interface Listed {
   cimgUuid: string
@@ -29,6 +29,6 @@ function pageOf<Image>(result: Result<{ items: Image[] }>): Image[] {
   const { data, response } = result
   // The provider's table has a bare array where the captured reply has a page.
   const items = Array.isArray(data?.data) ? data.data : data?.data?.items
-  if (response?.status === 200 && isReply(data) && data.errno === 0 && Array.isArray(items)) return items
+  if (response?.status === 200 && isEnvelope(data) && data.errno === 0 && Array.isArray(items)) return items
   throw new Error(`cannot list: ${describe(result)}`)
 }

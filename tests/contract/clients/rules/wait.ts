@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, jobsOf, retryAfter, trouble, type Job, type Result } from './reply.js'
+import { describe, jobsOf, retryAfter, trouble, type Job, type Result } from './response.js'
 
 export interface Waiting {
   /** Milliseconds before the first poll (0), the second (1), ... */

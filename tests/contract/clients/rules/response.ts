@@ -7,7 +7,7 @@ export interface Job {
   result?: string
 }
 
-export interface Reply<Data> {
+export interface Envelope<Data> {
   errno: number
   errmsg: string
   requestId?: string
@@ -16,7 +16,7 @@ export interface Reply<Data> {
 
 /** What a call of openapi-fetch and one of @hey-api/openapi-ts both return. */
 export interface Result<Data> {
-  data?: Reply<Data>
+  data?: Envelope<Data>
   error?: unknown
   response?: Response
 }
@@ -34,7 +34,7 @@ export function isRejected({ data, error, response }: Result<unknown>): boolean 
   if (response === undefined || holdsData(body)) return false // data would belie it
   if ([401, 403, 429].includes(response.status)) return true
   // A 5xx may come from a gateway that lost the reply, whatever its body.
-  return response.status < 500 && isReply(body) && rejections.has(body.errno)
+  return response.status < 500 && isEnvelope(body) && rejections.has(body.errno)
 }
 
 /**
@@ -48,7 +48,7 @@ export function jobsOf(result: Result<Job[]>): Job[] | undefined {
 
 /** What is in the place of the jobs in a reply with errno 0, be they jobs or not. */
 export function itemsOf({ data, response }: Result<Job[]>): unknown[] | undefined {
-  if (response?.status !== 200 || !isReply(data) || data.errno !== 0) return undefined
+  if (response?.status !== 200 || !isEnvelope(data) || data.errno !== 0) return undefined
   const items: unknown = data.data ?? []
   return Array.isArray(items) ? items : undefined
 }
@@ -58,7 +58,7 @@ export function trouble({ data, error, response }: Result<unknown>): 'passing' |
   const body = data ?? error
   if (response === undefined) return 'passing'
   const { status } = response
-  const errno = isReply(body) ? body.errno : undefined
+  const errno = isEnvelope(body) ? body.errno : undefined
   if (status === 401 || status === 403 || errno === 4) return 'refused'
   if (status === 429 || status >= 500 || errno !== undefined && passing.has(errno)) return 'passing'
   if (blamesIds.statuses.has(status) || errno !== undefined && blamesIds.errnos.has(errno)) return 'ids'
@@ -75,13 +75,13 @@ export function retryAfter({ response }: Result<unknown>): number {
 
 export function describe({ data, error, response }: Result<unknown>): string {
   const body = data ?? error
-  const said = isReply(body) ? `errno ${body.errno} (${body.errmsg})` : body instanceof Error ? cause(body) : 'no envelope'
+  const said = isEnvelope(body) ? `errno ${body.errno} (${body.errmsg})` : body instanceof Error ? cause(body) : 'no envelope'
   return response ? `HTTP ${response.status}, ${said}` : said
 }
 
 // Types are a promise of the contract about bytes that may come from a gateway:
 // what decides is looked at.
-export function isReply(body: unknown): body is Reply<unknown> {
+export function isEnvelope(body: unknown): body is Envelope<unknown> {
   return typeof body === 'object' && body !== null && 'errno' in body && Number.isInteger(body.errno)
 }
 
