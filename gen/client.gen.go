@@ -40,9 +40,9 @@ type BackupStorage struct {
 	Zone string `json:"zone,omitempty"`
 }
 
-// CIMG A custom image (自定义镜像). `job` is the job that is running on it
-// now, absent when there is none. The members from `cimgId` to
-// `backupStorages` are captured, and not in the table.
+// CIMG A custom image (自定义镜像). `job` is the job in progress on it, absent
+// if there is none. The properties from `cimgId` to `backupStorages` are
+// captured and not in the provider's table.
 type CIMG struct {
 	// BackupStorages Not explained by the provider.
 	BackupStorages []BackupStorage `json:"backupStorages,omitempty"`
@@ -59,7 +59,7 @@ type CIMG struct {
 	// UUID The image's id (镜像唯一标识).
 	UUID string `json:"cimgUuid"`
 
-	// CreateTime When it was created; Unix time in milliseconds in the captured reply.
+	// CreateTime When it was created; Unix time in milliseconds in the captured response.
 	CreateTime int64 `json:"createTime,omitempty"`
 
 	// Description Free text (镜像描述).
@@ -68,11 +68,11 @@ type CIMG struct {
 	// IsExternal Not explained by the provider.
 	IsExternal bool `json:"isExternal,omitempty"`
 
-	// IsShared It was shared (被分享的镜像) and cannot be copied.
+	// IsShared The image is shared (被分享的镜像) and cannot be copied.
 	IsShared bool `json:"isShared,omitempty"`
 
 	// Job The state of a job (任务). `jobUuid`, `type`, `progress`, `done` and
-	// `success` are in every captured reply; the others are optional.
+	// `success` are in every captured response; the others are optional.
 	Job *Job `json:"job,omitempty"`
 
 	// Name Its name (镜像名称).
@@ -99,7 +99,7 @@ type CIMG struct {
 	// Scenes Not explained by the provider; for instance `base`.
 	Scenes []string `json:"scenes,omitempty"`
 
-	// Size Its size; bytes in the captured reply.
+	// Size Its size; bytes in the captured response.
 	Size int64 `json:"size,omitempty"`
 
 	// Status For instance `Ready`. The set is not published.
@@ -108,17 +108,17 @@ type CIMG struct {
 	// Type For instance `custom`.
 	Type string `json:"type,omitempty"`
 
-	// UpdateTime When it was last changed; Unix time in milliseconds in the captured reply.
+	// UpdateTime When it was last changed; Unix time in milliseconds in the captured response.
 	UpdateTime int64 `json:"updateTime,omitempty"`
 
 	// Zones Not explained by the provider; for instance `bj01`.
 	Zones []string `json:"zones,omitempty"`
 }
 
-// CIMGPage A page of images, as captured. The table promises a bare array of
+// CIMGPage A page of images, as captured. The provider's table has a bare array of
 // images instead. On failure it may be absent or null.
 type CIMGPage struct {
-	// Count A number of images; whether of this page or in all is not published.
+	// Count A number of images; whether of this page or of the whole list is not published.
 	Count int64 `json:"count,omitempty"`
 
 	// Items The page's images.
@@ -127,7 +127,7 @@ type CIMGPage struct {
 
 // CIMGRequirement Captured; not explained by the provider.
 type CIMGRequirement struct {
-	// MinDiskSize Not explained by the provider; 8589934592 in the captured reply.
+	// MinDiskSize Not explained by the provider; 8589934592 in the captured response.
 	MinDiskSize int64 `json:"minDiskSize,omitempty"`
 }
 
@@ -140,7 +140,7 @@ type ChangeNameCIMGInput struct {
 	Name string `json:"name"`
 }
 
-// ChangeNameCIMGRequest defines model for ChangeNameCIMGRequest.
+// ChangeNameCIMGRequest The request body of `changeNameCIMG`.
 type ChangeNameCIMGRequest struct {
 	// CIMG The images to rename.
 	CIMG []ChangeNameCIMGInput `json:"cimg"`
@@ -165,10 +165,10 @@ type CreateCIMGInput struct {
 	SnapUUID string `json:"snapUuid"`
 }
 
-// CreateCIMGRequest defines model for CreateCIMGRequest.
+// CreateCIMGRequest The request body of `createCIMG`.
 type CreateCIMGRequest struct {
-	// CIMG The images to create. The published example sends one bare object
-	// in place of the array.
+	// CIMG The images to create. The provider's sample sends a single object
+	// instead of the array.
 	CIMG []CreateCIMGInput `json:"cimg"`
 
 	// RegionID A region (地域). Published: `gz` (Guangzhou), `bj` (Beijing). Required
@@ -185,7 +185,7 @@ type DeleteCIMGInput struct {
 	ImageUUID string `json:"cimgUuid"`
 }
 
-// DeleteCIMGRequest defines model for DeleteCIMGRequest.
+// DeleteCIMGRequest The request body of `deleteCIMG`.
 type DeleteCIMGRequest struct {
 	// CIMG The images to delete.
 	CIMG []DeleteCIMGInput `json:"cimg"`
@@ -198,7 +198,7 @@ type DeleteCIMGRequest struct {
 	RegionID RegionID `json:"regionId"`
 }
 
-// Errno 0: success. Anything else: failure. The known values are under
+// Errno 0 is success, any other value a failure. The known values are under
 // "Errors" in the description of this API; the set is open.
 //
 // Example: 0
@@ -219,10 +219,10 @@ type ImportCIMGInput struct {
 	OriginRegionID string `json:"originRegionId"`
 }
 
-// ImportCIMGRequest defines model for ImportCIMGRequest.
+// ImportCIMGRequest The request body of `importCIMG`.
 type ImportCIMGRequest struct {
-	// CIMG The images to copy into the region. The published example sends
-	// one bare object in place of the array.
+	// CIMG The images to copy into the region. The provider's sample sends a
+	// single object instead of the array.
 	CIMG []ImportCIMGInput `json:"cimg"`
 
 	// RegionID A region (地域). Published: `gz` (Guangzhou), `bj` (Beijing). Required
@@ -234,50 +234,50 @@ type ImportCIMGRequest struct {
 }
 
 // Job The state of a job (任务). `jobUuid`, `type`, `progress`, `done` and
-// `success` are in every captured reply; the others are optional.
+// `success` are in every captured response; the others are optional.
 type Job struct {
-	// Done The job has ended.
+	// Done The job has finished.
 	Done bool `json:"done"`
 
 	// JobUUID The job's id.
 	JobUUID string `json:"jobUuid"`
 
-	// Progress How far the job is, in percent, 0 to 100. It does not end a job; `done` does.
+	// Progress How far the job is, in percent, 0 to 100. Only `done` finishes a job, not 100 percent.
 	Progress float64 `json:"progress"`
 
-	// ResourceType The kind of resource, `cimg` for an image. Not in the table; present in the replies that start a job.
+	// ResourceType The kind of resource, `cimg` for an image. Not in the provider's table; present in responses to mutating calls.
 	ResourceType string `json:"resourceType,omitempty"`
 
-	// ResourceUUID The resource the job works on, here the image. Absent in some captured replies.
+	// ResourceUUID The resource the job works on, here the image. Absent in some captured responses.
 	ResourceUUID string `json:"resourceUuid,omitempty"`
 
 	// Result Why the job failed. Present only then.
 	Result string `json:"result,omitempty"`
 
-	// Status For instance `Processing`. Not in the table; present in the replies that start a job.
+	// Status For instance `Processing`. Not in the provider's table; present in responses to mutating calls.
 	Status string `json:"status,omitempty"`
 
-	// Success The job ended well. It means something only once `done` is true.
+	// Success The job has succeeded. Meaningful only when `done` is true.
 	Success bool `json:"success"`
 
 	// Type What the job does: `CreateCIMG`, `ImportCIMG`, `ChangeCIMGName`,
 	// `DeleteCIMG`, ... The set is open.
 	Type string `json:"type"`
 
-	// UUID Equal to `jobUuid` in every captured reply. Not in the table.
+	// UUID Equal to `jobUuid` in every captured response. Not in the provider's table.
 	UUID string `json:"uuid,omitempty"`
 }
 
-// JobsEnvelope The envelope around jobs.
+// JobsEnvelope A response with jobs in `data`.
 type JobsEnvelope struct {
-	// Data One job for each item of the request, or for each known id asked
-	// for. On failure it may be absent, null or empty.
+	// Data One job for each item of a mutating call, or for each queried id
+	// that the service knows. On failure it may be absent, null or empty.
 	Data []Job `json:"data,omitempty"`
 
-	// Errmsg `ok`, or what went wrong, for people.
+	// Errmsg `ok`, or the reason for the failure, in words.
 	Errmsg string `json:"errmsg"`
 
-	// Errno 0: success. Anything else: failure. The known values are under
+	// Errno 0 is success, any other value a failure. The known values are under
 	// "Errors" in the description of this API; the set is open.
 	//
 	//
@@ -288,22 +288,22 @@ type JobsEnvelope struct {
 	RequestID string `json:"requestId"`
 }
 
-// ListCIMGCondition What the listed images must match. Absent, every image is listed.
+// ListCIMGCondition What the listed images must match. If absent, every image is listed.
 type ListCIMGCondition struct {
 	// Names List the images that match one of these names. Whether a match must be exact is not published.
 	Names []string `json:"names,omitempty"`
 }
 
-// ListCIMGEnvelope The envelope around a page of images.
+// ListCIMGEnvelope A response with a page of images in `data`.
 type ListCIMGEnvelope struct {
-	// Data A page of images, as captured. The table promises a bare array of
+	// Data A page of images, as captured. The provider's table has a bare array of
 	// images instead. On failure it may be absent or null.
 	Data *CIMGPage `json:"data,omitempty"`
 
-	// Errmsg `ok`, or what went wrong, for people.
+	// Errmsg `ok`, or the reason for the failure, in words.
 	Errmsg string `json:"errmsg"`
 
-	// Errno 0: success. Anything else: failure. The known values are under
+	// Errno 0 is success, any other value a failure. The known values are under
 	// "Errors" in the description of this API; the set is open.
 	//
 	//
@@ -314,12 +314,12 @@ type ListCIMGEnvelope struct {
 	RequestID string `json:"requestId"`
 }
 
-// ListCIMGRequest defines model for ListCIMGRequest.
+// ListCIMGRequest The request body of `listCIMG`.
 type ListCIMGRequest struct {
-	// Condition What the listed images must match. Absent, every image is listed.
+	// Condition What the listed images must match. If absent, every image is listed.
 	Condition ListCIMGCondition `json:"condition,omitempty,omitzero"`
 
-	// Limit The most images the page may hold. The largest allowed value is not published.
+	// Limit The maximum number of images on the page. The largest allowed value is not published.
 	Limit int64 `json:"limit"`
 
 	// RegionID A region (地域). Published: `gz` (Guangzhou), `bj` (Beijing). Required
@@ -329,7 +329,7 @@ type ListCIMGRequest struct {
 	// Example: gz
 	RegionID RegionID `json:"regionId"`
 
-	// Start The index of the page's first image, from 0. The published example leaves it out, the table requires it.
+	// Start The index of the page's first image, from 0. The provider's table requires it, its sample omits it.
 	Start int64 `json:"start"`
 }
 
@@ -340,7 +340,7 @@ type ListCIMGRequest struct {
 type RegionID = string
 
 // UUID The id of a job, image or snapshot; 32 hex digits in the samples. It
-// has no comma, as commas join the ids of `jobUuids`.
+// has no comma, because commas join the ids of `jobUuids`.
 //
 // Example: 3fd352092a3f553cb124223f6a7f09b4
 type UUID = string
@@ -444,16 +444,19 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// GetJobResult Read the state of jobs (获取异步任务进度)
+	// GetJobResult Query the state of jobs (获取异步任务进度)
 	//
-	// The provider calls it `JobResult`.
+	// Returns the state of one or more jobs. The provider calls this operation
+	// `JobResult`.
 	//
-	// `done: false`: ask again later. `done: true, success: true`: finished.
-	// `done: true, success: false`: failed, and `result` says why. Only
-	// `done` ends a job: a failed job can stop at any progress.
+	//   - `done: false`: in progress; poll again later.
+	//   - `done: true, success: true`: succeeded.
+	//   - `done: true, success: false`: failed; `result` says why.
 	//
-	// One call reads many jobs. An id that the service does not know may be
-	// refused with an errno or simply be absent from `data`: not published.
+	// Only `done` finishes a job: a failed job can stop at any progress.
+	//
+	// An id that the service does not know may be rejected with an errno or
+	// simply be absent from `data`: not published.
 	//
 	// Corresponds with GET /dicloud/i/result (the `GetJobResult` operationId).
 	GetJobResult(ctx context.Context, params *GetJobResultParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -461,7 +464,7 @@ type ClientInterface interface {
 	// ChangeNameCIMGWithBody Rename images (修改镜像名称)
 	//
 	// Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-	// The table leaves `regionId` out; the rule common to all operations
+	// The provider's table omits `regionId`; the rule common to all operations
 	// requires it.
 	//
 	// Takes any type of body and a specified content type.
@@ -472,7 +475,7 @@ type ClientInterface interface {
 	// ChangeNameCIMG Rename images (修改镜像名称)
 	//
 	// Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-	// The table leaves `regionId` out; the rule common to all operations
+	// The provider's table omits `regionId`; the rule common to all operations
 	// requires it.
 	//
 	// Takes a body of the `application/json` content type.
@@ -483,12 +486,12 @@ type ClientInterface interface {
 	// CreateCIMGWithBody Create custom images from snapshots (通过快照创建自定义镜像)
 	//
 	// Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-	// `resourceUuid`, where it is there, is the id of the image that is
-	// being built.
+	// `resourceUuid`, if present, is the id of the image being built.
 	//
-	// The published example sends one bare object as `cimg` and no
-	// `regionId`; this contract follows the table: an array and a region.
-	// See "Two request forms" in the description of this API.
+	// The provider's sample sends a single object as `cimg` and no
+	// `regionId`; this contract follows the provider's table: an array and a
+	// region. See "Two request forms" in the description of this API. In the
+	// sample response the job has the snapshot's id.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -498,12 +501,12 @@ type ClientInterface interface {
 	// CreateCIMG Create custom images from snapshots (通过快照创建自定义镜像)
 	//
 	// Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-	// `resourceUuid`, where it is there, is the id of the image that is
-	// being built.
+	// `resourceUuid`, if present, is the id of the image being built.
 	//
-	// The published example sends one bare object as `cimg` and no
-	// `regionId`; this contract follows the table: an array and a region.
-	// See "Two request forms" in the description of this API.
+	// The provider's sample sends a single object as `cimg` and no
+	// `regionId`; this contract follows the provider's table: an array and a
+	// region. See "Two request forms" in the description of this API. In the
+	// sample response the job has the snapshot's id.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -513,7 +516,7 @@ type ClientInterface interface {
 	// DeleteCIMGWithBody Delete images (删除镜像)
 	//
 	// Starts one job of type `DeleteCIMG` for each item of `cimg`.
-	// The table leaves `regionId` out; the rule common to all operations
+	// The provider's table omits `regionId`; the rule common to all operations
 	// requires it.
 	//
 	// Takes any type of body and a specified content type.
@@ -524,7 +527,7 @@ type ClientInterface interface {
 	// DeleteCIMG Delete images (删除镜像)
 	//
 	// Starts one job of type `DeleteCIMG` for each item of `cimg`.
-	// The table leaves `regionId` out; the rule common to all operations
+	// The provider's table omits `regionId`; the rule common to all operations
 	// requires it.
 	//
 	// Takes a body of the `application/json` content type.
@@ -536,12 +539,12 @@ type ClientInterface interface {
 	//
 	// Starts one job of type `ImportCIMG` for each item of `cimg`, in the
 	// region that receives the copy (`regionId`). The job's `resourceUuid`,
-	// where it is there, is the id of the new image. A shared image
-	// (`isShared`) cannot be copied.
+	// if present, is the id of the new image. A shared image (`isShared`)
+	// cannot be copied.
 	//
-	// The published example sends one bare object as `cimg` and no
-	// `regionId`; this contract follows the table: an array and a region.
-	// See "Two request forms" in the description of this API.
+	// The provider's sample sends a single object as `cimg` and no
+	// `regionId`; this contract follows the provider's table: an array and a
+	// region. See "Two request forms" in the description of this API.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -552,12 +555,12 @@ type ClientInterface interface {
 	//
 	// Starts one job of type `ImportCIMG` for each item of `cimg`, in the
 	// region that receives the copy (`regionId`). The job's `resourceUuid`,
-	// where it is there, is the id of the new image. A shared image
-	// (`isShared`) cannot be copied.
+	// if present, is the id of the new image. A shared image (`isShared`)
+	// cannot be copied.
 	//
-	// The published example sends one bare object as `cimg` and no
-	// `regionId`; this contract follows the table: an array and a region.
-	// See "Two request forms" in the description of this API.
+	// The provider's sample sends a single object as `cimg` and no
+	// `regionId`; this contract follows the provider's table: an array and a
+	// region. See "Two request forms" in the description of this API.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -566,11 +569,12 @@ type ClientInterface interface {
 
 	// ListCIMGWithBody List the custom images of a region (查询自定义镜像列表)
 	//
-	// Reads one page. The table types `data` as an array of images, while
-	// the captured reply has an object `{count, items}`, which this contract
-	// follows; a careful client accepts both. Whether `count` counts the page
-	// or the whole list is not published: read on, `start` raised by the
-	// number of images received, until a page brings no new one.
+	// Returns one page. The provider's table types `data` as an array of
+	// images, while the captured response has an object `{count, items}`,
+	// which this contract follows; a robust client accepts both. Whether
+	// `count` counts the page or the whole list is not published: to list all
+	// images, increase `start` by the number of images received until a page
+	// brings no new one.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -579,11 +583,12 @@ type ClientInterface interface {
 
 	// ListCIMG List the custom images of a region (查询自定义镜像列表)
 	//
-	// Reads one page. The table types `data` as an array of images, while
-	// the captured reply has an object `{count, items}`, which this contract
-	// follows; a careful client accepts both. Whether `count` counts the page
-	// or the whole list is not published: read on, `start` raised by the
-	// number of images received, until a page brings no new one.
+	// Returns one page. The provider's table types `data` as an array of
+	// images, while the captured response has an object `{count, items}`,
+	// which this contract follows; a robust client accepts both. Whether
+	// `count` counts the page or the whole list is not published: to list all
+	// images, increase `start` by the number of images received until a page
+	// brings no new one.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -591,16 +596,19 @@ type ClientInterface interface {
 	ListCIMG(ctx context.Context, body ListCIMGJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// GetJobResult Read the state of jobs (获取异步任务进度)
+// GetJobResult Query the state of jobs (获取异步任务进度)
 //
-// The provider calls it `JobResult`.
+// Returns the state of one or more jobs. The provider calls this operation
+// `JobResult`.
 //
-// `done: false`: ask again later. `done: true, success: true`: finished.
-// `done: true, success: false`: failed, and `result` says why. Only
-// `done` ends a job: a failed job can stop at any progress.
+//   - `done: false`: in progress; poll again later.
+//   - `done: true, success: true`: succeeded.
+//   - `done: true, success: false`: failed; `result` says why.
 //
-// One call reads many jobs. An id that the service does not know may be
-// refused with an errno or simply be absent from `data`: not published.
+// Only `done` finishes a job: a failed job can stop at any progress.
+//
+// An id that the service does not know may be rejected with an errno or
+// simply be absent from `data`: not published.
 //
 // Corresponds with GET /dicloud/i/result (the `GetJobResult` operationId).
 func (c *Client) GetJobResult(ctx context.Context, params *GetJobResultParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -618,7 +626,7 @@ func (c *Client) GetJobResult(ctx context.Context, params *GetJobResultParams, r
 // ChangeNameCIMGWithBody Rename images (修改镜像名称)
 //
 // Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-// The table leaves `regionId` out; the rule common to all operations
+// The provider's table omits `regionId`; the rule common to all operations
 // requires it.
 //
 // Takes any type of body and a specified content type.
@@ -639,7 +647,7 @@ func (c *Client) ChangeNameCIMGWithBody(ctx context.Context, contentType string,
 // ChangeNameCIMG Rename images (修改镜像名称)
 //
 // Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-// The table leaves `regionId` out; the rule common to all operations
+// The provider's table omits `regionId`; the rule common to all operations
 // requires it.
 //
 // Takes a body of the `application/json` content type.
@@ -660,12 +668,12 @@ func (c *Client) ChangeNameCIMG(ctx context.Context, body ChangeNameCIMGJSONRequ
 // CreateCIMGWithBody Create custom images from snapshots (通过快照创建自定义镜像)
 //
 // Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-// `resourceUuid`, where it is there, is the id of the image that is
-// being built.
+// `resourceUuid`, if present, is the id of the image being built.
 //
-// The published example sends one bare object as `cimg` and no
-// `regionId`; this contract follows the table: an array and a region.
-// See "Two request forms" in the description of this API.
+// The provider's sample sends a single object as `cimg` and no
+// `regionId`; this contract follows the provider's table: an array and a
+// region. See "Two request forms" in the description of this API. In the
+// sample response the job has the snapshot's id.
 //
 // Takes any type of body and a specified content type.
 //
@@ -685,12 +693,12 @@ func (c *Client) CreateCIMGWithBody(ctx context.Context, contentType string, bod
 // CreateCIMG Create custom images from snapshots (通过快照创建自定义镜像)
 //
 // Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-// `resourceUuid`, where it is there, is the id of the image that is
-// being built.
+// `resourceUuid`, if present, is the id of the image being built.
 //
-// The published example sends one bare object as `cimg` and no
-// `regionId`; this contract follows the table: an array and a region.
-// See "Two request forms" in the description of this API.
+// The provider's sample sends a single object as `cimg` and no
+// `regionId`; this contract follows the provider's table: an array and a
+// region. See "Two request forms" in the description of this API. In the
+// sample response the job has the snapshot's id.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -710,7 +718,7 @@ func (c *Client) CreateCIMG(ctx context.Context, body CreateCIMGJSONRequestBody,
 // DeleteCIMGWithBody Delete images (删除镜像)
 //
 // Starts one job of type `DeleteCIMG` for each item of `cimg`.
-// The table leaves `regionId` out; the rule common to all operations
+// The provider's table omits `regionId`; the rule common to all operations
 // requires it.
 //
 // Takes any type of body and a specified content type.
@@ -731,7 +739,7 @@ func (c *Client) DeleteCIMGWithBody(ctx context.Context, contentType string, bod
 // DeleteCIMG Delete images (删除镜像)
 //
 // Starts one job of type `DeleteCIMG` for each item of `cimg`.
-// The table leaves `regionId` out; the rule common to all operations
+// The provider's table omits `regionId`; the rule common to all operations
 // requires it.
 //
 // Takes a body of the `application/json` content type.
@@ -753,12 +761,12 @@ func (c *Client) DeleteCIMG(ctx context.Context, body DeleteCIMGJSONRequestBody,
 //
 // Starts one job of type `ImportCIMG` for each item of `cimg`, in the
 // region that receives the copy (`regionId`). The job's `resourceUuid`,
-// where it is there, is the id of the new image. A shared image
-// (`isShared`) cannot be copied.
+// if present, is the id of the new image. A shared image (`isShared`)
+// cannot be copied.
 //
-// The published example sends one bare object as `cimg` and no
-// `regionId`; this contract follows the table: an array and a region.
-// See "Two request forms" in the description of this API.
+// The provider's sample sends a single object as `cimg` and no
+// `regionId`; this contract follows the provider's table: an array and a
+// region. See "Two request forms" in the description of this API.
 //
 // Takes any type of body and a specified content type.
 //
@@ -779,12 +787,12 @@ func (c *Client) ImportCIMGWithBody(ctx context.Context, contentType string, bod
 //
 // Starts one job of type `ImportCIMG` for each item of `cimg`, in the
 // region that receives the copy (`regionId`). The job's `resourceUuid`,
-// where it is there, is the id of the new image. A shared image
-// (`isShared`) cannot be copied.
+// if present, is the id of the new image. A shared image (`isShared`)
+// cannot be copied.
 //
-// The published example sends one bare object as `cimg` and no
-// `regionId`; this contract follows the table: an array and a region.
-// See "Two request forms" in the description of this API.
+// The provider's sample sends a single object as `cimg` and no
+// `regionId`; this contract follows the provider's table: an array and a
+// region. See "Two request forms" in the description of this API.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -803,11 +811,12 @@ func (c *Client) ImportCIMG(ctx context.Context, body ImportCIMGJSONRequestBody,
 
 // ListCIMGWithBody List the custom images of a region (查询自定义镜像列表)
 //
-// Reads one page. The table types `data` as an array of images, while
-// the captured reply has an object `{count, items}`, which this contract
-// follows; a careful client accepts both. Whether `count` counts the page
-// or the whole list is not published: read on, `start` raised by the
-// number of images received, until a page brings no new one.
+// Returns one page. The provider's table types `data` as an array of
+// images, while the captured response has an object `{count, items}`,
+// which this contract follows; a robust client accepts both. Whether
+// `count` counts the page or the whole list is not published: to list all
+// images, increase `start` by the number of images received until a page
+// brings no new one.
 //
 // Takes any type of body and a specified content type.
 //
@@ -826,11 +835,12 @@ func (c *Client) ListCIMGWithBody(ctx context.Context, contentType string, body 
 
 // ListCIMG List the custom images of a region (查询自定义镜像列表)
 //
-// Reads one page. The table types `data` as an array of images, while
-// the captured reply has an object `{count, items}`, which this contract
-// follows; a careful client accepts both. Whether `count` counts the page
-// or the whole list is not published: read on, `start` raised by the
-// number of images received, until a page brings no new one.
+// Returns one page. The provider's table types `data` as an array of
+// images, while the captured response has an object `{count, items}`,
+// which this contract follows; a robust client accepts both. Whether
+// `count` counts the page or the whole list is not published: to list all
+// images, increase `start` by the number of images received until a page
+// brings no new one.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1153,16 +1163,19 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// GetJobResultWithResponse Read the state of jobs (获取异步任务进度)
+	// GetJobResultWithResponse Query the state of jobs (获取异步任务进度)
 	//
-	// The provider calls it `JobResult`.
+	// Returns the state of one or more jobs. The provider calls this operation
+	// `JobResult`.
 	//
-	// `done: false`: ask again later. `done: true, success: true`: finished.
-	// `done: true, success: false`: failed, and `result` says why. Only
-	// `done` ends a job: a failed job can stop at any progress.
+	//   - `done: false`: in progress; poll again later.
+	//   - `done: true, success: true`: succeeded.
+	//   - `done: true, success: false`: failed; `result` says why.
 	//
-	// One call reads many jobs. An id that the service does not know may be
-	// refused with an errno or simply be absent from `data`: not published.
+	// Only `done` finishes a job: a failed job can stop at any progress.
+	//
+	// An id that the service does not know may be rejected with an errno or
+	// simply be absent from `data`: not published.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1172,7 +1185,7 @@ type ClientWithResponsesInterface interface {
 	// ChangeNameCIMGWithBodyWithResponse Rename images (修改镜像名称)
 	//
 	// Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-	// The table leaves `regionId` out; the rule common to all operations
+	// The provider's table omits `regionId`; the rule common to all operations
 	// requires it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -1183,7 +1196,7 @@ type ClientWithResponsesInterface interface {
 	// ChangeNameCIMGWithResponse Rename images (修改镜像名称)
 	//
 	// Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-	// The table leaves `regionId` out; the rule common to all operations
+	// The provider's table omits `regionId`; the rule common to all operations
 	// requires it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -1194,12 +1207,12 @@ type ClientWithResponsesInterface interface {
 	// CreateCIMGWithBodyWithResponse Create custom images from snapshots (通过快照创建自定义镜像)
 	//
 	// Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-	// `resourceUuid`, where it is there, is the id of the image that is
-	// being built.
+	// `resourceUuid`, if present, is the id of the image being built.
 	//
-	// The published example sends one bare object as `cimg` and no
-	// `regionId`; this contract follows the table: an array and a region.
-	// See "Two request forms" in the description of this API.
+	// The provider's sample sends a single object as `cimg` and no
+	// `regionId`; this contract follows the provider's table: an array and a
+	// region. See "Two request forms" in the description of this API. In the
+	// sample response the job has the snapshot's id.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1209,12 +1222,12 @@ type ClientWithResponsesInterface interface {
 	// CreateCIMGWithResponse Create custom images from snapshots (通过快照创建自定义镜像)
 	//
 	// Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-	// `resourceUuid`, where it is there, is the id of the image that is
-	// being built.
+	// `resourceUuid`, if present, is the id of the image being built.
 	//
-	// The published example sends one bare object as `cimg` and no
-	// `regionId`; this contract follows the table: an array and a region.
-	// See "Two request forms" in the description of this API.
+	// The provider's sample sends a single object as `cimg` and no
+	// `regionId`; this contract follows the provider's table: an array and a
+	// region. See "Two request forms" in the description of this API. In the
+	// sample response the job has the snapshot's id.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1224,7 +1237,7 @@ type ClientWithResponsesInterface interface {
 	// DeleteCIMGWithBodyWithResponse Delete images (删除镜像)
 	//
 	// Starts one job of type `DeleteCIMG` for each item of `cimg`.
-	// The table leaves `regionId` out; the rule common to all operations
+	// The provider's table omits `regionId`; the rule common to all operations
 	// requires it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -1235,7 +1248,7 @@ type ClientWithResponsesInterface interface {
 	// DeleteCIMGWithResponse Delete images (删除镜像)
 	//
 	// Starts one job of type `DeleteCIMG` for each item of `cimg`.
-	// The table leaves `regionId` out; the rule common to all operations
+	// The provider's table omits `regionId`; the rule common to all operations
 	// requires it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -1247,12 +1260,12 @@ type ClientWithResponsesInterface interface {
 	//
 	// Starts one job of type `ImportCIMG` for each item of `cimg`, in the
 	// region that receives the copy (`regionId`). The job's `resourceUuid`,
-	// where it is there, is the id of the new image. A shared image
-	// (`isShared`) cannot be copied.
+	// if present, is the id of the new image. A shared image (`isShared`)
+	// cannot be copied.
 	//
-	// The published example sends one bare object as `cimg` and no
-	// `regionId`; this contract follows the table: an array and a region.
-	// See "Two request forms" in the description of this API.
+	// The provider's sample sends a single object as `cimg` and no
+	// `regionId`; this contract follows the provider's table: an array and a
+	// region. See "Two request forms" in the description of this API.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1263,12 +1276,12 @@ type ClientWithResponsesInterface interface {
 	//
 	// Starts one job of type `ImportCIMG` for each item of `cimg`, in the
 	// region that receives the copy (`regionId`). The job's `resourceUuid`,
-	// where it is there, is the id of the new image. A shared image
-	// (`isShared`) cannot be copied.
+	// if present, is the id of the new image. A shared image (`isShared`)
+	// cannot be copied.
 	//
-	// The published example sends one bare object as `cimg` and no
-	// `regionId`; this contract follows the table: an array and a region.
-	// See "Two request forms" in the description of this API.
+	// The provider's sample sends a single object as `cimg` and no
+	// `regionId`; this contract follows the provider's table: an array and a
+	// region. See "Two request forms" in the description of this API.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1277,11 +1290,12 @@ type ClientWithResponsesInterface interface {
 
 	// ListCIMGWithBodyWithResponse List the custom images of a region (查询自定义镜像列表)
 	//
-	// Reads one page. The table types `data` as an array of images, while
-	// the captured reply has an object `{count, items}`, which this contract
-	// follows; a careful client accepts both. Whether `count` counts the page
-	// or the whole list is not published: read on, `start` raised by the
-	// number of images received, until a page brings no new one.
+	// Returns one page. The provider's table types `data` as an array of
+	// images, while the captured response has an object `{count, items}`,
+	// which this contract follows; a robust client accepts both. Whether
+	// `count` counts the page or the whole list is not published: to list all
+	// images, increase `start` by the number of images received until a page
+	// brings no new one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1290,11 +1304,12 @@ type ClientWithResponsesInterface interface {
 
 	// ListCIMGWithResponse List the custom images of a region (查询自定义镜像列表)
 	//
-	// Reads one page. The table types `data` as an array of images, while
-	// the captured reply has an object `{count, items}`, which this contract
-	// follows; a careful client accepts both. Whether `count` counts the page
-	// or the whole list is not published: read on, `start` raised by the
-	// number of images received, until a page brings no new one.
+	// Returns one page. The provider's table types `data` as an array of
+	// images, while the captured response has an object `{count, items}`,
+	// which this contract follows; a robust client accepts both. Whether
+	// `count` counts the page or the whole list is not published: to list all
+	// images, increase `start` by the number of images received until a page
+	// brings no new one.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1548,16 +1563,19 @@ func (r ListCIMGResponse) ContentType() string {
 	return ""
 }
 
-// GetJobResultWithResponse Read the state of jobs (获取异步任务进度)
+// GetJobResultWithResponse Query the state of jobs (获取异步任务进度)
 //
-// The provider calls it `JobResult`.
+// Returns the state of one or more jobs. The provider calls this operation
+// `JobResult`.
 //
-// `done: false`: ask again later. `done: true, success: true`: finished.
-// `done: true, success: false`: failed, and `result` says why. Only
-// `done` ends a job: a failed job can stop at any progress.
+//   - `done: false`: in progress; poll again later.
+//   - `done: true, success: true`: succeeded.
+//   - `done: true, success: false`: failed; `result` says why.
 //
-// One call reads many jobs. An id that the service does not know may be
-// refused with an errno or simply be absent from `data`: not published.
+// Only `done` finishes a job: a failed job can stop at any progress.
+//
+// An id that the service does not know may be rejected with an errno or
+// simply be absent from `data`: not published.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -1573,7 +1591,7 @@ func (c *ClientWithResponses) GetJobResultWithResponse(ctx context.Context, para
 // ChangeNameCIMGWithBodyWithResponse Rename images (修改镜像名称)
 //
 // Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-// The table leaves `regionId` out; the rule common to all operations
+// The provider's table omits `regionId`; the rule common to all operations
 // requires it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -1590,7 +1608,7 @@ func (c *ClientWithResponses) ChangeNameCIMGWithBodyWithResponse(ctx context.Con
 // ChangeNameCIMGWithResponse Rename images (修改镜像名称)
 //
 // Starts one job of type `ChangeCIMGName` for each item of `cimg`.
-// The table leaves `regionId` out; the rule common to all operations
+// The provider's table omits `regionId`; the rule common to all operations
 // requires it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -1607,12 +1625,12 @@ func (c *ClientWithResponses) ChangeNameCIMGWithResponse(ctx context.Context, bo
 // CreateCIMGWithBodyWithResponse Create custom images from snapshots (通过快照创建自定义镜像)
 //
 // Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-// `resourceUuid`, where it is there, is the id of the image that is
-// being built.
+// `resourceUuid`, if present, is the id of the image being built.
 //
-// The published example sends one bare object as `cimg` and no
-// `regionId`; this contract follows the table: an array and a region.
-// See "Two request forms" in the description of this API.
+// The provider's sample sends a single object as `cimg` and no
+// `regionId`; this contract follows the provider's table: an array and a
+// region. See "Two request forms" in the description of this API. In the
+// sample response the job has the snapshot's id.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1628,12 +1646,12 @@ func (c *ClientWithResponses) CreateCIMGWithBodyWithResponse(ctx context.Context
 // CreateCIMGWithResponse Create custom images from snapshots (通过快照创建自定义镜像)
 //
 // Starts one job of type `CreateCIMG` for each item of `cimg`. The job's
-// `resourceUuid`, where it is there, is the id of the image that is
-// being built.
+// `resourceUuid`, if present, is the id of the image being built.
 //
-// The published example sends one bare object as `cimg` and no
-// `regionId`; this contract follows the table: an array and a region.
-// See "Two request forms" in the description of this API.
+// The provider's sample sends a single object as `cimg` and no
+// `regionId`; this contract follows the provider's table: an array and a
+// region. See "Two request forms" in the description of this API. In the
+// sample response the job has the snapshot's id.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1649,7 +1667,7 @@ func (c *ClientWithResponses) CreateCIMGWithResponse(ctx context.Context, body C
 // DeleteCIMGWithBodyWithResponse Delete images (删除镜像)
 //
 // Starts one job of type `DeleteCIMG` for each item of `cimg`.
-// The table leaves `regionId` out; the rule common to all operations
+// The provider's table omits `regionId`; the rule common to all operations
 // requires it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -1666,7 +1684,7 @@ func (c *ClientWithResponses) DeleteCIMGWithBodyWithResponse(ctx context.Context
 // DeleteCIMGWithResponse Delete images (删除镜像)
 //
 // Starts one job of type `DeleteCIMG` for each item of `cimg`.
-// The table leaves `regionId` out; the rule common to all operations
+// The provider's table omits `regionId`; the rule common to all operations
 // requires it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -1684,12 +1702,12 @@ func (c *ClientWithResponses) DeleteCIMGWithResponse(ctx context.Context, body D
 //
 // Starts one job of type `ImportCIMG` for each item of `cimg`, in the
 // region that receives the copy (`regionId`). The job's `resourceUuid`,
-// where it is there, is the id of the new image. A shared image
-// (`isShared`) cannot be copied.
+// if present, is the id of the new image. A shared image (`isShared`)
+// cannot be copied.
 //
-// The published example sends one bare object as `cimg` and no
-// `regionId`; this contract follows the table: an array and a region.
-// See "Two request forms" in the description of this API.
+// The provider's sample sends a single object as `cimg` and no
+// `regionId`; this contract follows the provider's table: an array and a
+// region. See "Two request forms" in the description of this API.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1706,12 +1724,12 @@ func (c *ClientWithResponses) ImportCIMGWithBodyWithResponse(ctx context.Context
 //
 // Starts one job of type `ImportCIMG` for each item of `cimg`, in the
 // region that receives the copy (`regionId`). The job's `resourceUuid`,
-// where it is there, is the id of the new image. A shared image
-// (`isShared`) cannot be copied.
+// if present, is the id of the new image. A shared image (`isShared`)
+// cannot be copied.
 //
-// The published example sends one bare object as `cimg` and no
-// `regionId`; this contract follows the table: an array and a region.
-// See "Two request forms" in the description of this API.
+// The provider's sample sends a single object as `cimg` and no
+// `regionId`; this contract follows the provider's table: an array and a
+// region. See "Two request forms" in the description of this API.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1726,11 +1744,12 @@ func (c *ClientWithResponses) ImportCIMGWithResponse(ctx context.Context, body I
 
 // ListCIMGWithBodyWithResponse List the custom images of a region (查询自定义镜像列表)
 //
-// Reads one page. The table types `data` as an array of images, while
-// the captured reply has an object `{count, items}`, which this contract
-// follows; a careful client accepts both. Whether `count` counts the page
-// or the whole list is not published: read on, `start` raised by the
-// number of images received, until a page brings no new one.
+// Returns one page. The provider's table types `data` as an array of
+// images, while the captured response has an object `{count, items}`,
+// which this contract follows; a robust client accepts both. Whether
+// `count` counts the page or the whole list is not published: to list all
+// images, increase `start` by the number of images received until a page
+// brings no new one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1745,11 +1764,12 @@ func (c *ClientWithResponses) ListCIMGWithBodyWithResponse(ctx context.Context, 
 
 // ListCIMGWithResponse List the custom images of a region (查询自定义镜像列表)
 //
-// Reads one page. The table types `data` as an array of images, while
-// the captured reply has an object `{count, items}`, which this contract
-// follows; a careful client accepts both. Whether `count` counts the page
-// or the whole list is not published: read on, `start` raised by the
-// number of images received, until a page brings no new one.
+// Returns one page. The provider's table types `data` as an array of
+// images, while the captured response has an object `{count, items}`,
+// which this contract follows; a robust client accepts both. Whether
+// `count` counts the page or the whole list is not published: to list all
+// images, increase `start` by the number of images received until a page
+// brings no new one.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"encoding/json"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strconv"
@@ -146,6 +147,18 @@ func TestContractHoldsThePublishedResponses(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, string(published), string(inContract), example)
 	}
+}
+
+// The call that the contract opens with works as it stands there.
+func TestExampleCallOfTheContract(t *testing.T) {
+	call := regexp.MustCompile("(?s)```sh\n(curl .*?)\n```").FindStringSubmatch(loadContract(t).Info.Description)
+	require.NotNil(t, call)
+	service, err := emulator.New(emulator.Options{Strict: true})
+	require.NoError(t, err)
+	server := httptest.NewServer(service)
+	defer server.Close()
+	response := send(t, strings.ReplaceAll(call[1], "<token>", emulator.DefaultToken), server.URL)
+	require.EqualValues(t, 0, response["errno"], response)
 }
 
 // The contract's table of errors, the emulator and the wrapper agree.

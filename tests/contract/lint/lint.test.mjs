@@ -26,7 +26,7 @@ const rows = {
     ['      operationId: listCIMG\n', '      operationId: listCIMG\n      security: []§\n', 'cimg-security'],
     ['url: https://open.didiyunapi.com', 'url: http://open.didiyunapi.com§', 'cimg-https'],
     ['required: [errno, errmsg, requestId]', 'required: [errno, errmsg]§', 'cimg-flat-envelope'],
-    ['          description: One page of images, or the errno that says why it cannot be read.\n          content:\n', '          description: One page.\n          x-content:\n', 'cimg-flat-envelope'],
+    ['          description: One page of images, or an errno with the reason for the failure.\n          content:\n', '          description: One page.\n          x-content:\n', 'cimg-flat-envelope'],
     ['        default:\n', "        '404':\n", 'cimg-statuses'],
     ["                regionNotFound:\n                  $ref: '#/components/examples/RegionNotFound'\n                tokenRejected:\n                  $ref: '#/components/examples/TokenRejected'\n", '', 'cimg-failure-example'],
     ['    Job:\n      type: object', '    Job:\n      type: object\n      additionalProperties: false§', 'cimg-open-objects'],
