@@ -25,7 +25,7 @@ func TestOutcomesOfAllLanguages(t *testing.T) {
 	var outcomes []struct {
 		Name, Kind, ContentType, Location, Body string
 		Status                                  int
-		Reply                                   json.RawMessage
+		JSON                                    json.RawMessage
 	}
 	require.NoError(t, json.Unmarshal(text, &outcomes))
 	require.Greater(t, len(outcomes), 50)
@@ -40,7 +40,7 @@ func TestOutcomesOfAllLanguages(t *testing.T) {
 				}
 				w.Header().Set("Content-Type", cmp.Or(o.ContentType, "application/json"))
 				w.WriteHeader(cmp.Or(o.Status, http.StatusOK))
-				_, _ = io.WriteString(w, cmp.Or(string(o.Reply), o.Body))
+				_, _ = io.WriteString(w, cmp.Or(string(o.JSON), o.Body))
 			}))
 			defer server.Close()
 			client, err := wrapper.New(wrapper.StaticToken("a-token-of-this-test"), wrapper.WithBaseURL(server.URL))

@@ -1,5 +1,5 @@
-// The emulator that the tests of this folder talk to: the `cimg mock` that
-// people run, on a free port.
+// The emulator for the tests of this folder: the same `cimg mock` that people run,
+// on a free port.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -9,12 +9,12 @@ import { createInterface } from 'node:readline'
 
 const root = new URL('../..', import.meta.url).pathname
 
-// What the emulator has in stock: the ids of the provider's example requests.
+// A snapshot that the emulator has: that of the provider's sample requests.
 export const snapshotUuid = '3fd352092a3f553cb124223f6a7f09b4'
 
 /**
- * Starts `cimg mock` with further flags and returns, once it listens, its base
- * URL, the token it accepts, and a function that stops it.
+ * Starts `cimg mock` with additional flags. Once it listens, returns its base URL,
+ * the token that it accepts, and a function that stops it.
  */
 export async function startMock(...flags) {
   const dir = mkdtempSync(join(tmpdir(), 'cimg-'))
@@ -25,12 +25,12 @@ export async function startMock(...flags) {
     if (mock.exitCode === null && mock.kill('SIGTERM')) await once(mock, 'exit')
     rmSync(dir, { recursive: true })
   }
-  const said = {}
+  const printed = {}
   for await (const line of createInterface({ input: mock.stdout })) {
     const [, name, value] = line.match(/^(Base URL|Token) +(\S+)$/) ?? []
-    if (name) said[name] = value
-    if (line.startsWith('Stop with')) return { url: said['Base URL'], token: said.Token, stop }
+    if (name) printed[name] = value
+    if (line.startsWith('Stop with')) return { url: printed['Base URL'], token: printed.Token, stop }
   }
   await stop()
-  throw new Error('cimg mock ended before it was ready')
+  throw new Error('cimg mock exited before it was ready')
 }

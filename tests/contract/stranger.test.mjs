@@ -1,5 +1,5 @@
-// Strangers copy the folders that docs/other-languages.md names, put openapi.yaml
-// beside them and run the commands that stand there. So does this.
+// Does what a reader of docs/other-languages.md does: copies the folders that it
+// names, puts openapi.yaml beside them and runs the commands.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -11,14 +11,14 @@ import { snapshotUuid, startMock } from './mock.mjs'
 const here = new URL('.', import.meta.url).pathname
 const page = readFileSync(new URL('../../docs/other-languages.md', import.meta.url), 'utf8')
 
-/** The commands under a heading; what they install is there already. */
+/** Returns the commands under a heading, without npm install: the packages are there. */
 function commands(heading) {
   const section = page.split(/^##+ /m).find((text) => text.startsWith(heading))
   const [, block] = section.match(/^```sh\n(.*?)^```$/ms)
   return block.split('\n').filter((line) => !line.startsWith('npm install')).join('\n')
 }
 
-/** The program that runs what a tool's client has been built to. */
+/** Returns the program on the page, for the client of a tool. */
 function program(tool, url) {
   const [, block] = page.match(/^```js\n(.*?)^```$/ms)
   return block.replaceAll('out/openapi-fetch', `out/${tool}`).replace('http://127.0.0.1:8080', url)
@@ -52,7 +52,7 @@ describe('in a folder of their own', { concurrency: 2 }, () => {
       if (heading === 'Postman') {
         const environment = join(root, 'postman/mock.environment.json')
         const { values } = JSON.parse(readFileSync(environment, 'utf8'))
-        assert.equal(values.find(({ key }) => key === 'bearerToken').value, mock.token, "it is the emulator's own")
+        assert.equal(values.find(({ key }) => key === 'bearerToken').value, mock.token, "it is the emulator's default token")
         writeFileSync(environment, readFileSync(environment, 'utf8').replace('http://127.0.0.1:8080', mock.url))
       }
       const script = commands(heading)

@@ -1,8 +1,8 @@
-// The clients of TypeScript against the emulator.
+// The TypeScript clients against the emulator.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { snapshotUuid, startMock } from '../mock.mjs'
-import { envelope, html, job, json, load, passOn, respondTo, serve, tools } from './servers.mjs'
+import { envelope, html, job, json, load, forward, copyTo, serve, tools } from './servers.mjs'
 
 const waiting = { pauseBefore: () => 50, deadline: 20_000 }
 
@@ -25,31 +25,31 @@ for (const tool of tools) {
       assert.deepEqual((await listed('bj', order.name)).map((image) => image.cimgUuid), copies)
     })
 
-    test('a create that the service refuses is rejected', async () => {
-      const unknown = { ...image('refused'), snapUuid: 'no-such-snapshot' }
+    test('a create with an unknown snapshot is rejected', async () => {
+      const unknown = { ...image('rejected'), snapUuid: 'no-such-snapshot' }
       const outcome = await createImages(connect(mock.url, mock.token), 'gz', [unknown])
       assert.equal(outcome.kind, 'rejected')
       assert.match(outcome.reason, /errno 41017/)
       assert.deepEqual(await listed('gz', unknown.name), [])
     })
 
-    test('an import that fails says which image was to be copied', async (t) => {
+    test('the error of a failed import names the image to copy', async (t) => {
       const { url, requests } = await serve(t, (request, response) =>
-        request.url.endsWith('/import') ? html(502)(response) : passOn(mock.url, request, respondTo(response)))
+        request.url.endsWith('/import') ? html(502)(response) : forward(mock.url, request, copyTo(response)))
       const order = { ...image('not copied'), from: 'gz', to: 'bj' }
       const copying = createAndCopy(connect(url, mock.token), order, waiting)
       await assert.rejects(copying, ({ message, outcome }) => /^import of [0-9a-f]{32}: unknown: HTTP 502/.test(message) && outcome.kind === 'unknown')
       assert.equal(requests.filter((request) => request.endsWith('/import')).length, 1)
     })
 
-    test('an image that no job names is not copied', async (t) => {
+    test('a job without its image is not copied', async (t) => {
       const nameless = json(200, envelope(0, [job({ done: true, success: true, resourceUuid: '' })]))
       const { url, requests } = await serve(t, (_, response) => nameless(response))
       await assert.rejects(createAndCopy(connect(url, 'token'), { ...image('nameless'), from: 'gz', to: 'bj' }, waiting), /does not name its image/)
       assert.deepEqual(requests, ['POST /dicloud/i/storage/cimg/create'])
     })
 
-    test('a list ends although each page is the first', async (t) => {
+    test('the list ends even if every page is the first', async (t) => {
       const page = json(200, envelope(0, { count: 2, items: [{ cimgUuid: 'a', name: 'one' }, { cimgUuid: 'b', name: 'One' }] }))
       const { url, requests } = await serve(t, (_, response) => requests.length < 5 ? page(response) : html(500)(response))
       const found = await imagesNamed(connect(url, 'token'), 'gz', 'one')
@@ -57,33 +57,33 @@ for (const tool of tools) {
       assert.equal(requests.length, 2)
     })
 
-    test('a bare array of images is a list, too', async (t) => {
+    test('a bare array of images is read as a list', async (t) => {
       const { url } = await serve(t, (_, response) => json(200, envelope(0, [{ cimgUuid: 'a', name: 'one' }]))(response))
       assert.equal((await imagesNamed(connect(url, 'token'), 'gz', 'one')).length, 1)
     })
 
-    for (const [name, reply] of [['errno 2', json(200, envelope(2, { items: [] }))], ['HTTP 500', json(500, envelope(0, { items: [] }))], ['HTML', html(200)], ['null', json(200, envelope(0, null))]]) {
-      test(`a list that cannot be read is not empty: ${name}`, async (t) => {
-        const { url } = await serve(t, (_, response) => reply(response))
+    for (const [name, respond] of [['errno 2', json(200, envelope(2, { items: [] }))], ['HTTP 500', json(500, envelope(0, { items: [] }))], ['HTML', html(200)], ['null', json(200, envelope(0, null))]]) {
+      test(`a list that cannot be read is an error, not empty: ${name}`, async (t) => {
+        const { url } = await serve(t, (_, response) => respond(response))
         await assert.rejects(imagesNamed(connect(url, 'token'), 'gz', 'one'), /cannot list/)
       })
     }
 
-    test('two jobs are asked for in one request, their ids joined by a comma', async (t) => {
-      const { url, requests } = await serve(t, (request, response) => passOn(mock.url, request, respondTo(response)))
+    test('two jobs are polled in one request, their ids joined by a comma', async (t) => {
+      const { url, requests } = await serve(t, (request, response) => forward(mock.url, request, copyTo(response)))
       const cimg = connect(url, mock.token)
       const { jobs } = await createImages(cimg, 'gz', [image('one'), image('two')])
-      const ended = await waitFor(cimg, 'gz', jobs, waiting)
+      const finished = await waitFor(cimg, 'gz', jobs, waiting)
 
-      assert.deepEqual(ended.map((job) => job.success), [true, true])
+      assert.deepEqual(finished.map((job) => job.success), [true, true])
       const [create, firstPoll] = requests
       assert.equal(create, 'POST /dicloud/i/storage/cimg/create')
       assert.equal(firstPoll, `GET /dicloud/i/result?regionId=gz&jobUuids=${jobs[0].jobUuid},${jobs[1].jobUuid}`)
     })
 
-    test('a create whose reply is lost is looked up, not sent again', async (t) => {
+    test('a create whose response is lost is looked up, not sent again', async (t) => {
       const { url, requests } = await serve(t, (request, response) =>
-        passOn(mock.url, request, request.url.endsWith('/create') ? () => response.destroy() : respondTo(response)))
+        forward(mock.url, request, request.url.endsWith('/create') ? () => response.destroy() : copyTo(response)))
       const cimg = connect(url, mock.token)
       const outcome = await createImages(cimg, 'gz', [image('lost')])
 
@@ -95,18 +95,18 @@ for (const tool of tools) {
 }
 
 for (const comma of [',', '%2C']) {
-  test(`the emulator takes ${comma} between ids`, async () => {
-    const reply = await fetch(`${mock.url}/dicloud/i/result?regionId=gz&jobUuids=a${comma}b`, { headers: authorization() })
-    assert.equal((await reply.json()).errno, 0)
+  test(`the emulator accepts ${comma} between ids`, async () => {
+    const response = await fetch(`${mock.url}/dicloud/i/result?regionId=gz&jobUuids=a${comma}b`, { headers: authorization() })
+    assert.equal((await response.json()).errno, 0)
   })
 }
 
-/** The images of a name, as seen by none of the clients. */
+/** Lists the images of a name without any of the clients. */
 async function listed(regionId, name) {
   const body = JSON.stringify({ regionId, start: 0, limit: 100, condition: { names: [name] } })
   const headers = { ...authorization(), 'Content-Type': 'application/json' }
-  const reply = await fetch(`${mock.url}/dicloud/i/storage/cimg/list`, { method: 'POST', headers, body })
-  return (await reply.json()).data.items
+  const response = await fetch(`${mock.url}/dicloud/i/storage/cimg/list`, { method: 'POST', headers, body })
+  return (await response.json()).data.items
 }
 
 function authorization() {

@@ -5,34 +5,34 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import newman from 'newman'
 import { startMock } from '../mock.mjs'
-import { answer, envelope, html, job, json, passOn, respondTo, serve } from './servers.mjs'
+import { copyTo, envelope, forward, html, job, json, respond, serve } from './servers.mjs'
 
 const run = (baseUrl, bearerToken, variables, options) => promisify(newman.run)({
   ...options,
   collection: new URL('postman/generated/flow.json', import.meta.url).pathname,
-  envVar: Object.entries({ baseUrl, bearerToken, firstPause: 10, gap: 10, ...variables }).map(([key, value]) => ({ key, value })),
+  envVar: Object.entries({ baseUrl, bearerToken, firstPause: 10, requestInterval: 10, ...variables }).map(([key, value]) => ({ key, value })),
 })
 
-test('creates two images and copies them; a refused create is rejected', async (t) => {
+test('creates two images and copies them; a create with an unknown snapshot is rejected', async (t) => {
   const mock = await startMock('--strict', '--job-duration', '300ms')
   t.after(mock.stop)
-  const replies = []
-  const { url, requests } = await serve(t, (request, response) => passOn(mock.url, request, (reply) => {
+  const bodies = []
+  const { url, requests } = await serve(t, (request, response) => forward(mock.url, request, (upstream) => {
     const chunks = []
-    reply.on('data', (chunk) => chunks.push(chunk)).on('end', () => replies.push(JSON.parse(Buffer.concat(chunks))))
-    respondTo(response)(reply)
+    upstream.on('data', (chunk) => chunks.push(chunk)).on('end', () => bodies.push(JSON.parse(Buffer.concat(chunks))))
+    copyTo(response)(upstream)
   }))
   const { run: { failures, executions } } = await run(url, mock.token)
 
   assert.deepEqual(failures.map(({ error }) => error.message), [])
   assert.equal(executions.at(-1).item.name, 'Create from no snapshot')
-  assert.equal(replies.at(-1).errno, 41017)
+  assert.equal(bodies.at(-1).errno, 41017)
   assert.deepEqual(requests.filter((request) => request.startsWith('POST')), [
     'POST /dicloud/i/storage/cimg/create',
     'POST /dicloud/i/storage/cimg/import',
     'POST /dicloud/i/storage/cimg/create',
   ])
-  const [one, two] = replies[0].data.map((job) => job.jobUuid)
+  const [one, two] = bodies[0].data.map((job) => job.jobUuid)
   assert.equal(requests[1], `GET /dicloud/i/result?regionId=gz&jobUuids=${one},${two}`)
 })
 
@@ -40,7 +40,7 @@ const outcomes = JSON.parse(readFileSync(new URL('outcomes.json', import.meta.ur
 for (const outcome of outcomes) {
   test(`${outcome.kind}: ${outcome.name}`, async (t) => {
     const { url, requests } = await serve(t, (request, response) => request.resume().on('end', () =>
-      requests.length === 1 ? answer(response, outcome) : html(403)(response)))
+      requests.length === 1 ? respond(response, outcome) : html(403)(response)))
     const { run: { failures } } = await run(url, 'token')
     const [creates, polls] = ['POST', 'GET'].map((method) => requests.filter((request) => request.startsWith(method)))
     assert.equal(creates.length, 1)
@@ -49,14 +49,14 @@ for (const outcome of outcomes) {
   })
 }
 
-test('a connection that breaks ends the run after one create', async (t) => {
+test('a broken connection ends the run after one create', async (t) => {
   const { url, requests } = await serve(t, (request, response) => request.resume().on('end', () => response.socket.destroy()))
   const { run: { failures } } = await run(url, 'token')
   assert.match(failures.at(-1).error.message, /'unknown' to equal 'accepted'/)
   assert.deepEqual(requests, ['POST /dicloud/i/storage/cimg/create'])
 })
 
-test('a create that is never answered ends the run', async (t) => {
+test('a create without a response ends the run', async (t) => {
   const { url, requests } = await serve(t, () => {})
   const { run: { failures } } = await run(url, 'token', {}, { timeoutRequest: 100 })
   assert.match(failures.at(-1).error.message, /'unknown' to equal 'accepted'/)
@@ -67,43 +67,43 @@ const jobs = (change) => json(200, envelope(0, ['a', 'b'].map((jobUuid) => job({
 const accepted = jobs()
 const later = (status, value) => (response) => { response.setHeader('Retry-After', value); html(status)(response) }
 
-/** Runs the flow while a create is accepted, and polls bring these replies. */
+/** Runs the flow with an accepted create and these responses to the polls. */
 async function wait(t, polls, variables, create = accepted) {
-  const replies = [create, ...polls]
+  const responses = [create, ...polls]
   const bodies = []
   const { url, requests } = await serve(t, (request, response) => {
     const body = []
     request.on('data', (chunk) => body.push(chunk)).on('end', () => {
       bodies.push(String(Buffer.concat(body)))
-      const reply = replies.length > 0 ? replies.shift() : html(404) // no such path: the run is to end here
-      reply(response)
+      const respond = responses.length > 0 ? responses.shift() : html(404) // ends the run
+      respond(response)
     })
   })
   const { run: { failures } } = await run(url, 'token', variables)
   return { failure: failures[0]?.error.message ?? '', requests, bodies }
 }
 
-test('trouble that may pass does not count as a job that is not known', async (t) => {
+test('a transient error does not count as a missing job', async (t) => {
   const { requests } = await wait(t, [html(502), html(429), json(200, envelope(3)), jobs({ done: true, success: true })], { grace: -1 })
   assert.equal(requests[5], 'POST /dicloud/i/storage/cimg/import')
 })
 
 const done = (jobUuid, change) => job({ jobUuid, done: true, success: true, resourceUuid: `image ${jobUuid}`, ...change })
 
-test('a wait bears trouble that may pass, and jobs that are not known yet', async (t) => {
+test('a wait tolerates transient errors, and jobs that are not found yet', async (t) => {
   const { requests, bodies } = await wait(t, [
     (response) => response.socket.destroy(),
     html(502),
     html(200),
     json(200, envelope(2)),
     json(200, envelope(40000)),
-    later(503, new Date(0).toUTCString()), // is now
+    later(503, new Date(0).toUTCString()), // the past: no pause
     json(200, envelope(0, [])),
     json(200, envelope(0, null)),
     jobs({ progress: 100 }), // not done, in spite of its progress
-    json(200, envelope(0, [done('a', { done: 'true' })])), // no job
-    json(200, envelope(0, [done('a'), job({ jobUuid: 'a' })])), // told twice, in contradiction
-    json(200, envelope(0, [done('b', { resourceUuid: null })])), // a has been told
+    json(200, envelope(0, [done('a', { done: 'true' })])), // not a job
+    json(200, envelope(0, [done('a'), job({ jobUuid: 'a' })])), // reported twice, in contradiction
+    json(200, envelope(0, [done('b', { resourceUuid: null })])), // a was done before
   ])
   assert.equal(requests[11], 'GET /dicloud/i/result?regionId=gz&jobUuids=a,b')
   assert.equal(requests[12], 'GET /dicloud/i/result?regionId=gz&jobUuids=b')
@@ -111,13 +111,13 @@ test('a wait bears trouble that may pass, and jobs that are not known yet', asyn
   assert.deepEqual(JSON.parse(bodies[13]).cimg.map((copy) => copy.originImageUuid), ['image a', 'image b'])
 })
 
-test('a job is not given up for an answer that is not about it', async (t) => {
-  const slowly = (reply) => (response) => setTimeout(() => reply(response), 200)
+test('a job is not given up on a response that is not about it', async (t) => {
+  const slowly = (respond) => (response) => setTimeout(() => respond(response), 200)
   const { requests, failure } = await wait(t, [
     json(200, envelope(13)), // a and b
     json(200, envelope(0, [job()])), // a
     json(200, envelope(13)), // b
-    slowly(html(503)), // b, whose grace has passed, but which was not looked for
+    slowly(html(503)), // b: its grace period is over, but the service did not look for it
     json(200, envelope(0, [job()])), // a
     json(200, envelope(0, [done('b')])), // b
     json(200, envelope(0, [done('a')])),
@@ -126,26 +126,26 @@ test('a job is not given up for an answer that is not about it', async (t) => {
   assert.equal(requests[8], 'POST /dicloud/i/storage/cimg/import', failure)
 })
 
-test('a pause is kept', async (t) => { // how long it is, Retry-After included, others tell
+test('the run pauses before a poll', async (t) => { // other tests check how long, with Retry-After
   const times = []
   const { url } = await serve(t, (request, response) => request.resume().on('end', () => {
     times.push(performance.now())
-    const reply = times.length === 1 ? accepted : html(404)
-    reply(response)
+    const respond = times.length === 1 ? accepted : html(404)
+    respond(response)
   }))
   await run(url, 'token', { firstPause: 200 })
   assert.equal(times.length, 2)
   assert.ok(times[1] - times[0] > 190, times)
 })
 
-test('the ids of a refused poll are asked for one by one, until each is answered', async (t) => {
-  const refused = json(200, envelope(13))
+test('the ids of a rejected poll are queried one by one, until a response has each', async (t) => {
+  const rejected = json(200, envelope(13))
   const { requests, failure } = await wait(t, [
-    refused, // a and b
+    rejected, // a and b
     json(200, envelope(0, [job()])), // a
-    refused, // b
-    refused, // b, again
-    json(200, envelope(0, [done('a')])), // a, of which b is kept apart
+    rejected, // b
+    rejected, // b, again
+    json(200, envelope(0, [done('a')])), // a, while b is still queried alone
     json(200, envelope(0, [done('b')])),
   ])
   assert.deepEqual(requests.slice(1, 7).map((request) => request.split('jobUuids=')[1]), ['a,b', 'a', 'b', 'b', 'a', 'b'])
@@ -154,20 +154,20 @@ test('the ids of a refused poll are asked for one by one, until each is answered
 
 for (const [name, polls, failure, variables] of [
   ['a job that fails half way', [jobs({ progress: 57, done: true, result: 'no space' })], /no space/],
-  ['a job that names no image', [json(200, envelope(0, ['a', 'b'].map((id) => done(id, { resourceUuid: undefined }))))], /'a', 'b'/],
+  ['a job without its image', [json(200, envelope(0, ['a', 'b'].map((id) => done(id, { resourceUuid: undefined }))))], /'a', 'b'/],
   ['a token that is rejected', [html(401)], /HTTP 401, errno undefined; left: a,b/],
   ['HTTP 408', [html(408), jobs({ done: true, success: true })], /HTTP 408, errno undefined; left: a,b/],
   ['errno 4', [json(200, envelope(4))], /errno 4; left: a,b/],
-  ['an errno that nobody listed', [json(200, envelope(77))], /errno 77/],
-  ['an id that stays refused', Array(10).fill(json(400, envelope(13))), /errno 13; left: a,b/, { grace: 5 }],
-  ['Retry-After beyond the deadline', [later(429, '3600'), jobs({ done: true, success: true })], /errno undefined; left: a,b/, { longestWait: 100 }],
-  ['a job that stays unknown', Array(10).fill(json(200, envelope(0, []))), /errno 0; left: a,b/, { grace: 5 }],
-  ['a job that never ends', Array(10).fill(accepted), /errno 0; left: a,b/, { longestWait: 20 }],
+  ['an unlisted errno', [json(200, envelope(77))], /errno 77/],
+  ['an id that is always rejected', Array(10).fill(json(400, envelope(13))), /errno 13; left: a,b/, { grace: 5 }],
+  ['Retry-After beyond the deadline', [later(429, '3600'), jobs({ done: true, success: true })], /errno undefined; left: a,b/, { maxWait: 100 }],
+  ['a job that is never found', Array(10).fill(json(200, envelope(0, []))), /errno 0; left: a,b/, { grace: 5 }],
+  ['a job that never finishes', Array(10).fill(accepted), /errno 0; left: a,b/, { maxWait: 20 }],
 ]) {
   test(`${name} ends the run before anything is copied`, async (t) => {
-    const create = name.includes('names no image') ? json(200, envelope(0, [job({ jobUuid: 'a' }), job({ jobUuid: 'b' })])) : accepted
-    const { failure: said, requests } = await wait(t, polls, variables, create)
-    assert.match(said, failure)
+    const create = name.includes('without its image') ? json(200, envelope(0, [job({ jobUuid: 'a' }), job({ jobUuid: 'b' })])) : accepted
+    const { failure: message, requests } = await wait(t, polls, variables, create)
+    assert.match(message, failure)
     assert.deepEqual(requests.filter((request) => request.startsWith('POST')), ['POST /dicloud/i/storage/cimg/create'])
   })
 }

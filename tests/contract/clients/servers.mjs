@@ -1,16 +1,16 @@
-// Servers that the clients under test talk to, and that see what they send.
+// Servers for the clients under test. They record the requests.
 import { once } from 'node:events'
 import { createServer, request as send } from 'node:http'
 
 export const tools = ['openapi-fetch', 'hey-api']
 
-/** What is exported by the example of a tool. */
+/** Loads the exports of a tool's example. */
 export const load = async (tool) => ({
   ...await import(`./out/${tool}/client.js`),
   ...await import(`./out/${tool}/flow.js`),
 })
 
-/** Serves until the test ends; requests fills with what was asked for. */
+/** Serves until the test ends; requests collects the request lines. */
 export async function serve(t, handle) {
   const requests = []
   const server = createServer((request, response) => {
@@ -22,16 +22,16 @@ export async function serve(t, handle) {
   return { url: `http://127.0.0.1:${server.address().port}`, requests }
 }
 
-/** Has another server answer. */
-export function passOn(url, request, respond) {
+/** Forwards the request to another server. */
+export function forward(url, request, respond) {
   const { method, headers } = request
   request.pipe(send(new URL(request.url, url), { method, headers }, respond))
 }
 
-export const respondTo = (response) => (reply) => reply.pipe(response.writeHead(reply.statusCode, reply.headers))
+export const copyTo = (response) => (upstream) => upstream.pipe(response.writeHead(upstream.statusCode, upstream.headers))
 
-/** Answers with a row of outcomes.json. */
-export const answer = (response, { status = 200, contentType = 'application/json', location, reply, body = JSON.stringify(reply) }) =>
+/** Sends a response from outcomes.json. */
+export const respond = (response, { status = 200, contentType = 'application/json', location, json, body = JSON.stringify(json) }) =>
   response.writeHead(status, { 'Content-Type': contentType, ...location && { Location: location } }).end(body)
 
 export const html = (status) => (response) =>

@@ -12,7 +12,7 @@ const inputs = { region: 'gz', snapshotUuid, name: 'web-01', targetRegion: 'bj' 
 const dir = mkdtempSync(join(tmpdir(), 'flow-'))
 after(() => rmSync(dir, { recursive: true }))
 
-test('the document lints clean', async () => {
+test('lint finds nothing', async () => {
   const { code, output } = await redocly(['lint', 'images.arazzo.yaml'])
   assert.equal(code, 0, output)
 })
@@ -48,20 +48,20 @@ describe('against cimg mock', { concurrency: 2 }, () => {
   })
 })
 
-// What `cimg mock` cannot be made to answer.
-describe('against scripted replies', { concurrency: 3 }, () => {
+// Responses that `cimg mock` cannot be made to send.
+describe('against scripted responses', { concurrency: 3 }, () => {
   const cases = [
-    { name: 'a running or missing job is asked for again', polls: [job({ done: false }), envelope({ data: [] }), job({ done: true, success: true })], code: 0 },
-    { name: 'a job names its image when it has ended', create: envelope({ data: [{ ...accepted, resourceUuid: undefined }] }), polls: [job({ done: true, success: true })], code: 0 },
-    { name: 'trouble that may pass is asked through', polls: [envelope({ errno: 3 }), html(503), job({ done: true, success: true })], code: 0 },
-    { name: 'a refused id is asked for again', polls: [envelope({ errno: 1 }), html(400), job({ done: true, success: true })], code: 0 },
-    { name: 'another job is no success', polls: [job({ jobUuid: 'another', done: true, success: true })], code: 1 },
+    { name: 'a job that is in progress or missing is polled again', polls: [job({ done: false }), envelope({ data: [] }), job({ done: true, success: true })], code: 0 },
+    { name: 'a finished job names its image', create: envelope({ data: [{ ...accepted, resourceUuid: undefined }] }), polls: [job({ done: true, success: true })], code: 0 },
+    { name: 'a transient error is tolerated', polls: [envelope({ errno: 3 }), html(503), job({ done: true, success: true })], code: 0 },
+    { name: 'a rejected id is polled again', polls: [envelope({ errno: 1 }), html(400), job({ done: true, success: true })], code: 0 },
+    { name: 'another job is not a success', polls: [job({ jobUuid: 'another', done: true, success: true })], code: 1 },
     { name: 'a job that outlasts the retries ends it', polls: [job({ done: false }), job({ done: false })], file: impatient(), code: 1 },
     { name: 'a failed job ends it', polls: [job({ done: true, success: false, progress: 57, result: 'no' })], code: 1 },
-    { name: 'a refused poll ends it', polls: [envelope({ errno: 4 })], code: 1 },
+    { name: 'a rejected poll ends it', polls: [envelope({ errno: 4 })], code: 1 },
     { name: 'a create with an unknown outcome is sent once', create: envelope({ errno: 2 }), polls: [], code: 1 },
-    { name: 'a create that a gateway answers is sent once', create: html(502), polls: [], code: 1 },
-    { name: 'two jobs for one image are no success', create: envelope({ data: [accepted, accepted] }), polls: [], code: 1 },
+    { name: 'a create with the response of a gateway is sent once', create: html(502), polls: [], code: 1 },
+    { name: 'two jobs for one image are not a success', create: envelope({ data: [accepted, accepted] }), polls: [], code: 1 },
   ]
   for (const { name, create = envelope({ data: [accepted] }), polls, file, code } of cases) {
     test(name, async () => {
@@ -79,7 +79,7 @@ describe('against scripted replies', { concurrency: 3 }, () => {
   }
 })
 
-/** Makes a copy of the document that asks for a running job only once more. */
+/** Writes a copy of the document that polls a job in progress only once more. */
 function impatient() {
   const at = name => new URL(name, import.meta.url).pathname
   const copy = join(dir, 'impatient.arazzo.yaml')

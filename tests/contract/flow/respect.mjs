@@ -1,4 +1,4 @@
-// Redocly's command, and its `respect`, which executes Arazzo documents.
+// Runs Redocly's CLI, and its `respect` command, which executes Arazzo documents.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ const folder = new URL('.', import.meta.url).pathname
 
 let runs = 0
 
-/** Runs redocly in this folder and returns its exit code and all it wrote. */
+/** Runs redocly in this folder and returns its exit code and output. */
 export function redocly(args, env = {}) {
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [program, ...args], {
@@ -25,9 +25,9 @@ export function redocly(args, env = {}) {
 }
 
 /**
- * Executes workflows of an Arazzo document, all unless named, against the
- * server at url. The token goes by the environment: arguments are for everybody
- * on the machine to see. Returns also the steps as they ended, retries left out.
+ * Executes workflows of an Arazzo document, by default all, against the server at
+ * url. The token is passed in the environment: arguments are visible to everybody
+ * on the machine. Also returns the final results of the steps, without retries.
  */
 export async function respect(dir, { url, token, inputs, workflows = [], file = 'images.arazzo.yaml' }) {
   const report = join(dir, `respect-${++runs}.json`)
@@ -37,7 +37,7 @@ export async function respect(dir, { url, token, inputs, workflows = [], file = 
   )
   assert.ok(existsSync(report), output)
   const json = readFileSync(report, 'utf8')
-  assert.ok(!output.includes(token) && !json.includes(token), 'the token is shown')
+  assert.ok(!output.includes(token) && !json.includes(token), 'the output shows the token')
   assert.match(output, /authorization: Bearer \*+/i)
   const steps = Object.values(JSON.parse(json).files)
     .flatMap(f => f.executedWorkflows).flatMap(flatten).filter(s => !s.retriesLeft)

@@ -1,5 +1,4 @@
-// A server that answers with given replies, one after the other, whatever it is
-// asked.
+// A server that sends given responses, one after the other, whatever the request.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 
@@ -15,12 +14,12 @@ export function envelope({ errno = 0, data }) {
 
 export const job = state => envelope({ data: [{ ...accepted, ...state }] })
 
-/** Starts the server and returns its URL and the requests it has had so far. */
-export async function startScripted(replies) {
+/** Starts the server and returns its URL and the requests so far. */
+export async function startScripted(responses) {
   const requests = []
   const server = createServer((request, response) => {
     request.resume()
-    const { status, type, body } = replies[requests.push(request) - 1] ?? html(500)
+    const { status, type, body } = responses[requests.push(request) - 1] ?? html(500)
     response.writeHead(status, { 'Content-Type': type }).end(body)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')

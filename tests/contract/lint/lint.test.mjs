@@ -1,5 +1,5 @@
-// The rules of redocly.yaml and spectral.yaml, shown contracts that break them:
-// each is found, by the rule that is for it, at the line where it stands.
+// Contracts that break the rules of redocly.yaml and spectral.yaml: each problem is
+// reported by its rule, with its line.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ const contract = readFileSync(new URL('../../../openapi.yaml', import.meta.url),
 const dir = mkdtempSync(join(tmpdir(), 'lint-'))
 after(() => rmSync(dir, { recursive: true }))
 
-// The text to replace, what with (§ marks the line that must be named), the rule.
+// The text to replace, its replacement (§ marks the line to report), the rule.
 const rows = {
   spectral: [
     ['summary: Rename images (修改镜像名称)', 'summary: Rename images§', 'cimg-chinese-name'],
@@ -49,7 +49,7 @@ const rows = {
     ['        - name: regionId\n', '        - name: regionID\n          requird: true§\n', 'struct'],
     ['      tags: [jobs]', '      tags: [jobs, images]', 'operation-singular-tag'],
     ['    Job:\n      type: object', '    Unused:§\n      type: object\n    Job:\n      type: object', 'no-unused-components'],
-    ['info:\n', 'info:\n\ttab: 1\n', '(7:1)'], // which no rule reports, but the parser
+    ['info:\n', 'info:\n\ttab: 1\n', '(7:1)'], // reported by the parser, not by a rule
   ],
 }
 

@@ -8,7 +8,7 @@ export function connect(baseUrl: string, token: string): Cimg {
     baseUrl,
     headers: { Authorization: bearer(token) },
     fetch: fetchOnce,
-    // A reply is an envelope or it is none, whatever its Content-Type.
+    // Whether a body is an envelope does not depend on its Content-Type.
     parseAs: 'json',
   })
 }

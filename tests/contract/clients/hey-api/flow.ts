@@ -1,5 +1,5 @@
-import { accepted, change, type Outcome } from '../rules/change.js'
 import { named } from '../rules/list.js'
+import { accepted, mutate, type Outcome } from '../rules/mutate.js'
 import type { Job } from '../rules/response.js'
 import { imagesOf, waitForJobs, type Waiting } from '../rules/wait.js'
 import type { Cimg } from './client.js'
@@ -14,9 +14,9 @@ interface Order {
 }
 
 /**
- * Creates an image, waits for it, copies it to another region, waits again.
- * save is given the jobs as soon as they run: whoever keeps their ids can go on
- * in another process.
+ * Creates an image, waits for it, copies it to another region and waits again.
+ * save gets the jobs as soon as they are started: with their ids, another process
+ * can resume the wait.
  */
 export async function createAndCopy(
   cimg: Cimg,
@@ -34,11 +34,11 @@ export async function createAndCopy(
 }
 
 export function createImages(cimg: Cimg, regionId: string, images: CreateCimgInput[]): Promise<Outcome> {
-  return change(images.length, () => createCimg({ client: cimg, body: { regionId, cimg: images } }))
+  return mutate(images.length, () => createCimg({ client: cimg, body: { regionId, cimg: images } }))
 }
 
 export function importImages(cimg: Cimg, regionId: string, copies: ImportCimgInput[]): Promise<Outcome> {
-  return change(copies.length, () => importCimg({ client: cimg, body: { regionId, cimg: copies } }))
+  return mutate(copies.length, () => importCimg({ client: cimg, body: { regionId, cimg: copies } }))
 }
 
 export function waitFor(cimg: Cimg, regionId: string, started: Job[], waiting?: Waiting): Promise<Job[]> {
@@ -46,7 +46,7 @@ export function waitFor(cimg: Cimg, regionId: string, started: Job[], waiting?: 
     getJobResult({ client: cimg, query: { regionId, jobUuids }, signal }), waiting)
 }
 
-/** What an unknown outcome calls for before the change is made again. */
+/** Looks images up by name, as needed after an unknown outcome before the call is repeated. */
 export function imagesNamed(cimg: Cimg, regionId: string, name: string): Promise<Image[]> {
   return named(name, (start, limit) =>
     listCimg({ client: cimg, body: { regionId, start, limit, condition: { names: [name] } } }))

@@ -1,5 +1,5 @@
-import { accepted, change, type Outcome } from '../rules/change.js'
 import { named } from '../rules/list.js'
+import { accepted, mutate, type Outcome } from '../rules/mutate.js'
 import type { Job } from '../rules/response.js'
 import { imagesOf, waitForJobs, type Waiting } from '../rules/wait.js'
 import type { Cimg } from './client.js'
@@ -15,9 +15,9 @@ interface Order {
 }
 
 /**
- * Creates an image, waits for it, copies it to another region, waits again.
- * save is given the jobs as soon as they run: whoever keeps their ids can go on
- * in another process.
+ * Creates an image, waits for it, copies it to another region and waits again.
+ * save gets the jobs as soon as they are started: with their ids, another process
+ * can resume the wait.
  */
 export async function createAndCopy(
   cimg: Cimg,
@@ -35,11 +35,11 @@ export async function createAndCopy(
 }
 
 export function createImages(cimg: Cimg, regionId: string, images: Schemas['CreateCIMGInput'][]): Promise<Outcome> {
-  return change(images.length, () => cimg.POST('/dicloud/i/storage/cimg/create', { body: { regionId, cimg: images } }))
+  return mutate(images.length, () => cimg.POST('/dicloud/i/storage/cimg/create', { body: { regionId, cimg: images } }))
 }
 
 export function importImages(cimg: Cimg, regionId: string, copies: Schemas['ImportCIMGInput'][]): Promise<Outcome> {
-  return change(copies.length, () => cimg.POST('/dicloud/i/storage/cimg/import', { body: { regionId, cimg: copies } }))
+  return mutate(copies.length, () => cimg.POST('/dicloud/i/storage/cimg/import', { body: { regionId, cimg: copies } }))
 }
 
 export function waitFor(cimg: Cimg, regionId: string, started: Job[], waiting?: Waiting): Promise<Job[]> {
@@ -47,7 +47,7 @@ export function waitFor(cimg: Cimg, regionId: string, started: Job[], waiting?: 
     cimg.GET('/dicloud/i/result', { params: { query: { regionId, jobUuids } }, signal }), waiting)
 }
 
-/** What an unknown outcome calls for before the change is made again. */
+/** Looks images up by name, as needed after an unknown outcome before the call is repeated. */
 export function imagesNamed(cimg: Cimg, regionId: string, name: string): Promise<Schemas['CIMG'][]> {
   return named(name, (start, limit) =>
     cimg.POST('/dicloud/i/storage/cimg/list', { body: { regionId, start, limit, condition: { names: [name] } } }))

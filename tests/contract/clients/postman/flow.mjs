@@ -1,6 +1,6 @@
-// Makes a collection that creates images and copies them, of the requests that
-// openapi-to-postmanv2 has generated from openapi.yaml: it gives them values,
-// and scripts that hold the rules.
+// Builds a collection that creates images and copies them, from the requests that
+// openapi-to-postmanv2 has generated from openapi.yaml. It adds values, and
+// scripts that implement the rules.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 const here = (path) => new URL(path, import.meta.url)
@@ -9,7 +9,7 @@ const read = (path) => readFileSync(here(path), 'utf8')
 const collection = JSON.parse(read('generated/cimg.json'))
 const requests = collection.item.flatMap((folder) => folder.item)
 
-/** A request of the collection, under another name and with scripts. */
+/** Returns a request of the collection, with another name and with scripts. */
 function step(name, path, { body, query, before = '', after }) {
   const item = structuredClone(requests.find(({ request }) => request.url.path.join('/').endsWith(path)))
   item.name = item.request.name = name
@@ -24,12 +24,12 @@ function step(name, path, { body, query, before = '', after }) {
   return item
 }
 
-// Postman goes on after a script that has thrown. So a request is the last one
-// unless the script after it says which follows.
+// Postman continues after a script that throws. So each request is the last one
+// unless the script after it names the next.
 const stop = 'pm.execution.setNextRequest(null)'
 const rules = read('scripts/rules.js')
-const change = (outcome, next) => ({
-  after: [rules, read('scripts/change.js'), `expectOutcome(${JSON.stringify(outcome)}, ${JSON.stringify(next)})`],
+const mutate = (outcome, next) => ({
+  after: [rules, read('scripts/mutate.js'), `expectOutcome(${JSON.stringify(outcome)}, ${JSON.stringify(next)})`],
 })
 const wait = (region, next) => ({
   query: { regionId: region, jobUuids: '{{jobUuids}}' },
@@ -40,7 +40,7 @@ const wait = (region, next) => ({
 collection.item = [
   step('Create two images', 'cimg/create', {
     body: ({ cimg: [image] }) => ({ regionId: 'gz', cimg: [image, { ...image, name: `${image.name} 2` }] }),
-    ...change('accepted', 'Wait for the images'),
+    ...mutate('accepted', 'Wait for the images'),
   }),
   step('Wait for the images', 'result', wait('gz', 'Copy them')),
   step('Copy them', 'cimg/import', {
@@ -51,21 +51,21 @@ collection.item = [
         { ...copy, originRegionId: 'gz', originImageUuid: '{{image1}}', name: `${copy.name} 2` },
       ],
     }),
-    ...change('accepted', 'Wait for the copies'),
+    ...mutate('accepted', 'Wait for the copies'),
   }),
   step('Wait for the copies', 'result', wait('bj', 'Create from no snapshot')),
   step('Create from no snapshot', 'cimg/create', {
     body: ({ regionId, cimg: [image] }) => ({ regionId, cimg: [{ ...image, snapUuid: 'no-such-snapshot' }] }),
-    ...change('rejected', null),
+    ...mutate('rejected', null),
   }),
 ]
-// The generator's is production. Whoever means that says so.
+// The generated default is production, which a user must choose explicitly.
 collection.variable.find(({ key }) => key === 'baseUrl').value = 'http://127.0.0.1:8080'
 collection.variable.push(
   { key: 'bearerToken', value: '' },
   { key: 'firstPause', value: '1000' },
-  { key: 'gap', value: '1000' },
+  { key: 'requestInterval', value: '1000' },
   { key: 'grace', value: '30000' },
-  { key: 'longestWait', value: '3600000' },
+  { key: 'maxWait', value: '3600000' },
 )
 writeFileSync(here('generated/flow.json'), JSON.stringify(collection, null, 2))

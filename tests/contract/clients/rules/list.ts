@@ -6,8 +6,8 @@ interface Listed {
 }
 
 /**
- * The images of one name, for a look after an unknown outcome. A list that
- * cannot be read throws: an empty one would say that nothing was made.
+ * Returns the images of one name, to look one up after an unknown outcome. A list
+ * that cannot be read throws: an empty one would mean that nothing was created.
  */
 export async function named<Image extends Listed>(
   name: string,
@@ -18,7 +18,7 @@ export async function named<Image extends Listed>(
     const page = pageOf(await readPage(start, 100).catch((error: unknown): Result<{ items: Image[] }> => ({ error })))
     const known = images.size
     for (const image of page) images.set(image.cimgUuid, image)
-    if (images.size === known) break // what count counts is not published
+    if (images.size === known) break // what `count` counts is not published
     start += page.length
   }
   // Whether the service's match is exact is not published.
@@ -27,7 +27,7 @@ export async function named<Image extends Listed>(
 
 function pageOf<Image>(result: Result<{ items: Image[] }>): Image[] {
   const { data, response } = result
-  // The provider's table has a bare array where the captured reply has a page.
+  // The provider's table has a bare array where the captured response has a page.
   const items = Array.isArray(data?.data) ? data.data : data?.data?.items
   if (response?.status === 200 && isEnvelope(data) && data.errno === 0 && Array.isArray(items)) return items
   throw new Error(`cannot list: ${describe(result)}`)

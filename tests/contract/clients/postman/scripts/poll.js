@@ -1,24 +1,24 @@
 function expectJobs(nextStep) {
-  const reply = answer()
-  const { code, errno, retryAfter } = reply
+  const response = readResponse()
+  const { code, errno, retryAfter } = response
   const jobs = remembered('jobs'), missingSince = remembered('missingSince')
   const ids = pm.variables.get('jobUuids').split(',')
-  const asked = jobs.filter((job) => ids.includes(job.jobUuid))
-  const kind = reply.isSuccess ? 'answer' : trouble(reply)
+  const queried = jobs.filter((job) => ids.includes(job.jobUuid))
+  const kind = response.isSuccess ? 'success' : classify(response)
 
-  // One of several refused ids may be the reason: each is asked for alone, until
-  // it is answered. One refused alone may not be known yet.
+  // One of several rejected ids may be the bad one: each is queried alone until a
+  // response has it. One that is rejected alone may not be known yet.
   const alone = new Set(remembered('alone'))
-  if (kind === 'ids') ids.forEach((id) => alone.add(id))
-  if (kind === 'answer') ids.forEach((id) => alone.delete(id))
+  if (kind === 'bad id') ids.forEach((id) => alone.add(id))
+  if (kind === 'success') ids.forEach((id) => alone.delete(id))
   let isUnknown = false
-  if (kind === 'answer' || kind === 'ids' && ids.length === 1) {
-    for (const job of asked) {
-      const seen = reply.jobs.filter(({ jobUuid }) => jobUuid === job.jobUuid)
+  if (kind === 'success' || kind === 'bad id' && ids.length === 1) {
+    for (const job of queried) {
+      const seen = response.jobs.filter(({ jobUuid }) => jobUuid === job.jobUuid)
       if (seen.length === 0) missingSince[job.jobUuid] = missingSince[job.jobUuid] || Date.now()
       else delete missingSince[job.jobUuid]
-      // One that is told twice has ended if one of them says so. A later reply
-      // may lack what an earlier one had.
+      // A job that is reported twice has finished if one of the reports says so. A
+      // later response may lack what an earlier one had.
       const { resourceUuid } = job
       Object.assign(job, seen.find(({ done }) => done) || seen[0])
       job.resourceUuid = job.resourceUuid || resourceUuid
@@ -39,23 +39,23 @@ function expectJobs(nextStep) {
     if (failed.length + nameless.length === 0) pm.execution.setNextRequest(nextStep)
     return
   }
-  // One poll may take several requests. Pauses between polls grow, up to a minute.
-  let turns = remembered('turns'), pause = Number(pm.variables.get('gap'))
-  if (turns.length === 0) {
-    turns = requestsFor(left, alone)
-    pause = Math.min(Number(pm.variables.get('pauseOfPolls')) * 1.5, 60000)
-    pm.collectionVariables.set('pauseOfPolls', pause)
+  // A poll may need several requests. Pauses between polls grow, up to a minute.
+  let next = remembered('nextRequests'), pause = Number(pm.variables.get('requestInterval'))
+  if (next.length === 0) {
+    next = requestsFor(left, alone)
+    pause = Math.min(Number(pm.variables.get('pauseBetweenPolls')) * 1.5, 60000)
+    pm.collectionVariables.set('pauseBetweenPolls', pause)
   }
   pause = Math.max(pause, retryAfter)
   pm.collectionVariables.set('pause', pause)
-  pm.collectionVariables.set('jobUuids', turns.shift())
-  remember('turns', turns)
-  const end = kind === 'refused' ? 'is refused' : isUnknown ? 'does not know a job' : Date.now() + pause > pm.variables.get('deadline') && 'took too long'
+  pm.collectionVariables.set('jobUuids', next.shift())
+  remember('nextRequests', next)
+  const end = kind === 'permanent' ? 'was rejected' : isUnknown ? 'did not find a job' : Date.now() + pause > pm.variables.get('deadline') && 'took too long'
   if (end) pm.test(`the wait ${end}`, () => pm.expect.fail(`HTTP ${code}, errno ${errno}; left: ${left}`))
   else pm.execution.setNextRequest(pm.info.requestName)
 }
 
-// Puts ids into requests: all in one, but for those that are to be alone.
+// Distributes ids over requests: all in one, except for those in alone.
 function requestsFor(ids, alone) {
   const together = ids.filter((id) => !alone.has(id))
   return [...ids.filter((id) => alone.has(id)), ...together.length > 0 ? [together.join(',')] : []]

@@ -1,12 +1,12 @@
-// What a change comes to, whatever the reply, and that it is sent once.
-// outcomes.json has the replies to a create of two images; the Postman collection
-// and the wrapper are held to the same.
+// The outcome of a mutating call for each response, and that it is sent once.
+// outcomes.json has the responses to a create of two images; the Postman
+// collection and the wrapper are tested with the same file.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { describe, test } from 'node:test'
-import { answer, load, serve, tools } from './servers.mjs'
+import { load, respond, serve, tools } from './servers.mjs'
 
 const outcomes = JSON.parse(readFileSync(new URL('outcomes.json', import.meta.url)))
 const images = [{ name: 'one', snapUuid: 's' }, { name: 'two', snapUuid: 's' }]
@@ -18,40 +18,40 @@ for (const tool of tools) {
     for (const outcome of outcomes) {
       test(`${outcome.kind}: ${outcome.name}`, async (t) => {
         const { url, requests } = await serve(t, (request, response) =>
-          request.resume().on('end', () => answer(response, outcome)))
+          request.resume().on('end', () => respond(response, outcome)))
         const { kind, reason } = await createImages(connect(url, 'token'), 'gz', images)
         assert.equal(kind, outcome.kind, reason)
         assert.deepEqual(requests, ['POST /dicloud/i/storage/cimg/create'])
       })
     }
 
-    for (const [name, answer] of [
+    for (const [name, fail] of [
       ['a connection that breaks', (response) => response.socket.destroy()],
-      ['a reply that breaks off', (response) =>
+      ['a response that breaks off', (response) =>
         response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': '100' })
           .write('{"errno":0', () => response.socket.destroy())],
     ]) {
       test(`unknown: ${name}`, async (t) => {
-        const { url, requests } = await serve(t, (request, response) => request.resume().on('end', () => answer(response)))
+        const { url, requests } = await serve(t, (request, response) => request.resume().on('end', () => fail(response)))
         const { kind, reason } = await createImages(connect(url, 'token'), 'gz', images)
         assert.equal(kind, 'unknown', reason)
         assert.equal(requests.length, 1)
       })
     }
 
-    test('an unknown outcome keeps what the reply named', async (t) => {
+    test('an unknown outcome keeps the jobs and the requestId of the response', async (t) => {
       const { url } = await serve(t, (request, response) => request.resume().on('end', () =>
-        answer(response, outcomes.find(({ name }) => name === 'errno 0 with one job for two images'))))
+        respond(response, outcomes.find(({ name }) => name === 'errno 0 with one job for two images'))))
       const { jobs, requestId } = await createImages(connect(url, 'token'), 'gz', images)
       assert.deepEqual([jobs.map((job) => job.jobUuid), requestId], [['a'], 'r'])
     })
 
     test('not sent: no connection', async () => {
-      const outcome = await createImages(connect(await deserted(), 'token'), 'gz', images)
+      const outcome = await createImages(connect(await unusedURL(), 'token'), 'gz', images)
       assert.equal(outcome.kind, 'not sent', outcome.reason)
     })
 
-    test('what cannot be right is refused before it is sent', async (t) => {
+    test('invalid input is rejected before anything is sent', async (t) => {
       const { url, requests } = await serve(t, (_, response) => response.end())
       await assert.rejects(createImages(connect(url, 'token'), 'gz', []), RangeError)
       assert.throws(() => connect(url, 'secret\nsecret'), (error) => !String(error).includes('secret'))
@@ -61,8 +61,8 @@ for (const tool of tools) {
   })
 }
 
-/** The URL of a server that is gone. */
-async function deserted() {
+/** Returns a URL that no server listens on. */
+async function unusedURL() {
   const server = createServer()
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address()

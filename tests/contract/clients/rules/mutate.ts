@@ -1,28 +1,28 @@
-import { describe, isRejected, isEnvelope, itemsOf, jobsOf, type Job, type Result } from './response.js'
+import { describe, isEnvelope, isRejected, itemsOf, jobsOf, type Job, type Result } from './response.js'
 
-/** What became of a change. */
+/** The outcome of a mutating call. */
 export type Outcome =
   | { kind: 'accepted'; jobs: Job[] } // one for each item; save their ids
   | { kind: 'rejected'; reason: string } // nothing was changed
   | { kind: 'not sent'; reason: string } // nothing was changed
-  | Unknown // look for it before it is sent again
+  | Unknown // look for it before sending it again
 
 interface Unknown {
   kind: 'unknown'
   reason: string
-  jobs: Job[] // those that the reply named all the same
+  jobs: Job[] // those that are in the response all the same
   requestId?: string // for the provider's support
 }
 
-/** Sends a change of so many items, once, and tells what became of it. */
-export async function change(items: number, send: () => Promise<Result<Job[]>>): Promise<Outcome> {
-  if (items === 0) throw new RangeError('a change of nothing')
+/** Sends a mutating call once and returns its outcome; items is the number of items in it. */
+export async function mutate(items: number, send: () => Promise<Result<Job[]>>): Promise<Outcome> {
+  if (items === 0) throw new RangeError('a mutating call needs at least one item')
   const result = await send().catch((error: unknown): Result<Job[]> => ({ error }))
   const jobs = jobsOf(result) ?? []
   const isOneForEach = itemsOf(result)?.length === items && new Set(jobs.map((job) => job.jobUuid)).size === items
   if (isOneForEach) return { kind: 'accepted', jobs }
 
-  const reason = itemsOf(result) ? `${jobs.length} proper jobs for ${items} items` : describe(result)
+  const reason = itemsOf(result) ? `${jobs.length} valid jobs for ${items} items` : describe(result)
   if (isRejected(result)) return { kind: 'rejected', reason }
   if (neverConnected(result.error)) return { kind: 'not sent', reason }
   const body = result.data ?? result.error
@@ -40,7 +40,7 @@ export function accepted(what: string, outcome: Outcome): Job[] {
   return outcome.jobs
 }
 
-/** Errors that Node meets before it has a connection to send anything over. */
+/** Reports whether Node failed before it had a connection to send anything on. */
 function neverConnected(error: unknown): boolean {
   const { code, syscall } = (error instanceof Error && error.cause || {}) as NodeJS.ErrnoException
   return syscall === 'connect' || syscall === 'getaddrinfo' ||
