@@ -17,7 +17,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// What the published examples use, and so the emulator's stock.
+// From the published examples, and therefore in the emulator's stock.
 const (
 	snapshot   = "3fd352092a3f553cb124223f6a7f09b4"
 	stockImage = "4a48f88391134a01befe88ff98b68af8"
@@ -33,8 +33,8 @@ type cloud struct {
 }
 
 // newCloud starts an emulator whose jobs last 20 ms unless planned otherwise.
-// Every request that comes and every response that goes is validated against the
-// contract, by this package and not by the emulator.
+// This package, not the emulator, validates every request and response against
+// the contract.
 func newCloud(t *testing.T, settings emulator.Options) *cloud {
 	t.Helper()
 	settings.Strict = true
@@ -54,7 +54,8 @@ func newCloud(t *testing.T, settings emulator.Options) *cloud {
 	return &cloud{Emulator: emu, url: server.URL, client: client}
 }
 
-// validating fails the test at each request or response that breaks the contract.
+// validating fails the test for each request or response that breaks the
+// contract.
 func validating(t *testing.T, next http.Handler) http.Handler {
 	contract := loadContract(t)
 	contract.Servers = openapi3.Servers{{URL: "/"}}
@@ -98,7 +99,7 @@ func validating(t *testing.T, next http.Handler) http.Handler {
 	})
 }
 
-// inProcess makes a client of an emulator without a socket.
+// inProcess returns a client of an emulator without a socket.
 func inProcess(t *testing.T, emu *emulator.Emulator) *wrapper.Client {
 	t.Helper()
 	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken),
@@ -108,7 +109,7 @@ func inProcess(t *testing.T, emu *emulator.Emulator) *wrapper.Client {
 	return client
 }
 
-// listed counts the images of bj.
+// listed returns the number of images in bj.
 func listed(t *testing.T, client *wrapper.Client) int {
 	t.Helper()
 	n := 0

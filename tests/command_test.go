@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// command is the program that people run, built once for all tests.
+// command is the built program, shared by all tests.
 var command struct {
 	once sync.Once
 	dir  string
@@ -54,7 +54,7 @@ func commandPath(t *testing.T) string {
 
 func TestDemo(t *testing.T) {
 	program := commandPath(t)
-	// Whatever the environment offers, the demo keeps to its own emulator.
+	// The demo uses its own emulator, whatever the environment offers.
 	var stray atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stray.Add(1) }))
 	t.Cleanup(elsewhere.Close)
@@ -70,7 +70,7 @@ func TestDemo(t *testing.T) {
 	require.Zero(t, stray.Load())
 	require.NotContains(t, out, secret)
 	require.Contains(t, out, snapshot)
-	// Both jobs are seen on their way, then at their end.
+	// The output shows both jobs in progress and finished.
 	jobs := strings.Split(out, "done after")
 	require.Len(t, jobs, 3)
 	for _, job := range jobs[:2] {
@@ -94,7 +94,7 @@ func TestDemo(t *testing.T) {
 // mock is a running `cimg mock`.
 type mock struct {
 	*exec.Cmd
-	curl  string // the line it says to try
+	curl  string // the command it suggests
 	lines chan string
 }
 
@@ -171,7 +171,7 @@ func TestDemoCanBeInterrupted(t *testing.T) {
 	require.Equal(t, "cimg: interrupted\n", stderr.String())
 }
 
-func TestMockTellsWhereItIsReached(t *testing.T) {
+func TestMockPrintsAReachableAddress(t *testing.T) {
 	m := startMock(t, "--addr", "0.0.0.0:0", "--token", "it's")
 	require.Contains(t, m.curl, " http://127.0.0.1:")
 	require.Contains(t, m.curl, `'Authorization: Bearer it'\''s'`)
@@ -186,9 +186,9 @@ func TestMockStopsCleanly(t *testing.T) {
 	}
 }
 
-func TestCommandSaysWhatToChange(t *testing.T) {
+func TestCommandErrorsNameTheArgument(t *testing.T) {
 	program := commandPath(t)
-	rows := []struct{ args, says string }{
+	rows := []struct{ args, want string }{
 		{"mock --addr nonsense", "nonsense"},
 		{"mock --addr 127.0.0.1:99999", "99999"},
 		{"mock --job-duration -1s", "--job-duration"},
@@ -201,13 +201,13 @@ func TestCommandSaysWhatToChange(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.args, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a mistake that is not noticed serves for ever
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a mock started by mistake would serve forever
 			defer cancel()
 			out, err := exec.CommandContext(ctx, program, strings.Fields(row.args)...).CombinedOutput()
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit, string(out))
 			require.Positive(t, exit.ExitCode())
-			require.Contains(t, string(out), row.says)
+			require.Contains(t, string(out), row.want)
 			require.Equal(t, 1, strings.Count(string(out), "\n"), "one line, not the whole help")
 		})
 	}

@@ -43,8 +43,8 @@ func TestContractIsValid(t *testing.T) {
 	require.NoError(t, contract.Validate(context.Background(), openapi3.EnableSchemaFormatValidation()))
 }
 
-// Every example validates against the schema it stands under, and the check
-// is one that notices when one does not.
+// Every example validates against its schema, and the check fails for one that
+// does not.
 func TestEveryExampleValidates(t *testing.T) {
 	contract := loadContract(t)
 	used := make(map[any]bool)
@@ -68,7 +68,7 @@ func TestEveryExampleValidates(t *testing.T) {
 		}
 	}
 	for name, example := range contract.Components.Examples {
-		require.True(t, used[example.Value], "example %s stands under no schema", name)
+		require.True(t, used[example.Value], "example %s belongs to no schema", name)
 	}
 
 	broken := contract.Components.Examples["CreateAccepted"].Value
@@ -127,10 +127,10 @@ func TestContractShape(t *testing.T) {
 	bearer := contract.Components.SecuritySchemes["bearerAuth"].Value
 	require.Equal(t, "http", bearer.Type)
 	require.Equal(t, "bearer", bearer.Scheme)
-	require.NotContains(t, string(cimg.Spec), "x-go-", "the contract knows no language")
+	require.NotContains(t, string(cimg.Spec), "x-go-", "the contract is for all languages")
 }
 
-// The published success responses stand in the contract word for word.
+// The contract has the published success responses verbatim.
 func TestContractHoldsThePublishedResponses(t *testing.T) {
 	examples := loadContract(t).Components.Examples
 	for example, file := range map[string]string{
@@ -180,10 +180,10 @@ func TestErrnoTable(t *testing.T) {
 			}
 			cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", Errno: errno})
 			_, err := cloud.client.CreateImage(t.Context(), "gz", webImage)
-			var refused *wrapper.APIError
-			require.ErrorAs(t, err, &refused)
-			require.Equal(t, errno, refused.Errno)
-			require.Equal(t, errmsg, refused.Errmsg)
+			var apiErr *wrapper.APIError
+			require.ErrorAs(t, err, &apiErr)
+			require.Equal(t, errno, apiErr.Errno)
+			require.Equal(t, errmsg, apiErr.Errmsg)
 			var lost *wrapper.OutcomeUnknownError
 			if changed == "no" {
 				require.NotErrorAs(t, err, &lost)

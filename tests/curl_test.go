@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requestOfCurl builds the request that a curl command line would send. It
-// knows the options that the published pages and `cimg mock` use.
+// requestOfCurl builds the request that a curl command would send. It supports
+// the options that the published pages and `cimg mock` use.
 func requestOfCurl(command string) (*http.Request, error) {
 	words, err := shellWords(command)
 	if err != nil {
@@ -61,7 +61,7 @@ func requestOfCurl(command string) (*http.Request, error) {
 	return r, nil
 }
 
-// shellWords splits a command as a shell does: at white space outside single
+// shellWords splits a command like a shell: at white space outside single
 // quotes, with a backslash joining lines.
 func shellWords(command string) ([]string, error) {
 	var words []string

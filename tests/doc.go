@@ -1,3 +1,3 @@
-// Package tests proves from outside what the module promises: it sees only
-// what a user sees. Unit tests sit beside the code they test.
+// Package tests tests the module's promises from outside, with what a user can
+// access. Unit tests are beside the code they test.
 package tests

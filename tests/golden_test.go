@@ -22,8 +22,8 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/golden")
 
 // The published and captured responses, decoded into the generated types and
-// encoded again, are what testdata/golden holds: a change of the contract or
-// of the overlay that loses or renames a member shows as a difference there.
+// encoded again, equal testdata/golden: a change of the contract or of the
+// overlay that loses or renames a field shows as a difference there.
 func TestGoldenResponses(t *testing.T) {
 	responses, err := filepath.Glob("testdata/responses/*.json")
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestGoldenResponses(t *testing.T) {
 			}
 			decoder := json.NewDecoder(bytes.NewReader(captured))
 			decoder.DisallowUnknownFields()
-			require.NoError(t, decoder.Decode(response), "a captured member has no place in the contract")
+			require.NoError(t, decoder.Decode(response), "the contract lacks a captured field")
 			encoded, err := json.MarshalIndent(response, "", "  ")
 			require.NoError(t, err)
 			encoded = append(encoded, '\n')
@@ -52,7 +52,7 @@ func TestGoldenResponses(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, string(want), string(encoded), "if this is intended: go test ./tests -run TestGoldenResponses -update")
 
-			// Nothing but empty optional members is lost on the way.
+			// Only empty optional fields are lost.
 			var before, after any
 			require.NoError(t, json.Unmarshal(captured, &before))
 			require.NoError(t, json.Unmarshal(encoded, &after))
@@ -61,31 +61,31 @@ func TestGoldenResponses(t *testing.T) {
 	}
 }
 
-// withoutEmpty drops the members of objects that hold a zero value.
+// withoutEmpty drops the fields of objects that have a zero value.
 func withoutEmpty(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		kept := make(map[string]any)
-		for name, member := range v {
-			if m := withoutEmpty(member); m != nil && !reflect.ValueOf(m).IsZero() {
-				kept[name] = m
+		rest := make(map[string]any)
+		for name, qualified := range v {
+			if m := withoutEmpty(qualified); m != nil && !reflect.ValueOf(m).IsZero() {
+				rest[name] = m
 			}
 		}
-		return kept
+		return rest
 	case []any:
 		if len(v) == 0 {
 			return nil
 		}
-		kept := make([]any, len(v))
+		rest := make([]any, len(v))
 		for i := range v {
-			kept[i] = withoutEmpty(v[i])
+			rest[i] = withoutEmpty(v[i])
 		}
-		return kept
+		return rest
 	}
 	return v
 }
 
-// The generated types keep what the overlay decided. They are read from the
+// The generated types are as the overlay decided. They are read from the
 // source, so that none is left out.
 func TestGeneratedTypes(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../gen/client.gen.go", nil, parser.SkipObjectResolution)
@@ -103,21 +103,21 @@ func TestGeneratedTypes(t *testing.T) {
 	for name, structure := range structs {
 		for _, field := range structure.Fields.List {
 			if field.Tag == nil || !strings.Contains(field.Tag.Value, `json:"`) {
-				continue // of the client, not of the contract
+				continue // a type of the client, not of the contract
 			}
-			member := name + "." + field.Names[0].Name
+			qualified := name + "." + field.Names[0].Name
 			switch typ := field.Type.(type) {
 			case *ast.StarExpr:
-				pointers = append(pointers, member)
+				pointers = append(pointers, qualified)
 			case *ast.Ident:
 				if structs[typ.Name] != nil && strings.Contains(field.Tag.Value, ",omitempty") {
-					require.Contains(t, field.Tag.Value, ",omitzero", "%s is sent as {} when it is empty: give it x-omitzero in gen/overlay.yaml", member)
+					require.Contains(t, field.Tag.Value, ",omitzero", "%s is sent as {} when empty: set x-omitzero in gen/overlay.yaml", qualified)
 				}
 			}
-			require.False(t, strings.HasSuffix(member, "Uuid") || strings.HasSuffix(member, "Id"), member)
+			require.False(t, strings.HasSuffix(qualified, "Uuid") || strings.HasSuffix(qualified, "Id"), qualified)
 		}
 	}
 	slices.Sort(pointers)
 	require.Equal(t, []string{"CIMG.Job", "ListCIMGEnvelope.Data"}, pointers,
-		"decide in gen/overlay.yaml whether an optional member is a value or, for a reason that stands there, a pointer; list pointers here")
+		"decide in gen/overlay.yaml whether an optional field is a value or, with a reason given there, a pointer; list the pointers here")
 }

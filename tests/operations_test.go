@@ -14,7 +14,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// find returns the image of a name.
+// find returns the image with a name.
 func find(t *testing.T, c *cloud, region, name string) wrapper.Image {
 	t.Helper()
 	for image, err := range c.client.Images(t.Context(), region, name) {
@@ -27,7 +27,8 @@ func find(t *testing.T, c *cloud, region, name string) wrapper.Image {
 	return wrapper.Image{}
 }
 
-// An image's whole life, every operation through the wrapper, over a socket.
+// The whole life of an image: every operation through the wrapper, over a
+// socket.
 func TestAnImagesLife(t *testing.T) {
 	c := newCloud(t, emulator.Options{})
 	ctx := t.Context()
@@ -132,7 +133,7 @@ func TestManyInACall(t *testing.T) {
 	require.Empty(t, c.Images("gz"))
 }
 
-// An image is listed with the job that runs on it.
+// The list shows an image with the job that runs on it.
 func TestAnImageBeingBuilt(t *testing.T) {
 	c := newCloud(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
 		return emulator.Plan{Duration: math.MaxInt64} // never ends
@@ -147,17 +148,17 @@ func TestAnImageBeingBuilt(t *testing.T) {
 	require.False(t, image.Job.Done)
 }
 
-func TestBothReadingsOfTheListTable(t *testing.T) {
+func TestBothFormsOfTheList(t *testing.T) {
 	require.Equal(t, 2, listed(t, newCloud(t, emulator.Options{}).client), "{count, items}, as captured")
 
-	// An array is what the table promises but outside the contract, so
-	// nothing validates it here.
+	// The provider's table promises an array, but the contract does not allow
+	// one, so nothing validates it here.
 	emu, err := emulator.New(emulator.Options{ListAsArray: true, Strict: true})
 	require.NoError(t, err)
 	require.Equal(t, 2, listed(t, inProcess(t, emu)), "an array")
 }
 
-func TestWhatTheServiceRefuses(t *testing.T) {
+func TestRejections(t *testing.T) {
 	plan := func(job emulator.JobStart) emulator.Plan {
 		if job.Name == "cursed" {
 			return emulator.Plan{Duration: time.Millisecond, Failure: "snapshot unreadable", FailAt: 0.5}
@@ -179,7 +180,7 @@ func TestWhatTheServiceRefuses(t *testing.T) {
 	require.ErrorIs(t, err, wrapper.ErrNotFound)
 	_, err = c.client.DeleteImage(ctx, "gz", "no-such-image")
 	require.ErrorIs(t, err, wrapper.ErrNotFound)
-	require.Empty(t, c.Jobs("gz"), "a refused call starts nothing")
+	require.Empty(t, c.Jobs("gz"), "a rejected call starts no job")
 
 	stranger, err := wrapper.New(wrapper.StaticToken("not-the-token"), wrapper.WithBaseURL(c.url))
 	require.NoError(t, err)
@@ -196,7 +197,7 @@ func TestWhatTheServiceRefuses(t *testing.T) {
 	require.Equal(t, "snapshot unreadable", failed.Job.Result)
 }
 
-// A handle saved as text is found again by another client.
+// A handle saved as text is resumed by another client.
 func TestResumeInAnotherProcess(t *testing.T) {
 	c := newCloud(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
 		return emulator.Plan{Duration: 200 * time.Millisecond}

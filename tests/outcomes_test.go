@@ -17,8 +17,9 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// The wrapper reads the responses to a create of two images as the examples in
-// other languages do: tests/contract/clients holds those to the same table.
+// The wrapper classifies the responses to a create of two images like the
+// examples in other languages: tests/contract/clients tests them with the same
+// table.
 func TestOutcomesOfAllLanguages(t *testing.T) {
 	text, err := os.ReadFile("contract/clients/outcomes.json")
 	require.NoError(t, err)
@@ -47,7 +48,7 @@ func TestOutcomesOfAllLanguages(t *testing.T) {
 			require.NoError(t, err)
 			_, err = client.CreateImages(t.Context(), "gz", []wrapper.CreateImageInput{{Name: "one", SnapUUID: "s"}, {Name: "two", SnapUUID: "s"}})
 
-			var refused *wrapper.APIError
+			var apiErr *wrapper.APIError
 			var unknown *wrapper.OutcomeUnknownError
 			kind := "neither"
 			switch {
@@ -55,7 +56,7 @@ func TestOutcomesOfAllLanguages(t *testing.T) {
 				kind = "accepted"
 			case errors.As(err, &unknown):
 				kind = "unknown"
-			case errors.As(err, &refused):
+			case errors.As(err, &apiErr):
 				kind = "rejected"
 			}
 			require.Equal(t, o.Kind, kind, err)
@@ -64,8 +65,9 @@ func TestOutcomesOfAllLanguages(t *testing.T) {
 	}
 }
 
-// Whoever copies an example, or the page, copies the list of what says that
-// nothing was changed. A number too many, and an image is created twice.
+// Users copy the list of errnos that mean "nothing was changed" with an
+// example, or from the page. With one number too many, an image is created
+// twice.
 func TestRejectionsAreTheSameEverywhere(t *testing.T) {
 	want := []string{}
 	for _, row := range regexp.MustCompile(`(?m)^\s*\| (\d+) \| [^|]+ \| no \|`).FindAllStringSubmatch(read(t, "openapi.yaml"), -1) {

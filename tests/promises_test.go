@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each promise of the packages' documentation has its line in docs/promises.md,
-// and each test that a line names exists.
+// Each promise of the packages' documentation has a row in docs/promises.md,
+// and each test named there exists.
 func TestPromisesNameTheirTests(t *testing.T) {
 	headings := regexp.MustCompile(`(?m)^// # (.+)$`)
 	var promises []string

@@ -17,7 +17,7 @@ import (
 
 const production = "https://open.didiyunapi.com"
 
-// example is what one of the provider's pages shows: a command and its output.
+// example is the example of a provider's page: a command and its output.
 type example struct{ command, output string }
 
 func readExample(t *testing.T, file string) example {
@@ -44,15 +44,15 @@ func send(t *testing.T, command, server string) map[string]any {
 	return response
 }
 
-// shape describes a JSON value by its members and their types.
+// shape describes a JSON value by its fields and their types.
 func shape(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		members := make(map[string]any)
-		for name, member := range v {
-			members[name] = shape(member)
+		fields := make(map[string]any)
+		for name, field := range v {
+			fields[name] = shape(field)
 		}
-		return members
+		return fields
 	case []any:
 		items := make([]any, len(v))
 		for i := range v {
@@ -63,8 +63,8 @@ func shape(v any) any {
 	return fmt.Sprintf("%T", v)
 }
 
-// The provider's own commands, with only the host replaced, are answered as
-// its pages show.
+// The emulator responds to the provider's own commands, with only the host
+// replaced, as the pages show.
 func TestThePublishedCommands(t *testing.T) {
 	for _, file := range []string{"create-cimg.md", "import-cimg.md"} {
 		t.Run(file, func(t *testing.T) {
@@ -83,15 +83,15 @@ func TestThePublishedCommands(t *testing.T) {
 
 			wantJob := want["data"].([]any)[0].(map[string]any)
 			gotJob := got["data"].([]any)[0].(map[string]any)
-			for _, member := range []string{"type", "status", "resourceType", "done", "success", "progress"} {
-				require.Equal(t, wantJob[member], gotJob[member], member)
+			for _, field := range []string{"type", "status", "resourceType", "done", "success", "progress"} {
+				require.Equal(t, wantJob[field], gotJob[field], field)
 			}
 			require.Equal(t, gotJob["jobUuid"], gotJob["uuid"])
 			for _, id := range []any{gotJob["jobUuid"], gotJob["resourceUuid"], got["requestId"]} {
 				require.Regexp(t, "^[0-9a-f]{32}$", id)
 			}
 
-			images := emu.Images("gz") // the region when none is named
+			images := emu.Images("gz") // the default region
 			require.Len(t, images, 1)
 			require.Contains(t, page.command, images[0].Name)
 			require.Contains(t, page.command, images[0].Description)
@@ -101,8 +101,8 @@ func TestThePublishedCommands(t *testing.T) {
 	}
 }
 
-// A strict emulator takes the form of the tables alone.
-func TestThePublishedCommandsAreRefusedByAStrictEmulator(t *testing.T) {
+// A strict emulator accepts only the form in the tables.
+func TestAStrictEmulatorRejectsThePublishedCommands(t *testing.T) {
 	emu, err := emulator.New(emulator.Options{Strict: true})
 	require.NoError(t, err)
 	server := httptest.NewServer(emu)

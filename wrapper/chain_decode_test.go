@@ -16,31 +16,31 @@ import (
 func TestMalformedEnvelopes(t *testing.T) {
 	const job = `[{"jobUuid":"j1","type":"CreateCIMG","progress":0,"done":false,"success":false}]`
 	bodies := map[string]string{
-		"empty":                   ``,
-		"white space":             " \n",
-		"null":                    `null`,
-		"an empty object":         `{}`,
-		"an array":                `[]`,
-		"a number":                `0`,
-		"no errno":                `{"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno null":              `{"errno":null,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno a string":          `{"errno":"0","errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno a fraction":        `{"errno":0.5,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno 1e400":             `{"errno":1e400,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno 2^70":              `{"errno":1180591620717411303424,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno true":              `{"errno":true,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno in another case":   `{"Errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno twice":             `{"errno":0,"errno":4,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"data twice":              `{"errno":0,"errmsg":"ok","requestId":"r1","data":[],"data":` + job + `}`,
-		"a job's member twice":    `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","jobUuid":"j2"}]}`,
-		"bytes behind the end":    `{"errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}{}`,
-		"cut short":               `{"errno":0,"errmsg":"ok","requestId":"r1","data":`,
-		"errmsg a number":         `{"errno":0,"errmsg":5,"requestId":"r1","data":` + job + `}`,
-		"invalid UTF-8":           "{\"errno\":0,\"errmsg\":\"\xff\",\"requestId\":\"r1\",\"data\":" + job + "}",
-		"done, not how":           `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":true}]}`,
-		"data an object":          `{"errno":0,"errmsg":"ok","requestId":"r1","data":{"jobUuid":"j1"}}`,
-		"done a string":           `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":"true"}]}`,
-		"progress beyond numbers": `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","progress":1e400}]}`,
+		"empty":                  ``,
+		"white space":            " \n",
+		"null":                   `null`,
+		"an empty object":        `{}`,
+		"an array":               `[]`,
+		"a number":               `0`,
+		"no errno":               `{"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno null":             `{"errno":null,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno a string":         `{"errno":"0","errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno a fraction":       `{"errno":0.5,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno 1e400":            `{"errno":1e400,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno 2^70":             `{"errno":1180591620717411303424,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno true":             `{"errno":true,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno in another case":  `{"Errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno twice":            `{"errno":0,"errno":4,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"data twice":             `{"errno":0,"errmsg":"ok","requestId":"r1","data":[],"data":` + job + `}`,
+		"a job's field twice":    `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","jobUuid":"j2"}]}`,
+		"bytes after the end":    `{"errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}{}`,
+		"cut short":              `{"errno":0,"errmsg":"ok","requestId":"r1","data":`,
+		"errmsg a number":        `{"errno":0,"errmsg":5,"requestId":"r1","data":` + job + `}`,
+		"invalid UTF-8":          "{\"errno\":0,\"errmsg\":\"\xff\",\"requestId\":\"r1\",\"data\":" + job + "}",
+		"done, no success":       `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":true}]}`,
+		"data an object":         `{"errno":0,"errmsg":"ok","requestId":"r1","data":{"jobUuid":"j1"}}`,
+		"done a string":          `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":"true"}]}`,
+		"progress not a float64": `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","progress":1e400}]}`,
 	}
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
@@ -58,12 +58,12 @@ func TestMalformedEnvelopes(t *testing.T) {
 
 func TestTolerantResponses(t *testing.T) {
 	bodies := map[string]string{
-		"unlisted members":        `{"errno":0,"errmsg":"ok","requestId":"r1","trace":{"a":[1]},"data":[{"jobUuid":"j1","type":"T","progress":12.5,"done":false,"success":false,"eta":9}]}`,
+		"unknown fields":          `{"errno":0,"errmsg":"ok","requestId":"r1","trace":{"a":[1]},"data":[{"jobUuid":"j1","type":"T","progress":12.5,"done":false,"success":false,"eta":9}]}`,
 		"only an errno and a job": `{"data":[{"jobUuid":"j1","type":"T","progress":12.5}],"errno":0}`,
-		"optional members null":   `{"errno":0,"errmsg":null,"requestId":null,"data":[{"jobUuid":"j1","type":"T","progress":12.5,"resourceUuid":null,"result":null}]}`,
+		"optional fields null":    `{"errno":0,"errmsg":null,"requestId":null,"data":[{"jobUuid":"j1","type":"T","progress":12.5,"resourceUuid":null,"result":null}]}`,
 		"white space around it":   "\r\n {\"errno\":0,\"data\":[{\"jobUuid\":\"j1\",\"type\":\"T\",\"progress\":12.5}]} \n",
 		"the same job a 2nd time": `{"errno":0,"data":[{"jobUuid":"j1","type":"old"},{"jobUuid":"j1","type":"T","progress":12.5}]}`,
-		"a job that nobody asked": `{"errno":0,"data":[{"jobUuid":"j9","type":"X"},{"jobUuid":"j1","type":"T","progress":12.5}]}`,
+		"a job not requested":     `{"errno":0,"data":[{"jobUuid":"j9","type":"X"},{"jobUuid":"j1","type":"T","progress":12.5}]}`,
 		"a number with exponent":  `{"errno":0,"data":[{"jobUuid":"j1","type":"T","progress":1.25e1}]}`,
 	}
 	for name, body := range bodies {
@@ -88,9 +88,9 @@ func TestResponseTooLarge(t *testing.T) {
 		}
 	}
 	rows := []struct {
-		name    string
-		answer  http.HandlerFunc
-		refused bool
+		name     string
+		handler  http.HandlerFunc
+		tooLarge bool
 	}{
 		{"at the limit", respondJSON(fits), false},
 		{"a byte more", respondJSON(fits + " "), true},
@@ -101,9 +101,9 @@ func TestResponseTooLarge(t *testing.T) {
 	require.NoError(t, err, "no limit at all")
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			client := clientOf(t, serve(t, row.answer), wrapper.WithMaxResponseBytes(limit))
+			client := clientOf(t, serve(t, row.handler), wrapper.WithMaxResponseBytes(limit))
 			_, err := client.CreateImage(t.Context(), "gz", webImage)
-			if !row.refused {
+			if !row.tooLarge {
 				require.NoError(t, err)
 				return
 			}
@@ -115,7 +115,7 @@ func TestResponseTooLarge(t *testing.T) {
 	}
 }
 
-// closeCounter is the body of a response that knows whether it was closed.
+// closeCounter is the body of a response that counts how often it is closed.
 type closeCounter struct {
 	io.Reader
 	closed int

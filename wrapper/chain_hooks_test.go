@@ -17,7 +17,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// recorder keeps what hooks are given.
+// recorder stores what hooks are given.
 type recorder struct {
 	begun    []wrapper.Call
 	attempts []wrapper.Attempt
@@ -90,7 +90,7 @@ func TestHooksSeeEachAttempt(t *testing.T) {
 	}))
 }
 
-// Each of several hooks ends what it began itself.
+// Every end hook is called with the context of its own begin hook.
 func TestHooksNest(t *testing.T) {
 	var order []string
 	named := func(name string) wrapper.Hooks {
@@ -119,20 +119,20 @@ func TestHooksNest(t *testing.T) {
 
 func TestHooksSeeOutcomes(t *testing.T) {
 	rows := map[string]struct {
-		fault   emulator.Fault
-		change  wrapper.Outcome
-		read    wrapper.Outcome
-		replied bool
+		fault     emulator.Fault
+		mutating  wrapper.Outcome
+		readOnly  wrapper.Outcome
+		responded bool
 	}{
-		"answered":     {emulator.Fault{Delay: 1}, wrapper.OutcomeAccepted, wrapper.OutcomeAccepted, true},
-		"refused":      {emulator.Fault{Refuse: true}, wrapper.OutcomeNotSent, wrapper.OutcomeUnknown, false},
-		"reset":        {emulator.Fault{Reset: true}, wrapper.OutcomeUnknown, wrapper.OutcomeUnknown, false},
-		"errno 2":      {emulator.Fault{Errno: 2}, wrapper.OutcomeUnknown, wrapper.OutcomeUnknown, true},
-		"errno 4":      {emulator.Fault{Errno: 4}, wrapper.OutcomeRejected, wrapper.OutcomeRejected, true},
-		"HTTP 502":     {emulator.Fault{Status: 502}, wrapper.OutcomeUnknown, wrapper.OutcomeUnknown, true},
-		"HTTP 429":     {emulator.Fault{Status: 429}, wrapper.OutcomeRejected, wrapper.OutcomeRejected, true},
-		"no envelope":  {emulator.Fault{Body: "<html>"}, wrapper.OutcomeUnknown, wrapper.OutcomeUnknown, true},
-		"a rejection?": {emulator.Fault{Body: `{"errno":41017,"data":[{"jobUuid":"j1"}]}`}, wrapper.OutcomeUnknown, wrapper.OutcomeRejected, true},
+		"a response":         {emulator.Fault{Delay: 1}, wrapper.OutcomeAccepted, wrapper.OutcomeAccepted, true},
+		"connection refused": {emulator.Fault{Refuse: true}, wrapper.OutcomeNotSent, wrapper.OutcomeUnknown, false},
+		"reset":              {emulator.Fault{Reset: true}, wrapper.OutcomeUnknown, wrapper.OutcomeUnknown, false},
+		"errno 2":            {emulator.Fault{Errno: 2}, wrapper.OutcomeUnknown, wrapper.OutcomeUnknown, true},
+		"errno 4":            {emulator.Fault{Errno: 4}, wrapper.OutcomeRejected, wrapper.OutcomeRejected, true},
+		"HTTP 502":           {emulator.Fault{Status: 502}, wrapper.OutcomeUnknown, wrapper.OutcomeUnknown, true},
+		"HTTP 429":           {emulator.Fault{Status: 429}, wrapper.OutcomeRejected, wrapper.OutcomeRejected, true},
+		"no envelope":        {emulator.Fault{Body: "<html>"}, wrapper.OutcomeUnknown, wrapper.OutcomeUnknown, true},
+		"a rejection?":       {emulator.Fault{Body: `{"errno":41017,"data":[{"jobUuid":"j1"}]}`}, wrapper.OutcomeUnknown, wrapper.OutcomeRejected, true},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -141,19 +141,19 @@ func TestHooksSeeOutcomes(t *testing.T) {
 				row.fault.Count = 2
 				cloud.InjectFor(t, row.fault)
 				_, err := client.CreateImage(t.Context(), "gz", webImage)
-				require.Equal(t, row.change, seen.ended[0].Outcome)
+				require.Equal(t, row.mutating, seen.ended[0].Outcome)
 				require.Equal(t, err, seen.ended[0].Err)
 				err = readOnce(t.Context(), client)
-				require.Equal(t, row.read, seen.ended[1].Outcome)
+				require.Equal(t, row.readOnly, seen.ended[1].Outcome)
 				require.Equal(t, err, seen.ended[1].Err)
 				for _, attempt := range seen.attempts {
-					require.Equal(t, row.replied, attempt.HTTPStatus != 0)
+					require.Equal(t, row.responded, attempt.HTTPStatus != 0)
 				}
 			}, wrapper.WithHooks(seen.hooks()), wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1}))
 		})
 	}
 
-	// What bad input stops is no call.
+	// Invalid input is rejected before a call begins.
 	var seen recorder
 	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithHooks(seen.hooks()))
 	require.NoError(t, err)

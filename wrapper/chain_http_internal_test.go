@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The settings of the client's own transports that no loopback server shows.
+// The settings of the client's own transports that a test over the loopback
+// cannot observe.
 func TestOwnTransports(t *testing.T) {
 	for _, raw := range []string{DefaultBaseURL, "http://LOCALHOST:8080"} {
 		base, err := parseBaseURL(raw)
@@ -22,9 +23,10 @@ func TestOwnTransports(t *testing.T) {
 			require.Equal(t, 30*time.Second, transport.IdleConnTimeout)
 			require.EqualValues(t, 256<<10, transport.MaxResponseHeaderBytes)
 			require.True(t, transport.Protocols.HTTP1())
-			require.False(t, transport.Protocols.HTTP2() || transport.Protocols.UnencryptedHTTP2(), "net/http repeats over HTTP/2")
-			require.NotNil(t, transport.DialContext, "net.Dialer's own default has no time limit")
-			// net/http exempts the loopback from proxies by its spelling.
+			require.False(t, transport.Protocols.HTTP2() || transport.Protocols.UnencryptedHTTP2(), "net/http repeats requests over HTTP/2")
+			require.NotNil(t, transport.DialContext, "the zero net.Dialer has no timeout")
+			// net/http bypasses proxies for loopback hosts, which it recognizes
+			// by their spelling.
 			require.Equal(t, base.Scheme == "https", transport.Proxy != nil)
 		}
 		require.True(t, clients.mutating.Transport.(*http.Transport).DisableKeepAlives)

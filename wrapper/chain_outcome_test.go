@@ -19,8 +19,8 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// changes are the calls that must be sent at most once.
-var changes = map[string]func(context.Context, *wrapper.Client) error{
+// mutatingCalls are the calls that must be sent at most once.
+var mutatingCalls = map[string]func(context.Context, *wrapper.Client) error{
 	"createCIMG": func(ctx context.Context, c *wrapper.Client) error {
 		_, err := c.CreateImage(ctx, "gz", webImage)
 		return err
@@ -41,7 +41,7 @@ var changes = map[string]func(context.Context, *wrapper.Client) error{
 
 func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// envelope answers with an errno.
+// envelope responds with an errno.
 func envelope(status int, errno int64) http.HandlerFunc {
 	return response(status, "application/json", fmt.Sprintf(`{"errno":%d,"errmsg":"no","requestId":"r9"}`, errno))
 }
@@ -55,7 +55,7 @@ func TestOutcomes(t *testing.T) {
 	html := "<html><body>Bad Gateway</body></html>"
 	rows := []struct {
 		name    string
-		answer  http.HandlerFunc
+		handler http.HandlerFunc
 		outcome string
 		is      error // nil: not checked
 	}{
@@ -77,7 +77,7 @@ func TestOutcomes(t *testing.T) {
 		{"errno 2", envelope(200, 2), unknown, wrapper.ErrServer},
 		{"errno 3", envelope(200, 3), unknown, wrapper.ErrServer},
 		{"errno 40000", envelope(200, 40000), unknown, wrapper.ErrServer},
-		{"an errno nobody listed", envelope(200, 987654321), unknown, nil},
+		{"an unlisted errno", envelope(200, 987654321), unknown, nil},
 		{"errno 13 with HTTP 500", envelope(500, 13), unknown, wrapper.ErrServer},
 		{"HTTP 502 in HTML", response(502, "text/html", html), unknown, wrapper.ErrServer},
 		{"HTTP 503 with a job", response(503, "application/json", oneJob), unknown, wrapper.ErrServer},
@@ -93,7 +93,7 @@ func TestOutcomes(t *testing.T) {
 		{"two jobs for one item", respondJSON(`{"errno":0,"data":[{"jobUuid":"a"},{"jobUuid":"b"}]}`), unknown, wrapper.ErrMalformedResponse},
 		{"a job and one without id", respondJSON(`{"errno":0,"data":[{"jobUuid":"a"},{}]}`), unknown, wrapper.ErrMalformedResponse},
 		{"one job twice", respondJSON(`{"errno":0,"data":[{"jobUuid":"a"},{"jobUuid":"a"}]}`), unknown, wrapper.ErrMalformedResponse},
-		{"an id that could not be asked for", respondJSON(`{"errno":0,"data":[{"jobUuid":"a,b"}]}`), unknown, wrapper.ErrMalformedResponse},
+		{"an id that cannot be queried", respondJSON(`{"errno":0,"data":[{"jobUuid":"a,b"}]}`), unknown, wrapper.ErrMalformedResponse},
 		{"an id with a line break", respondJSON(`{"errno":0,"data":[{"jobUuid":"j\n1"}]}`), unknown, wrapper.ErrMalformedResponse},
 		{"a rejection with an odd job", respondJSON(`{"errno":41017,"data":[{"jobUuid":"a","progress":"5"}]}`), unknown, wrapper.ErrNotFound},
 		{"a rejection with an object", respondJSON(`{"errno":41017,"data":{"jobUuid":"a"}}`), unknown, wrapper.ErrNotFound},
@@ -104,9 +104,9 @@ func TestOutcomes(t *testing.T) {
 		{"the connection closed without a response", abort, unknown, nil},
 	}
 	for _, row := range rows {
-		for op, call := range changes {
+		for op, call := range mutatingCalls {
 			t.Run(row.name+"/"+op, func(t *testing.T) {
-				s := serve(t, row.answer)
+				s := serve(t, row.handler)
 				err := call(t.Context(), clientOf(t, s))
 
 				var api *wrapper.APIError
@@ -133,35 +133,35 @@ func TestOutcomes(t *testing.T) {
 }
 
 func TestOutcomeNotSent(t *testing.T) {
-	const refusing = "http://127.0.0.1:1" // a port nobody is given by chance
+	const closedPort = "http://127.0.0.1:1" // a privileged port on which nothing listens
 
 	failing := wrapper.TokenFunc(func(context.Context) (string, error) { return "", errors.New("vault is sealed") })
 	broken := wrapper.TokenFunc(func(context.Context) (string, error) { return "secret\r\n", nil })
 	rows := []struct {
 		name   string
 		source wrapper.TokenSource
-		says   string
+		want   string
 	}{
 		{"connection refused", wrapper.StaticToken(token), "connection refused"},
 		{"the token source fails", failing, "vault is sealed"},
 		{"the token source gives a bad token", broken, "invalid token"},
 	}
 	for _, row := range rows {
-		for op, call := range changes {
+		for op, call := range mutatingCalls {
 			t.Run(row.name+"/"+op, func(t *testing.T) {
-				client, err := wrapper.New(row.source, wrapper.WithBaseURL(refusing))
+				client, err := wrapper.New(row.source, wrapper.WithBaseURL(closedPort))
 				require.NoError(t, err)
 				err = call(t.Context(), client)
 				require.ErrorIs(t, err, wrapper.ErrNotSent)
-				require.ErrorContains(t, err, row.says)
+				require.ErrorContains(t, err, row.want)
 				require.NotErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 			})
 		}
 	}
 }
 
-// net/http refuses a request before it has a connection.
-func TestARequestThatCannotBeSentIsNotSent(t *testing.T) {
+// net/http rejects such a request before it has a connection.
+func TestUnsendableRequestsAreNotSent(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/dicloud/i/storage/cimg/create", strings.NewReader("{}"))
 	require.NoError(t, err)
@@ -171,7 +171,8 @@ func TestARequestThatCannotBeSentIsNotSent(t *testing.T) {
 	require.Empty(t, s.received())
 }
 
-// A transport that tells nothing of its connections gives no evidence.
+// A transport that does not call httptrace hooks does not show whether anything
+// was sent.
 func TestOutcomeWithoutEvidenceIsUnknown(t *testing.T) {
 	silent := clientThrough(t, func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("dial tcp: connection refused")
@@ -181,7 +182,8 @@ func TestOutcomeWithoutEvidenceIsUnknown(t *testing.T) {
 	require.NotErrorIs(t, err, wrapper.ErrNotSent)
 }
 
-// An error of a transport that is another client's rejection is none of ours.
+// A custom transport may wrap another client, whose APIError is not a rejection
+// of this call.
 func TestOutcomeOfANestedClient(t *testing.T) {
 	nested := clientThrough(t, func(*http.Request) (*http.Response, error) {
 		return nil, &wrapper.APIError{Op: "createCIMG", Errno: 13, HTTPStatus: 401}
@@ -190,7 +192,7 @@ func TestOutcomeOfANestedClient(t *testing.T) {
 	require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 }
 
-func TestOutcomeUnknownTellsWhatIsKnown(t *testing.T) {
+func TestOutcomeUnknownErrorHasWhatIsKnown(t *testing.T) {
 	s := serve(t, respondJSON(oneJob)) // one job for two items
 	before := time.Now()
 	_, err := clientOf(t, s).CreateImages(t.Context(), "gz", []wrapper.CreateImageInput{webImage, {Name: "web-02", SnapUUID: snapshot}})
@@ -234,9 +236,9 @@ func TestOutcomeUnknownTellsWhatIsKnown(t *testing.T) {
 	require.ErrorContains(t, err, `deleteCIMG in bj of "a", "b", "c" and 1 more`)
 }
 
-func TestAChangeIsSentOnce(t *testing.T) {
+func TestMutatingCallsAreSentOnce(t *testing.T) {
 	elsewhere := serve(t, respondJSON(oneJob))
-	answers := map[string]http.HandlerFunc{
+	handlers := map[string]http.HandlerFunc{
 		"aborted":      abort,
 		"HTTP 503":     response(503, "text/plain", "later"),
 		"redirect 302": http.RedirectHandler(elsewhere.URL, http.StatusFound).ServeHTTP,
@@ -247,18 +249,18 @@ func TestAChangeIsSentOnce(t *testing.T) {
 			fmt.Fprint(w, oneJob)
 		},
 	}
-	for name, answer := range answers {
-		for op, call := range changes {
+	for name, handler := range handlers {
+		for op, call := range mutatingCalls {
 			for _, http2 := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/http2=%t", name, op, http2), func(t *testing.T) {
-					var changes atomic.Int32
+					var sent atomic.Int32
 					server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if r.Method == http.MethodGet {
 							respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r","data":[]}`)(w, r)
 							return
 						}
-						changes.Add(1)
-						answer(w, r)
+						sent.Add(1)
+						handler(w, r)
 					}))
 					server.EnableHTTP2 = http2
 					server.StartTLS()
@@ -267,12 +269,12 @@ func TestAChangeIsSentOnce(t *testing.T) {
 						wrapper.WithBaseURL(server.URL), wrapper.WithHTTPClient(server.Client()))
 					require.NoError(t, err)
 
-					// A connection that was used before tempts net/http to try
-					// again on another.
+					// net/http may repeat a request on another connection if it
+					// failed on a reused one.
 					_, err = client.JobResults(t.Context(), "gz", "j1")
 					require.NoError(t, err)
 					require.ErrorAs(t, call(t.Context(), client), new(*wrapper.OutcomeUnknownError))
-					require.EqualValues(t, 1, changes.Load())
+					require.EqualValues(t, 1, sent.Load())
 				})
 			}
 		}
@@ -280,9 +282,9 @@ func TestAChangeIsSentOnce(t *testing.T) {
 	require.Empty(t, elsewhere.received(), "a redirect was followed")
 }
 
-// Nothing of a request may invite net/http, or a transport of the caller's, to
-// send it again. Reads are repeated by the wrapper, which counts.
-func TestNothingInvitesARepeat(t *testing.T) {
+// A request must not let net/http, or the caller's transport, send it again.
+// Read-only calls are retried by the wrapper, which counts the attempts.
+func TestRequestsCannotBeReplayed(t *testing.T) {
 	var seen *http.Request
 	client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 		seen = r
@@ -298,19 +300,20 @@ func TestNothingInvitesARepeat(t *testing.T) {
 			return err
 		},
 	}
-	maps.Copy(calls, changes)
+	maps.Copy(calls, mutatingCalls)
 	for op, call := range calls {
 		require.Error(t, call(t.Context(), client), op)
-		require.NotNil(t, seen.Body, "net/http repeats what has no body")
+		require.NotNil(t, seen.Body, "net/http repeats requests without a body")
 		require.NotEqual(t, http.NoBody, seen.Body)
-		require.Nil(t, seen.GetBody, "net/http repeats what it can read again")
+		require.Nil(t, seen.GetBody, "net/http repeats requests whose body it can rewind")
 		require.NotContains(t, seen.Header, "Idempotency-Key")
 		require.NotContains(t, seen.Header, "X-Idempotency-Key")
 	}
 }
 
-// A request that the contract does not know is taken for a change.
-func TestAnUnknownOperationIsAChange(t *testing.T) {
+// A request for an operation that is not in the contract is treated as
+// mutating.
+func TestUnknownOperationsAreMutating(t *testing.T) {
 	s := serve(t, response(502, "text/html", "<html>"))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/dicloud/i/storage/cimg/share", nil)
 	require.NoError(t, err)
@@ -332,7 +335,7 @@ func TestADoneContextSendsNothing(t *testing.T) {
 	cancel(reason)
 	s := serve(t, respondJSON(oneJob))
 	client := clientOf(t, s)
-	for op, call := range changes {
+	for op, call := range mutatingCalls {
 		err := call(ctx, client)
 		require.ErrorIs(t, err, wrapper.ErrNotSent, op)
 		require.ErrorIs(t, err, reason, op)
@@ -344,18 +347,18 @@ func TestADoneContextSendsNothing(t *testing.T) {
 	}
 	require.Empty(t, s.received())
 
-	// A transport that does not look at the context is not even asked.
+	// A transport that ignores the context is not called.
 	eager := clientThrough(t, func(*http.Request) (*http.Response, error) {
 		t.Error("sent")
 		return respond(oneJob)
 	})
-	for op, call := range changes {
+	for op, call := range mutatingCalls {
 		require.ErrorIs(t, call(ctx, eager), wrapper.ErrNotSent, op)
 	}
 }
 
-// A connection that the server would turn into another protocol is given up: no
-// context ends the reading of it.
+// When the server switches protocols, the client closes the connection, because
+// reading from it would not end with the context.
 func TestSwitchingProtocols(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -364,7 +367,7 @@ func TestSwitchingProtocols(t *testing.T) {
 			t.Cleanup(func() { conn.Close() })
 		}
 	})
-	for op, call := range changes {
+	for op, call := range mutatingCalls {
 		err := call(t.Context(), clientOf(t, s))
 		require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError), op)
 		require.ErrorIs(t, err, wrapper.ErrMalformedResponse, op)
@@ -374,8 +377,8 @@ func TestSwitchingProtocols(t *testing.T) {
 func TestACallEndsWithItsContext(t *testing.T) {
 	held := make(chan struct{})
 	s := serve(t, func(http.ResponseWriter, *http.Request) { <-held })
-	t.Cleanup(func() { close(held) }) // runs before the server's own, which waits for it
-	for op, call := range changes {
+	t.Cleanup(func() { close(held) }) // runs before the server's own cleanup, which waits for the handler
+	for op, call := range mutatingCalls {
 		ctx, cancel := context.WithCancel(t.Context())
 		client := clientOf(t, s)
 		ended := make(chan error, 1)

@@ -14,34 +14,34 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// readOnce asks for a job that the emulator does not know.
+// readOnce queries a job that the emulator does not know.
 func readOnce(ctx context.Context, c *wrapper.Client) error {
 	_, err := c.JobResults(ctx, "gz", "j1")
 	return err
 }
 
-// failingReads has the next n reads of jobs run into a fault.
+// failingReads injects a fault into the next n job queries.
 func failingReads(t *testing.T, cloud *emulator.Emulator, n int, fault emulator.Fault) {
 	t.Helper()
 	fault.Operation, fault.Count = "getJobResult", n
 	cloud.InjectFor(t, fault)
 }
 
-var passingFaults = map[string]emulator.Fault{
-	"refused":     {Refuse: true},
-	"reset":       {Reset: true},
-	"cut short":   {Truncate: true},
-	"HTTP 500":    {Status: 500},
-	"HTTP 503":    {Status: 503, Body: "<html>"},
-	"HTTP 429":    {Status: 429},
-	"errno 2":     {Errno: 2},
-	"errno 3":     {Errno: 3},
-	"errno 40000": {Errno: 40000},
-	"both":        {Status: 429, Errno: 1},
+var transientFaults = map[string]emulator.Fault{
+	"connection refused": {Refuse: true},
+	"reset":              {Reset: true},
+	"cut short":          {Truncate: true},
+	"HTTP 500":           {Status: 500},
+	"HTTP 503":           {Status: 503, Body: "<html>"},
+	"HTTP 429":           {Status: 429},
+	"errno 2":            {Errno: 2},
+	"errno 3":            {Errno: 3},
+	"errno 40000":        {Errno: 40000},
+	"both":               {Status: 429, Errno: 1},
 }
 
-func TestReadsAreRepeated(t *testing.T) {
-	for name, fault := range passingFaults {
+func TestReadOnlyCallsAreRetried(t *testing.T) {
+	for name, fault := range transientFaults {
 		t.Run(name, func(t *testing.T) {
 			inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 				failingReads(t, cloud, 2, fault)
@@ -53,7 +53,7 @@ func TestReadsAreRepeated(t *testing.T) {
 				require.Error(t, readOnce(t.Context(), client))
 				failingReads(t, cloud, 2, fault)
 				for _, err := range client.Images(t.Context(), "gz") {
-					require.NoError(t, err, "reads of jobs fail, not lists")
+					require.NoError(t, err, "job queries fail, not lists")
 				}
 				require.NoError(t, readOnce(t.Context(), client))
 			})
@@ -61,7 +61,7 @@ func TestReadsAreRepeated(t *testing.T) {
 	}
 }
 
-func TestReadsAreNotRepeatedInVain(t *testing.T) {
+func TestPermanentErrorsAreNotRetried(t *testing.T) {
 	for name, fault := range map[string]emulator.Fault{
 		"errno 1":      {Errno: 1},
 		"errno 4":      {Errno: 4},
@@ -87,14 +87,14 @@ func TestReadsAreNotRepeatedInVain(t *testing.T) {
 		})
 	}
 
-	asked := 0
+	calls := 0
 	client, err := wrapper.New(wrapper.TokenFunc(func(context.Context) (string, error) {
-		asked++
+		calls++
 		return "", errors.New("vault is sealed")
 	}))
 	require.NoError(t, err)
 	require.ErrorContains(t, readOnce(t.Context(), client), "vault is sealed")
-	require.Equal(t, 1, asked)
+	require.Equal(t, 1, calls)
 }
 
 func TestAttemptsCanBeSet(t *testing.T) {
@@ -102,9 +102,9 @@ func TestAttemptsCanBeSet(t *testing.T) {
 		inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 			failingReads(t, cloud, attempts, emulator.Fault{Status: 502})
 			err := readOnce(t.Context(), client)
-			var answer *wrapper.APIError
-			require.ErrorAs(t, err, &answer)
-			require.Equal(t, 502, answer.HTTPStatus)
+			var apiErr *wrapper.APIError
+			require.ErrorAs(t, err, &apiErr)
+			require.Equal(t, 502, apiErr.HTTPStatus)
 			require.Equal(t, attempts, cloud.Requests("getJobResult"))
 		}, wrapper.WithRetries(wrapper.Retries{MaxAttempts: attempts}))
 	}
@@ -114,8 +114,8 @@ func TestAttemptsCanBeSet(t *testing.T) {
 	}
 }
 
-// The pauses are spread over the whole of their range, so that clients that
-// failed together do not come back together.
+// Delays are random over their whole range, so that clients that failed
+// together do not retry together.
 func TestPausesHaveFullJitter(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		var shortest, longest = time.Hour, time.Duration(0)
@@ -143,37 +143,38 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 				require.NoError(t, readOnce(t.Context(), client))
 				require.Equal(t, 14*time.Second, time.Since(start))
 
-				// Just as long as a read is willing to wait.
+				// The longest Retry-After that a read-only call waits for.
 				start = time.Now()
 				failingReads(t, cloud, 1, asking("20"))
 				require.NoError(t, readOnce(t.Context(), client))
 				require.Equal(t, 20*time.Second, time.Since(start))
 
-				// Longer than that.
+				// One that is longer.
 				start = time.Now()
 				failingReads(t, cloud, 1, asking("3600"))
 				err := readOnce(t.Context(), client)
-				var answer *wrapper.APIError
-				require.ErrorAs(t, err, &answer)
-				require.Equal(t, time.Hour, answer.RetryAfter)
+				var apiErr *wrapper.APIError
+				require.ErrorAs(t, err, &apiErr)
+				require.Equal(t, time.Hour, apiErr.RetryAfter)
 				require.ErrorContains(t, err, "retry after 1h0m0s")
 				require.Zero(t, time.Since(start))
 
-				// As long as the caller's context, or longer.
+				// One that is as long as the caller's context lasts, or longer.
 				for _, patience := range []time.Duration{7 * time.Second, 5 * time.Second} {
 					ctx, cancel := context.WithTimeout(t.Context(), patience)
 					defer cancel()
 					failingReads(t, cloud, 1, asking("7"))
-					require.ErrorAs(t, readOnce(ctx, client), &answer)
+					require.ErrorAs(t, readOnce(ctx, client), &apiErr)
 					require.Zero(t, time.Since(start))
 				}
 
-				// No reason to hurry.
+				// An invalid Retry-After, or one in the past, does not skip the
+				// delay.
 				for _, delay := range []string{"-5", "0", "Sat, 01 Jan 2000 00:00:00 GMT", "soon"} {
 					start = time.Now()
 					failingReads(t, cloud, 3, asking(delay))
-					require.ErrorAs(t, readOnce(t.Context(), client), &answer)
-					require.Zero(t, answer.RetryAfter, delay)
+					require.ErrorAs(t, readOnce(t.Context(), client), &apiErr)
+					require.Zero(t, apiErr.RetryAfter, delay)
 					require.NotZero(t, time.Since(start), delay)
 				}
 			})
@@ -200,12 +201,12 @@ func TestAPauseEndsWithTheContext(t *testing.T) {
 		failingReads(t, cloud, 1, emulator.Fault{Delay: time.Minute})
 		err := readOnce(ctx, client)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.NotContains(t, err.Error(), "before", "it ended in an attempt")
+		require.NotContains(t, err.Error(), "before", "it ended during an attempt")
 	})
 }
 
-// A pause that would outlast the deadline is not begun: the caller learns at
-// once why the read failed.
+// The client does not begin a delay that would outlast the deadline: the caller
+// learns immediately why the call failed.
 func TestNoPauseBeyondTheDeadline(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -217,8 +218,8 @@ func TestNoPauseBeyondTheDeadline(t *testing.T) {
 	}, wrapper.WithRetries(wrapper.Retries{BaseDelay: 1000 * time.Hour}))
 }
 
-// An outage is not multiplied: repeats come out of a budget for the whole
-// client, which reads that succeed fill again.
+// Retries do not multiply an outage: they use up a budget of the whole client,
+// which successful calls refill.
 func TestRetryBudget(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		sent := func(read func()) int {
@@ -232,17 +233,17 @@ func TestRetryBudget(t *testing.T) {
 
 		outage(3 + 2 + 1)
 		require.Equal(t, 3, sent(fails))
-		require.Equal(t, 2, sent(fails), "one repeat was left")
+		require.Equal(t, 2, sent(fails), "one retry was left")
 		require.Equal(t, 1, sent(fails), "none was left")
 
 		for range 4 {
 			works()
 		}
 		outage(1)
-		require.Equal(t, 1, sent(fails), "four fifths of a repeat are none")
+		require.Equal(t, 1, sent(fails), "four fifths of a retry are not enough")
 		works()
 		outage(1)
-		require.Equal(t, 2, sent(works), "a repeat that succeeds is given back")
+		require.Equal(t, 2, sent(works), "a retry that succeeds is refunded")
 		outage(2)
 		require.Equal(t, 2, sent(fails))
 
@@ -261,11 +262,11 @@ func TestRateLimit(t *testing.T) {
 		for range 6 {
 			require.NoError(t, readOnce(t.Context(), client))
 		}
-		require.InDelta(t, 2*time.Second, time.Since(start), float64(time.Millisecond), "two at once, then two a second")
+		require.InDelta(t, 2*time.Second, time.Since(start), float64(time.Millisecond), "two immediately, then two per second")
 		failingReads(t, cloud, 1, emulator.Fault{Errno: 2})
 		start = time.Now()
 		require.NoError(t, readOnce(t.Context(), client))
-		require.InDelta(t, time.Second, time.Since(start), float64(time.Millisecond), "a repeat waits for its turn, too")
+		require.InDelta(t, time.Second, time.Since(start), float64(time.Millisecond), "a retry waits for the rate limit, too")
 		_, err := client.CreateImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 
@@ -275,7 +276,7 @@ func TestRateLimit(t *testing.T) {
 		_, err = client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-02", SnapUUID: snapshot})
 		require.ErrorIs(t, err, wrapper.ErrNotSent)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Zero(t, time.Since(start), "its turn would come too late")
+		require.Zero(t, time.Since(start), "the rate limit would allow it too late")
 
 		reason := errors.New("shutting down")
 		cancelled, stop := context.WithCancelCause(t.Context())

@@ -23,7 +23,7 @@ import (
 
 func TestBaseURL(t *testing.T) {
 	rows := []struct {
-		url, says string // says empty: accepted
+		url, wantErr string // wantErr empty: accepted
 	}{
 		{"https://open.didiyunapi.com", ""},
 		{"https://gateway.example/cimg/", ""},
@@ -50,17 +50,17 @@ func TestBaseURL(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.url, func(t *testing.T) {
 			_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(row.url))
-			if row.says == "" {
+			if row.wantErr == "" {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, row.says)
+			require.ErrorContains(t, err, row.wantErr)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
 }
 
-// net/http compares hosts as they are written, for its proxies among others.
+// net/http compares hosts literally, for instance to bypass proxies.
 func TestBaseURLIsInLowerCase(t *testing.T) {
 	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("HTTP://LocalHost:8080/CIMG/"))
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestBaseURLPathPrefix(t *testing.T) {
 	}
 }
 
-func TestNewJoinsWhatIsWrong(t *testing.T) {
+func TestNewJoinsErrors(t *testing.T) {
 	_, err := wrapper.New(wrapper.StaticToken(""), nil,
 		wrapper.WithBaseURL("http://example.com"),
 		wrapper.WithHTTPClient(nil),
@@ -175,9 +175,9 @@ func TestTheCallersConnectionsAreLeftOpen(t *testing.T) {
 	require.EqualValues(t, 1, opened.Load())
 }
 
-// A connection that waited for its next request may be half closed by then;
-// reads can be repeated, changes cannot.
-func TestEachChangeHasAFreshConnection(t *testing.T) {
+// The server may have closed a connection that was idle: read-only calls can be
+// retried, mutating calls cannot.
+func TestMutatingCallsUseFreshConnections(t *testing.T) {
 	var mu sync.Mutex
 	connections := make(map[string][]string) // by method
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -201,10 +201,10 @@ func TestEachChangeHasAFreshConnection(t *testing.T) {
 	require.Equal(t, 3, distinct(connections[http.MethodPost]))
 }
 
-func TestRequestsAreWhatTheTableSays(t *testing.T) {
+func TestRequestsMatchTheContract(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
 	client := clientOf(t, s)
-	for _, call := range changes {
+	for _, call := range mutatingCalls {
 		require.NoError(t, call(t.Context(), client))
 	}
 	_, err := client.JobResults(t.Context(), "gz", "j1", "j2")
@@ -230,8 +230,9 @@ func TestRequestsAreWhatTheTableSays(t *testing.T) {
 	require.Empty(t, bodies, "not requested")
 }
 
-// That each request has a body, for net/http's sake, does not show on the wire.
-func TestReadsAreOrdinaryRequests(t *testing.T) {
+// The body that each request has, so that net/http does not repeat it, does not
+// show on the wire.
+func TestReadOnlyCallsAreOrdinaryRequests(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		assert.Zero(t, r.ContentLength)
 		assert.Empty(t, r.TransferEncoding)
@@ -280,7 +281,7 @@ func TestGeneratedClientKeepsThePromises(t *testing.T) {
 		require.ErrorIs(t, err, wrapper.ErrMalformedResponse, data)
 	}
 
-	// A body that the generated client only streams is sent all the same.
+	// A body that the generated client only streams is sent in full, too.
 	s = serve(t, respondJSON(oneJob))
 	streamed := io.MultiReader(strings.NewReader(`{"regionId":"gz","cimg":{"name":"web-01","snapUuid":"x"}}`))
 	_, err = clientOf(t, s).Generated().CreateCIMGWithBodyWithResponse(t.Context(), "application/json", streamed)
@@ -288,7 +289,7 @@ func TestGeneratedClientKeepsThePromises(t *testing.T) {
 	require.Contains(t, s.received()[0].Body, "web-01")
 }
 
-// Whatever a caller of Do or a transport leaves out is not missed.
+// The client tolerates what callers of Do, or a transport, leave unset.
 func TestBareRequestsAndResponses(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
 	u, err := url.Parse(s.URL + "/dicloud/i/result?regionId=gz&jobUuids=j1")
@@ -304,7 +305,7 @@ func TestBareRequestsAndResponses(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The header of a response may be one that a transport hands out again and again.
+// A transport may reuse the header map of its responses.
 func TestTheTransportsHeaderIsNotChanged(t *testing.T) {
 	shared := http.Header{"X-Echo": {token}}
 	client := clientThrough(t, func(*http.Request) (*http.Response, error) {
@@ -323,7 +324,7 @@ func TestTheTransportsHeaderIsNotChanged(t *testing.T) {
 	require.Equal(t, http.Header{"X-Echo": {token}}, shared)
 }
 
-// A request's body that never comes does not hold a call beyond its context.
+// A request body that blocks does not keep the call beyond its context.
 func TestDoEndsWithItsContext(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
 	body, _ := io.Pipe()

@@ -24,7 +24,7 @@ func TestAPIErrorSentinels(t *testing.T) {
 	rows := []struct {
 		errno  int64
 		status int
-		is     error // the only one; nil: none
+		is     error // the single sentinel that matches; nil: none
 	}{
 		{1, 200, wrapper.ErrBadParameter},
 		{2, 200, wrapper.ErrServer},
@@ -70,23 +70,23 @@ func TestAPIErrorSentinels(t *testing.T) {
 	}
 }
 
-// Errno and HTTP status may each say something.
-func TestAPIErrorMayBeTwoThings(t *testing.T) {
+// Errno and HTTP status may each match a sentinel.
+func TestAPIErrorMayMatchTwoSentinels(t *testing.T) {
 	err := &wrapper.APIError{Errno: 13, HTTPStatus: 401}
 	require.ErrorIs(t, err, wrapper.ErrAuth)
 	require.ErrorIs(t, err, wrapper.ErrBadParameter)
 	require.NotErrorIs(t, err, wrapper.ErrServer)
 }
 
-// A target of a type that cannot be hashed or compared is no sentinel.
-func TestAPIErrorIsBearsAnyTarget(t *testing.T) {
+// errors.Is passes targets that cannot be hashed or compared.
+func TestAPIErrorIsToleratesAnyTarget(t *testing.T) {
 	err := &wrapper.APIError{Errno: 4, HTTPStatus: 200}
 	require.NotErrorIs(t, err, manyErrors{wrapper.ErrAuth})
 	require.False(t, (&wrapper.APIError{Errno: 7, HTTPStatus: 200}).Is(nil), "no sentinel")
 }
 
-// People make these errors by hand, in their own tests.
-func TestErrorsMadeByHandHaveMessages(t *testing.T) {
+// Users construct these errors in their own tests.
+func TestZeroErrorsHaveMessages(t *testing.T) {
 	for _, err := range []error{
 		&wrapper.APIError{}, &wrapper.OutcomeUnknownError{}, &wrapper.WaitError{}, &wrapper.JobFailedError{}, &wrapper.InputError{},
 	} {
@@ -162,20 +162,20 @@ func TestErrorsReadWell(t *testing.T) {
 		"cimg: waiting for job j1 in gz: job unknown to the service")
 }
 
-// Words from elsewhere are cut where they become too long for a line.
-func TestWordsInErrorsAreCut(t *testing.T) {
+// Text from the service is truncated where it is too long for one line.
+func TestLongTextInErrorsIsTruncated(t *testing.T) {
 	whole := strings.Repeat("x", 200)
 	require.EqualError(t, &wrapper.APIError{Op: "op", Errno: 7, Errmsg: whole, HTTPStatus: 200}, "cimg: op: errno 7 ("+whole+")")
 	require.EqualError(t, &wrapper.APIError{Op: "op", Errno: 7, Errmsg: whole + "y", HTTPStatus: 200}, "cimg: op: errno 7 ("+whole+"...)")
 }
 
-// What an error wraps, and nothing that is not there.
+// Unwrap returns the wrapped errors, and never a nil one.
 func TestErrorsUnwrap(t *testing.T) {
 	cause, last := errors.New("cause"), errors.New("last")
 	require.Equal(t, []error{cause}, (&wrapper.WaitError{Cause: cause}).Unwrap())
 	require.Equal(t, []error{cause, last}, (&wrapper.WaitError{Cause: cause, LastPoll: last}).Unwrap())
-	for _, answer := range []http.HandlerFunc{abort, respondJSON("{}")} {
-		_, err := clientOf(t, serve(t, answer)).CreateImage(t.Context(), "gz", webImage)
+	for _, handler := range []http.HandlerFunc{abort, respondJSON("{}")} {
+		_, err := clientOf(t, serve(t, handler)).CreateImage(t.Context(), "gz", webImage)
 		secrettest.EachError(err, func(err error) {
 			if many, ok := err.(interface{ Unwrap() []error }); ok {
 				require.NotContains(t, many.Unwrap(), nil)
@@ -184,8 +184,8 @@ func TestErrorsUnwrap(t *testing.T) {
 	}
 }
 
-// A call that ended without an answer says what it was and why.
-func TestErrorsWithoutAnAnswerReadWell(t *testing.T) {
+// The error of a call without a response names the operation and the cause.
+func TestErrorsWithoutAResponseReadWell(t *testing.T) {
 	client, err := wrapper.New(wrapper.TokenFunc(func(context.Context) (string, error) { return "", errors.New("vault is sealed") }))
 	require.NoError(t, err)
 	require.EqualError(t, readOnce(t.Context(), client), "cimg: getJobResult: token source: vault is sealed")
@@ -193,25 +193,25 @@ func TestErrorsWithoutAnAnswerReadWell(t *testing.T) {
 	require.EqualError(t, err, "cimg: createCIMG: not sent: token source: vault is sealed")
 }
 
-// A response that is malformed is described by what is known of it.
+// The error for a malformed response describes what is known of the response.
 func TestMalformedResponsesReadWell(t *testing.T) {
-	for body, says := range map[string]string{
+	for body, want := range map[string]string{
 		`{"requestId":"r1"}`: "(HTTP 200, application/json, 18 bytes, request r1): it has no errno",
 		`{}`:                 "(HTTP 200, application/json, 2 bytes): it has no errno",
 	} {
 		_, err := clientOf(t, serve(t, respondJSON(body))).JobResults(t.Context(), "gz", "j1")
-		require.EqualError(t, err, "cimg: getJobResult: malformed response "+says)
+		require.EqualError(t, err, "cimg: getJobResult: malformed response "+want)
 	}
 }
 
-func TestAPIErrorLogsItsMembers(t *testing.T) {
+func TestAPIErrorLogsItsFields(t *testing.T) {
 	var b strings.Builder
 	logger := slog.New(slog.NewTextHandler(&b, nil))
 	logger.Error("failed", "err", &wrapper.APIError{Op: "listCIMG", Errno: 13, Errmsg: "no", RequestID: "r1", HTTPStatus: 200})
 	require.Contains(t, b.String(), "err.op=listCIMG err.errno=13 err.errmsg=no err.requestId=r1 err.httpStatus=200")
 }
 
-// A body that is no envelope is described, not shown.
+// A body that is not an envelope is described, not quoted.
 func TestNoBodyInErrors(t *testing.T) {
 	for _, status := range []int{200, 404, 502} {
 		s := serve(t, response(status, "text/html", "<html>top secret "+strings.Repeat("x", 10_000)+"</html>"))
@@ -225,7 +225,7 @@ func TestNoBodyInErrors(t *testing.T) {
 	}
 }
 
-// A poll's URL is thousands of ids long.
+// The URL of a poll contains thousands of ids.
 func TestNoURLInErrors(t *testing.T) {
 	s := serve(t, abort)
 	_, err := clientOf(t, s).JobResults(t.Context(), "gz", "j1", "j2")

@@ -17,8 +17,8 @@ import (
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
-// newExample makes a client of an emulator in this process, whose jobs succeed
-// at once unless their image is called "cursed".
+// newExample returns a client of an emulator in this process. Jobs succeed
+// immediately unless their image is named "cursed".
 func newExample(options ...wrapper.Option) (*wrapper.Client, *emulator.Emulator) {
 	cloud, err := emulator.New(emulator.Options{Plan: func(job emulator.JobStart) emulator.Plan {
 		if job.Name == "cursed" {
@@ -32,7 +32,7 @@ func newExample(options ...wrapper.Option) (*wrapper.Client, *emulator.Emulator)
 	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), append(options,
 		wrapper.WithBaseURL("http://127.0.0.1"),
 		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}),
-		// In this process nothing lags, and nobody has to be spared.
+		// This emulator has no lag, and nobody else needs its request rate.
 		wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond}), wrapper.WithWaitOptions(wrapper.MissingGrace(time.Millisecond)),
 		wrapper.WithRetries(wrapper.Retries{BaseDelay: time.Millisecond}))...)
 	if err != nil {
@@ -99,7 +99,7 @@ func ExampleClient_WaitAll() {
 	// true the snapshot could not be read
 }
 
-// Each end as soon as it is known, whichever comes first.
+// WatchAll yields each result as soon as it is known.
 func ExampleClient_WatchAll() {
 	ctx := context.Background()
 	client, _ := newExample()
@@ -125,8 +125,8 @@ func ExampleClient_WatchAll() {
 	// 1 did not succeed: the snapshot could not be read
 }
 
-// patient is a policy of one's own: seldom at first, because these jobs never
-// take less than a minute.
+// patient is a custom policy that waits a minute before the first poll, because
+// these jobs never take less.
 type patient struct{ polling.Adaptive }
 
 func (p patient) Pause(elapsed time.Duration, seen polling.History) time.Duration {
@@ -156,7 +156,7 @@ func ExampleClient_Images() {
 	// Output: 4a48f88391134a01befe88ff98b68a88 Ready 北京02
 }
 
-// Save what was started before waiting for it; go on from there after a crash.
+// Save a reference before waiting; resume from it after a crash.
 func ExampleClient_Resume() {
 	ctx := context.Background()
 	client, _ := newExample()
@@ -179,16 +179,16 @@ func ExampleClient_Resume() {
 	// Output: CreateCIMG true <nil>
 }
 
-// A rejected call changed nothing; the sentinel says why.
+// A rejected call changed nothing; the sentinel is the reason.
 func ExampleAPIError() {
 	client, _ := newExample()
 	_, err := client.CreateImage(context.Background(), "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: "no-such-snapshot"})
-	var refused *wrapper.APIError
-	fmt.Println(errors.As(err, &refused), refused.Errno, errors.Is(err, wrapper.ErrNotFound))
+	var apiErr *wrapper.APIError
+	fmt.Println(errors.As(err, &apiErr), apiErr.Errno, errors.Is(err, wrapper.ErrNotFound))
 	// Output: true 41017 true
 }
 
-// The response was lost: the image may exist. Save what is known, then look.
+// The response was lost: the image may exist. Save the error, then find out.
 func ExampleOutcomeUnknownError() {
 	ctx := context.Background()
 	client, cloud := newExample()
@@ -204,7 +204,7 @@ func ExampleOutcomeUnknownError() {
 		log.Fatal(err)
 	}
 
-	// Here, or in another process after a crash:
+	// In this process, or in another one after a crash:
 	var read wrapper.OutcomeUnknownError
 	if err := read.UnmarshalText(saved); err != nil {
 		log.Fatal(err)
@@ -224,7 +224,7 @@ func ExampleOutcomeUnknownError() {
 	// Output: web-01 found <nil>
 }
 
-// The job failed: its result says why.
+// The job failed: Job.Result is the reason.
 func ExampleJobFailedError() {
 	ctx := context.Background()
 	client, _ := newExample()
@@ -238,7 +238,8 @@ func ExampleJobFailedError() {
 	// Output: true the snapshot could not be read
 }
 
-// The time was up before the job was done: go on later, maybe elsewhere.
+// The context ended before the job did: resume later, perhaps in another
+// process.
 func ExampleWaitError() {
 	ctx := context.Background()
 	client, _ := newExample()
@@ -262,7 +263,7 @@ func ExampleWaitError() {
 	// Output: true <nil>
 }
 
-// The field says what to mend; nothing was sent.
+// Field and Reason describe what to fix; nothing was sent.
 func ExampleInputError() {
 	client, _ := newExample()
 	_, err := client.CreateImages(context.Background(), "gz", []wrapper.CreateImageInput{
@@ -274,7 +275,7 @@ func ExampleInputError() {
 	// Output: true images[1].Name - "web-01" is already at index 0
 }
 
-// One line for each attempt; nothing is logged without a logger.
+// The logger gets one line per attempt; without one, nothing is logged.
 func ExampleWithLogger() {
 	var out strings.Builder
 	client, _ := newExample(wrapper.WithLogger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))))
@@ -285,7 +286,8 @@ func ExampleWithLogger() {
 	// Output: true
 }
 
-// Metrics and traces; tests/otel in the repository does it with OpenTelemetry.
+// Hooks for metrics and traces; tests/otel in the repository has
+// OpenTelemetry's.
 func ExampleWithHooks() {
 	client, cloud := newExample(wrapper.WithHooks(wrapper.Hooks{
 		Attempt: func(_ context.Context, a wrapper.Attempt) { fmt.Println(a.Op, a.Region, a.Number, a.HTTPStatus) },
@@ -307,7 +309,7 @@ func ExampleClient_CreateImage_notSent() {
 	client, cloud := newExample()
 	inject(cloud, emulator.Fault{Operation: "createCIMG", Refuse: true})
 	for attempt := range 3 {
-		time.Sleep(time.Duration(attempt) * time.Millisecond) // a program takes seconds
+		time.Sleep(time.Duration(attempt) * time.Millisecond) // a real program waits for seconds
 		_, err := client.CreateImage(context.Background(), "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
 		if !errors.Is(err, wrapper.ErrNotSent) {
 			fmt.Println("sent:", err)

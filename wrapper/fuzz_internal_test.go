@@ -16,11 +16,11 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// Beside the seeds here, testdata/fuzz holds inputs that fuzzing found to reach
-// more code. `make fuzz` looks for others.
+// testdata/fuzz holds more inputs, which fuzzing found to reach more code.
+// `make fuzz` looks for others.
 
-// A body is an envelope only if encoding/json, lenient as it is, reads the same
-// errno from it; and whatever came, no data is made up.
+// A body is an envelope only if encoding/json, which is lenient, decodes the
+// same errno from it. No input yields invented data.
 func FuzzEnvelope(f *testing.F) {
 	for _, seed := range []string{
 		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","type":"CreateCIMG","progress":0,"done":false,"success":false}]}`,
@@ -58,10 +58,10 @@ func FuzzEnvelope(f *testing.F) {
 			}
 		}
 		c := &call{op: opCreate, req: &http.Request{Method: http.MethodPost}}
-		answer := func(*call) (*response, error) {
+		handler := func(*call) (*response, error) {
 			return &response{status: http.StatusOK, header: http.Header{}, body: body}, nil
 		}
-		if _, err := decodeData(decodeEnvelope(answer))(c); err != nil {
+		if _, err := decodeData(decodeEnvelope(handler))(c); err != nil {
 			requireOneLine(t, err)
 		}
 	})
@@ -85,7 +85,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// What reads as a reference is written in a form that reads as the same.
+// A text that parses as a reference is formatted as one that parses the same.
 func FuzzJobRef(f *testing.F) {
 	for _, seed := range []string{
 		"cimg-job:v1?job=j1&region=gz",
@@ -115,7 +115,7 @@ func FuzzJobRef(f *testing.F) {
 	})
 }
 
-// As FuzzJobRef, for unknown outcomes.
+// Like FuzzJobRef, for unknown outcomes.
 func FuzzUnknownOutcome(f *testing.F) {
 	for _, seed := range []string{
 		"cimg-unknown:v1?name=web-01&op=createCIMG&region=gz",
@@ -151,25 +151,25 @@ func FuzzUnknownOutcome(f *testing.F) {
 	})
 }
 
-// The texts of errors stay one line, of bounded length, whatever the service or
-// a transport says.
+// The messages of errors are one line of bounded length, whatever the service
+// or a transport returns.
 func FuzzErrorTexts(f *testing.F) {
 	f.Add("no", "r1", "connection reset", int64(4), 200)
 	f.Add("two\nlines\r\n\x00\x1b[31m\u202e", "\xff", "cimg: cimg: x\ny", int64(0), 502)
 	f.Add(strings.Repeat("长", 500), strings.Repeat("a", 5000), strings.Repeat("\n", 5000), int64(-1), 0)
 	f.Fuzz(func(t *testing.T, errmsg, requestID, cause string, errno int64, status int) {
-		answer := &APIError{Op: "createCIMG", Errno: errno, Errmsg: errmsg, RequestID: requestID, HTTPStatus: status}
+		apiErr := &APIError{Op: "createCIMG", Errno: errno, Errmsg: errmsg, RequestID: requestID, HTTPStatus: status}
 		ref := JobRef{Region: errmsg, JobUUID: requestID, Type: cause}
 		for _, err := range []error{
-			answer,
+			apiErr,
 			&OutcomeUnknownError{Op: errmsg, Region: requestID, Names: []string{errmsg, cause, requestID, cause}, RequestID: requestID, Cause: errors.New(cause)},
-			&OutcomeUnknownError{Op: "createCIMG", Cause: answer},
+			&OutcomeUnknownError{Op: "createCIMG", Cause: apiErr},
 			&JobFailedError{Ref: ref, Job: Job{Type: cause, Result: errmsg}},
-			&WaitError{Refs: []JobRef{ref}, Cause: errors.New(cause), LastPoll: answer},
-			&WaitError{Refs: []JobRef{ref, ref}, Cause: answer, LastPoll: errors.New(cause)},
+			&WaitError{Refs: []JobRef{ref}, Cause: errors.New(cause), LastPoll: apiErr},
+			&WaitError{Refs: []JobRef{ref, ref}, Cause: apiErr, LastPoll: errors.New(cause)},
 			&callError{op: opCreate, what: ErrNotSent, cause: errors.New(cause)},
-			&interruptedError{cause: errors.New(errmsg), last: answer},
-			&jobErrors{jobs: 2, errs: []error{errors.New(cause), answer}},
+			&interruptedError{cause: errors.New(errmsg), last: apiErr},
+			&jobErrors{jobs: 2, errs: []error{errors.New(cause), apiErr}},
 			&InputError{Field: "jobUUID", Reason: clean(errmsg)},
 			malformed(&call{op: opCreate}, &response{header: http.Header{"Content-Type": {errmsg}}, envelope: envelope{RequestID: requestID}}, errors.New(cause)),
 		} {
@@ -183,12 +183,11 @@ func requireOneLine(t *testing.T, err error) {
 	text := err.Error()
 	require.LessOrEqual(t, len(text), 12_000, "%T", err)
 	if i := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
-		t.Fatalf("%T: %q does not print at %d", err, text, i)
+		t.Fatalf("%T: %q has an unprintable rune at %d", err, text, i)
 	}
 }
 
-// A token that is accepted can be carried by a header; one that is refused is
-// not shown.
+// A header can carry any token that is accepted; a rejected token is not shown.
 func FuzzToken(f *testing.F) {
 	for _, seed := range []string{"", "a", "a b", "a\nb", "a\r", "\x00", "令牌", "\x7f", "9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7"} {
 		f.Add(seed)
@@ -208,8 +207,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// An id that is accepted survives the query that joins ids by commas, and the
-// path of a URL.
+// An id that is accepted survives the query, which joins ids with commas, and
+// the path of a URL.
 func FuzzID(f *testing.F) {
 	for _, seed := range []string{"", ".", "..", "a/b", "a,b", "a b", "a\r\nb", "\xff", "4a48f88391134a01befe88ff98b68af8", "北京", "a%2Cb", "?", "#", "&"} {
 		f.Add(seed)

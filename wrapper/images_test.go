@@ -14,18 +14,18 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// pages answers a list request from images, at most cap of them a page, in the
-// form that wrap gives them.
+// pages responds to list requests from images, with at most limit of them per
+// page and in the form that wrap returns.
 func pages(t *testing.T, images []gen.CIMG, limit int, wrap func(page []gen.CIMG) any) *service {
 	var s *service
 	s = serve(t, func(w http.ResponseWriter, r *http.Request) {
-		var asked gen.ListCIMGRequest
+		var listRequest gen.ListCIMGRequest
 		received := s.received()
-		if err := json.Unmarshal([]byte(received[len(received)-1].Body), &asked); err != nil {
+		if err := json.Unmarshal([]byte(received[len(received)-1].Body), &listRequest); err != nil {
 			t.Error(err)
 		}
-		from := min(int(asked.Start), len(images))
-		to := min(from+min(int(asked.Limit), limit), len(images))
+		from := min(int(listRequest.Start), len(images))
+		to := min(from+min(int(listRequest.Limit), limit), len(images))
 		json.NewEncoder(w).Encode(map[string]any{
 			"errno": 0, "errmsg": "ok", "requestId": "r1", "data": wrap(images[from:to]),
 		})
@@ -50,8 +50,8 @@ func TestImagesReadsAllPages(t *testing.T) {
 		"an array":          func(page []gen.CIMG) any { return page },
 	}
 	for name, wrap := range forms {
-		for _, limit := range []int{1000, 50, 7} { // what the service gives at most
-			t.Run(fmt.Sprintf("%s/%d a page", name, limit), func(t *testing.T) {
+		for _, limit := range []int{1000, 50, 7} { // the service's limit
+			t.Run(fmt.Sprintf("%s/%d per page", name, limit), func(t *testing.T) {
 				client := clientOf(t, pages(t, total, limit, wrap))
 				var got []wrapper.Image
 				for image, err := range client.Images(t.Context(), "gz") {
@@ -64,7 +64,7 @@ func TestImagesReadsAllPages(t *testing.T) {
 	}
 }
 
-// A service that ignores start must not keep the client listing for ever.
+// A service that ignores start must not keep the client listing forever.
 func TestImagesEndsWhenNothingIsNew(t *testing.T) {
 	s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":1,"items":[{"cimgUuid":"a","name":"n"}]}}`))
 	seen := 0
@@ -76,16 +76,16 @@ func TestImagesEndsWhenNothingIsNew(t *testing.T) {
 	require.Len(t, s.received(), 2)
 }
 
-// Images that were created meanwhile push others to a later page, a second
-// time: each is seen once, and what follows is not missed.
-func TestImagesSeesEachOnce(t *testing.T) {
-	answers := []string{"a b", "b c", "c", ""}
+// Images created meanwhile push others to a later page, where they appear
+// again. Each is yielded once, and none after them is missed.
+func TestImagesYieldsEachOnce(t *testing.T) {
+	responses := []string{"a b", "b c", "c", ""}
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var items []gen.CIMG
-		for _, uuid := range strings.Fields(answers[0]) {
+		for _, uuid := range strings.Fields(responses[0]) {
 			items = append(items, gen.CIMG{UUID: uuid})
 		}
-		answers = answers[1:]
+		responses = responses[1:]
 		data, err := json.Marshal(gen.CIMGPage{Items: items})
 		assert.NoError(t, err)
 		respondJSON(fmt.Sprintf(`{"errno":0,"data":%s}`, data))(w, r)
@@ -98,7 +98,7 @@ func TestImagesSeesEachOnce(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "c"}, seen)
 }
 
-func TestImagesAsksOnlyForWhatTheLoopReads(t *testing.T) {
+func TestImagesFetchesPagesLazily(t *testing.T) {
 	s := pages(t, manyImages(250), 1000, func(page []gen.CIMG) any { return page })
 	for range clientOf(t, s).Images(t.Context(), "gz") {
 		break
@@ -131,8 +131,8 @@ func TestPageSize(t *testing.T) {
 
 func TestImagesErrorEndsTheLoop(t *testing.T) {
 	rows := map[string]struct {
-		answer http.HandlerFunc
-		is     error
+		handler http.HandlerFunc
+		is      error
 	}{
 		"errno":    {envelope(200, 16000002), wrapper.ErrNotFound},
 		"no data":  {respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1"}`), wrapper.ErrMalformedResponse},
@@ -146,7 +146,7 @@ func TestImagesErrorEndsTheLoop(t *testing.T) {
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			loops := 0
-			for image, err := range clientOf(t, serve(t, row.answer)).Images(t.Context(), "gz") {
+			for image, err := range clientOf(t, serve(t, row.handler)).Images(t.Context(), "gz") {
 				loops++
 				require.ErrorIs(t, err, row.is)
 				require.Zero(t, image)
@@ -156,7 +156,7 @@ func TestImagesErrorEndsTheLoop(t *testing.T) {
 	}
 }
 
-// What a count counts is not published: with names, maybe all images.
+// Undocumented: count may include images that the names exclude.
 func TestImagesByNameMayBeNone(t *testing.T) {
 	s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":[]}}`))
 	for range clientOf(t, s).Images(t.Context(), "gz", "web-01") {
@@ -164,7 +164,7 @@ func TestImagesByNameMayBeNone(t *testing.T) {
 	}
 }
 
-func TestImagesSaidToBeNone(t *testing.T) {
+func TestImagesMayBeNone(t *testing.T) {
 	for _, data := range []string{`[]`, `{"items":[]}`, `{"count":0,"items":[]}`, `{"count":0,"items":null}`} {
 		s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":`+data+`}`))
 		for range clientOf(t, s).Images(t.Context(), "gz") {

@@ -10,7 +10,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-func TestJobResultsKeepsTheOrderAsked(t *testing.T) {
+func TestJobResultsAreInTheOrderOfTheIDs(t *testing.T) {
 	s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[
 		{"jobUuid":"c","type":"T","progress":3,"done":false,"success":false},
 		{"jobUuid":"a","type":"T","progress":1,"done":false,"success":false}]}`))
@@ -22,7 +22,7 @@ func TestJobResultsKeepsTheOrderAsked(t *testing.T) {
 	require.Len(t, s.received(), 1)
 }
 
-func TestHandlesRememberWhatWasStarted(t *testing.T) {
+func TestHandlesDescribeTheirJobs(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
 	before := time.Now().Truncate(time.Millisecond)
 	created, err := clientOf(t, s).CreateImage(t.Context(), "gz", webImage)
@@ -69,7 +69,7 @@ func TestJobRefAsText(t *testing.T) {
 	}
 }
 
-func TestJobRefReadsOnlyReferences(t *testing.T) {
+func TestJobRefRejectsOtherText(t *testing.T) {
 	for _, text := range []string{
 		"",
 		"j1",
@@ -89,6 +89,6 @@ func TestJobRefReadsOnlyReferences(t *testing.T) {
 	}
 
 	var ref wrapper.JobRef
-	require.NoError(t, ref.UnmarshalText([]byte("cimg-job:v1?job=j1&region=gz&later=x")), "a later version's member")
+	require.NoError(t, ref.UnmarshalText([]byte("cimg-job:v1?job=j1&region=gz&later=x")), "a later version's field")
 	require.Equal(t, wrapper.JobRef{Region: "gz", JobUUID: "j1"}, ref)
 }

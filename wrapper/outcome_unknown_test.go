@@ -40,7 +40,7 @@ func TestUnknownOutcomeAsText(t *testing.T) {
 	}
 }
 
-func TestUnknownOutcomeReadsOnlyItsOwnText(t *testing.T) {
+func TestUnknownOutcomeRejectsOtherText(t *testing.T) {
 	for _, text := range []string{
 		"",
 		"cimg-job:v1?job=j1&region=gz",
@@ -61,10 +61,10 @@ func TestUnknownOutcomeReadsOnlyItsOwnText(t *testing.T) {
 	} {
 		read := wrapper.OutcomeUnknownError{Region: "keep"}
 		require.ErrorAs(t, read.UnmarshalText([]byte(text)), new(*wrapper.InputError), text)
-		require.Equal(t, wrapper.OutcomeUnknownError{Region: "keep"}, read, "a failed read changed it")
+		require.Equal(t, wrapper.OutcomeUnknownError{Region: "keep"}, read, "a failed read changed the error")
 	}
 	var read wrapper.OutcomeUnknownError
-	require.NoError(t, read.UnmarshalText([]byte("cimg-unknown:v1?later=x&name=web-01&op=createCIMG&region=gz")), "a later version's member")
+	require.NoError(t, read.UnmarshalText([]byte("cimg-unknown:v1?later=x&name=web-01&op=createCIMG&region=gz")), "a later version's field")
 
 	texts := make([]string, 4501)
 	jobs := make([]wrapper.JobRef, 9000)
@@ -100,7 +100,7 @@ func TestUnknownOutcomeOfManyItemsAsText(t *testing.T) {
 	require.Equal(t, many.Names, read.Names)
 }
 
-// A log shows what an error says, and not its text form.
+// A log shows the error's message, not its text form.
 func TestUnknownOutcomeInALog(t *testing.T) {
 	unknown := &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}, Cause: errors.New("reset")}
 	var b bytes.Buffer

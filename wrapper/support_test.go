@@ -18,14 +18,14 @@ const (
 	snapshot = "3fd352092a3f553cb124223f6a7f09b4"
 	imageID  = "4a48f88391134a01befe88ff98b68af8"
 
-	stockImage = imageID // which the emulator has in bj
+	stockImage = imageID // in the emulator's region bj
 
 	oneJob = `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","type":"CreateCIMG","progress":0,"done":false,"success":false,"resourceUuid":"i1"}]}`
 )
 
 var webImage = wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot}
 
-// service is a server that answers as the test says and remembers what came.
+// service is a server that runs the test's handler and records the requests.
 type service struct {
 	URL string
 
@@ -46,7 +46,7 @@ func (s *service) received() []request {
 }
 
 // serve starts a service on a loopback socket.
-func serve(t *testing.T, answer http.HandlerFunc) *service {
+func serve(t *testing.T, handler http.HandlerFunc) *service {
 	t.Helper()
 	s := &service{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,14 +57,14 @@ func serve(t *testing.T, answer http.HandlerFunc) *service {
 		s.mu.Lock()
 		s.requests = append(s.requests, request{r.Method, r.URL.Path, r.URL.RawQuery, string(body), r.Header.Clone()})
 		s.mu.Unlock()
-		answer(w, r)
+		handler(w, r)
 	}))
 	t.Cleanup(server.Close)
 	s.URL = server.URL
 	return s
 }
 
-// response answers every request with one body.
+// response returns a handler that sends one body.
 func response(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -77,7 +77,7 @@ func respondJSON(body string) http.HandlerFunc {
 	return response(http.StatusOK, "application/json", body)
 }
 
-// clientOf makes a client of a service.
+// clientOf returns a client of a service.
 func clientOf(t *testing.T, s *service, options ...wrapper.Option) *wrapper.Client {
 	t.Helper()
 	options = append([]wrapper.Option{wrapper.WithBaseURL(s.URL)}, options...)
@@ -87,19 +87,19 @@ func clientOf(t *testing.T, s *service, options ...wrapper.Option) *wrapper.Clie
 	return client
 }
 
-// roundTripper makes a function a transport.
+// roundTripper turns a function into a transport.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// clientThrough makes a client of a transport, without a socket.
+// clientThrough returns a client that uses a transport, without a socket.
 func clientThrough(t *testing.T, transport roundTripper, options ...wrapper.Option) *wrapper.Client {
 	t.Helper()
 	return clientOf(t, &service{URL: "http://127.0.0.1"},
 		append([]wrapper.Option{wrapper.WithHTTPClient(&http.Client{Transport: transport})}, options...)...)
 }
 
-// respond is the response of a transport that sets no more than it must.
+// respond returns a response with as few fields set as a transport may set.
 func respond(body string) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
 }

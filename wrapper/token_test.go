@@ -20,7 +20,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-func TestNewRefusesBadTokens(t *testing.T) {
+func TestNewRejectsBadTokens(t *testing.T) {
 	rows := map[string]string{
 		"empty":           "",
 		"a line break":    token + "\n",
@@ -29,7 +29,7 @@ func TestNewRefusesBadTokens(t *testing.T) {
 		"a space":         "Bearer abc",
 		"beyond ASCII":    "令牌",
 		"DEL":             "a\x7f",
-		"a quote":         `a"b`, // may come back escaped, and then be overlooked
+		"a quote":         `a"b`, // a response may repeat it escaped, where the redaction would miss it
 		"a backslash":     `a\b`,
 		"a comma":         "a,b",
 	}
@@ -42,7 +42,7 @@ func TestNewRefusesBadTokens(t *testing.T) {
 			}
 
 			if name == "NUL" {
-				return // no environment variable can hold one
+				return // an environment variable cannot hold one
 			}
 			t.Setenv("CIMG_TEST_TOKEN", bad)
 			_, err = wrapper.New(wrapper.EnvToken("CIMG_TEST_TOKEN"))
@@ -57,16 +57,16 @@ func TestNewRefusesBadTokens(t *testing.T) {
 	require.ErrorContains(t, err, "CIMG_TEST_NO_SUCH_VARIABLE is unset")
 }
 
-func TestTheTokenIsAskedForBeforeEachRequest(t *testing.T) {
+func TestTheTokenIsRequestedBeforeEachAttempt(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
-	asked := 0
+	calls := 0
 	source := wrapper.TokenFunc(func(context.Context) (string, error) {
-		asked++
-		return fmt.Sprintf("token%d", asked), nil
+		calls++
+		return fmt.Sprintf("token%d", calls), nil
 	})
 	client, err := wrapper.New(source, wrapper.WithBaseURL(s.URL))
 	require.NoError(t, err)
-	require.Zero(t, asked, "New asked a source that may be slow")
+	require.Zero(t, calls, "New called a source that may be slow")
 	for range 2 {
 		_, err := client.JobResults(t.Context(), "gz", "j1")
 		require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestTheTokenIsAskedForBeforeEachRequest(t *testing.T) {
 	require.Equal(t, "Bearer token2", s.received()[1].Header.Get("Authorization"))
 }
 
-func TestEnvTokenIsReadAnew(t *testing.T) {
+func TestEnvTokenIsReread(t *testing.T) {
 	t.Setenv("CIMG_TEST_TOKEN", "first")
 	s := serve(t, respondJSON(oneJob))
 	client, err := wrapper.New(wrapper.EnvToken("CIMG_TEST_TOKEN"), wrapper.WithBaseURL(s.URL))
@@ -86,7 +86,7 @@ func TestEnvTokenIsReadAnew(t *testing.T) {
 	require.Equal(t, "Bearer second", s.received()[0].Header.Get("Authorization"))
 }
 
-func TestFileTokenIsReadAnew(t *testing.T) {
+func TestFileTokenIsReread(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	write := func(content string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o600)) }
 	_, err := wrapper.New(wrapper.FileToken(path))
@@ -117,17 +117,16 @@ func TestFileTokenIsReadAnew(t *testing.T) {
 	require.Equal(t, "Bearer later", s.received()[1].Header.Get("Authorization"))
 }
 
-// numbered is a source that gives another token each time it is asked.
-func numbered(asked *int) wrapper.TokenSource {
+// numbered is a source that returns another token each time.
+func numbered(calls *int) wrapper.TokenSource {
 	return wrapper.TokenFunc(func(context.Context) (string, error) {
-		*asked++
-		return fmt.Sprintf("token%d", *asked), nil
+		*calls++
+		return fmt.Sprintf("token%d", *calls), nil
 	})
 }
 
-// A token that the service rejected is not sent again if its source knows a
-// better one.
-func TestARejectedTokenIsAskedForAgain(t *testing.T) {
+// A rejected token is not sent again if its source has a newer one.
+func TestARejectedTokenIsRequestedAgain(t *testing.T) {
 	rejections := map[string]http.HandlerFunc{
 		"errno 4":                envelope(200, 4),
 		"HTTP 401":               response(401, "text/html", "<html>"),
@@ -135,11 +134,11 @@ func TestARejectedTokenIsAskedForAgain(t *testing.T) {
 	}
 	for name, reject := range rejections {
 		for kind, wrap := range map[string]func(wrapper.TokenSource) wrapper.TokenSource{
-			"asked each time": func(source wrapper.TokenSource) wrapper.TokenSource { return source },
-			"kept": func(source wrapper.TokenSource) wrapper.TokenSource {
+			"not cached": func(source wrapper.TokenSource) wrapper.TokenSource { return source },
+			"cached": func(source wrapper.TokenSource) wrapper.TokenSource {
 				return wrapper.CacheToken(source, time.Hour)
 			},
-			"kept twice": func(source wrapper.TokenSource) wrapper.TokenSource {
+			"cached twice": func(source wrapper.TokenSource) wrapper.TokenSource {
 				return wrapper.CacheToken(wrapper.CacheToken(source, time.Hour), time.Hour)
 			},
 		} {
@@ -151,8 +150,8 @@ func TestARejectedTokenIsAskedForAgain(t *testing.T) {
 					}
 					respondJSON(oneJob)(w, r)
 				})
-				asked := 0
-				client, err := wrapper.New(wrap(numbered(&asked)), wrapper.WithBaseURL(s.URL))
+				calls := 0
+				client, err := wrapper.New(wrap(numbered(&calls)), wrapper.WithBaseURL(s.URL))
 				require.NoError(t, err)
 				t.Cleanup(client.CloseIdleConnections)
 				_, err = client.CreateImage(t.Context(), "gz", webImage)
@@ -168,8 +167,8 @@ func TestARejectedTokenIsAskedForAgain(t *testing.T) {
 
 func TestCacheTokenKeepsATokenForItsLifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		source := wrapper.CacheToken(numbered(&asked), time.Minute)
+		calls := 0
+		source := wrapper.CacheToken(numbered(&calls), time.Minute)
 		get := func() string {
 			token, err := source.Token(t.Context())
 			require.NoError(t, err)
@@ -182,7 +181,7 @@ func TestCacheTokenKeepsATokenForItsLifetime(t *testing.T) {
 		require.Equal(t, "token2", get())
 	})
 
-	// Errors are not kept, and New checks what it can.
+	// Errors are not cached, and New checks what it can.
 	failures := 0
 	failing := wrapper.CacheToken(wrapper.TokenFunc(func(context.Context) (string, error) {
 		failures++
@@ -201,9 +200,9 @@ func TestCacheTokenKeepsATokenForItsLifetime(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A token that cannot be sent is not kept: the source may have a better one by
-// the next call.
-func TestCacheTokenKeepsNoBadToken(t *testing.T) {
+// An invalid token is not cached: the source may have a valid one by the next
+// call.
+func TestCacheTokenStoresNoBadToken(t *testing.T) {
 	tokens := []string{"", "a\nb", "good"}
 	source := wrapper.CacheToken(wrapper.TokenFunc(func(context.Context) (string, error) {
 		token := tokens[0]
@@ -222,13 +221,13 @@ func TestCacheTokenKeepsNoBadToken(t *testing.T) {
 	require.Equal(t, "Bearer good", s.received()[1].Header.Get("Authorization"))
 }
 
-// Many calls ask a slow source once, and none waits for it longer than its own
-// context.
-func TestCacheTokenAsksOnce(t *testing.T) {
+// Many calls share one call of a slow source, and none waits longer than its
+// own context.
+func TestCacheTokenCallsItsSourceOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		calls := 0
 		source := wrapper.CacheToken(wrapper.TokenFunc(func(context.Context) (string, error) {
-			asked++
+			calls++
 			time.Sleep(time.Minute)
 			return token, nil
 		}), time.Hour)
@@ -252,11 +251,11 @@ func TestCacheTokenAsksOnce(t *testing.T) {
 		for range 8 {
 			require.NoError(t, <-errs)
 		}
-		require.Equal(t, 1, asked)
+		require.Equal(t, 1, calls)
 	})
 }
 
-// warm asks a source once.
+// warm calls a source once.
 func warm(t *testing.T, source wrapper.TokenSource) wrapper.TokenSource {
 	t.Helper()
 	_, err := source.Token(t.Context())
@@ -264,7 +263,7 @@ func warm(t *testing.T, source wrapper.TokenSource) wrapper.TokenSource {
 	return source
 }
 
-// leaky is a source that keeps its token where fmt finds it.
+// leaky is a source with its token in a field that fmt prints.
 type leaky struct{ Secret string }
 
 func (l leaky) Token(context.Context) (string, error) { return l.Secret, nil }
@@ -299,7 +298,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 	hidden(t, "cached source", warm(t, wrapper.CacheToken(wrapper.StaticToken(token), time.Hour)))
 	hidden(t, "option", wrapper.WithBaseURL("https://example.com"))
 
-	// Whatever echoes the token, it does not come out.
+	// The token is redacted wherever a response or transport repeats it.
 	var escaped string
 	for _, b := range []byte(token) {
 		escaped += fmt.Sprintf(`\u%04x`, b)
@@ -314,10 +313,10 @@ func TestTheTokenIsNotShown(t *testing.T) {
 		"an escaped id":         respondJSON(fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":"%s","done":true}]}`, escaped)),
 		"an escaped id, no end": respondJSON(fmt.Sprintf(`{"requestId":"%[1]s","data":[{"jobUuid":"%[1]s"}],`, escaped)),
 		"a slash escaped":       respondJSON(`{"errno":4,"errmsg":"\/` + token + `"}`),
-		"a member's name":       respondJSON(fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":"a","%s":1,"%s":2}]}`, token, token)),
+		"a field's name":        respondJSON(fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":"a","%s":1,"%s":2}]}`, token, token)),
 	}
-	for name, answer := range echoes {
-		_, err := clientOf(t, serve(t, answer)).CreateImage(t.Context(), "gz", webImage)
+	for name, handler := range echoes {
+		_, err := clientOf(t, serve(t, handler)).CreateImage(t.Context(), "gz", webImage)
 		require.Error(t, err)
 		secrettest.EachError(err, func(e error) { hidden(t, name, e) })
 		require.NotContains(t, err.Error(), token[:32], name)
@@ -334,7 +333,7 @@ func TestTheTokenIsNotShown(t *testing.T) {
 
 	for _, wrap := range []func(dump error) error{
 		func(dump error) error { return dump },
-		func(dump error) error { return fmt.Errorf("cannot send %s%w", strings.Repeat(".", 10_000), dump) }, // cut, but wrapped
+		func(dump error) error { return fmt.Errorf("cannot send %s%w", strings.Repeat(".", 10_000), dump) }, // truncated in the message, but wrapped
 		func(dump error) error { return discreet{dump} },
 		func(dump error) error { return errors.Join(errors.New("cannot send"), discreet{dump}) },
 	} {
@@ -347,10 +346,11 @@ func TestTheTokenIsNotShown(t *testing.T) {
 	}
 }
 
-// A token of 16 bytes is searched for; a shorter one may be a word.
+// Tokens of at least 16 bytes are redacted; a shorter one may be an ordinary
+// word.
 func TestShortTokensAreNotSearchedFor(t *testing.T) {
 	for token, hidden := range map[string]bool{"0123456789abcdef": true, "0123456789abcde": false} {
-		answers := map[string]roundTripper{
+		transports := map[string]roundTripper{
 			"a response": func(*http.Request) (*http.Response, error) {
 				return respond(`{"errno":13,"errmsg":"` + token + `"}`)
 			},
@@ -359,9 +359,9 @@ func TestShortTokensAreNotSearchedFor(t *testing.T) {
 				return respond(`{"errno":0,"data":[{"jobUuid":"a","` + token + `":1,"` + token + `":2}]}`)
 			},
 		}
-		for name, answer := range answers {
+		for name, transport := range transports {
 			client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL("http://127.0.0.1"),
-				wrapper.WithHTTPClient(&http.Client{Transport: answer}))
+				wrapper.WithHTTPClient(&http.Client{Transport: transport}))
 			require.NoError(t, err)
 			_, err = client.CreateImage(t.Context(), "gz", webImage)
 			require.Error(t, err)
@@ -370,13 +370,13 @@ func TestShortTokensAreNotSearchedFor(t *testing.T) {
 	}
 }
 
-// discreet says nothing of what it wraps.
+// discreet hides the message of the error that it wraps.
 type discreet struct{ wrapped error }
 
 func (discreet) Error() string   { return "cannot send" }
 func (e discreet) Unwrap() error { return e.wrapped }
 
-// Wherever a message is cut, it is not cut in the middle of the token.
+// A message that is truncated within the token shows no part of it.
 func TestNoPartOfTheTokenIsShown(t *testing.T) {
 	for before := 850; before < 1010; before++ {
 		dumping := clientThrough(t, func(r *http.Request) (*http.Response, error) {
@@ -388,8 +388,8 @@ func TestNoPartOfTheTokenIsShown(t *testing.T) {
 	}
 }
 
-// A word that happens to be the token of a test is no secret to look for.
-func TestAShortTokenDoesNotSpoilErrors(t *testing.T) {
+// A short token, as tests use, may be an ordinary word: it is not redacted.
+func TestShortTokensDoNotGarbleErrors(t *testing.T) {
 	s := serve(t, abort)
 	client, err := wrapper.New(wrapper.StaticToken("text"), wrapper.WithBaseURL(s.URL))
 	require.NoError(t, err)
@@ -410,7 +410,7 @@ func TestTheTokenStaysWithItsHost(t *testing.T) {
 	require.ErrorAs(t, err, &api)
 	require.Equal(t, http.StatusFound, api.HTTPStatus)
 
-	// A generated client with another server cannot borrow the token.
+	// A generated client with another server does not get the token.
 	stray, err := gen.NewClientWithResponses(elsewhere.URL, gen.WithHTTPClient(client))
 	require.NoError(t, err)
 	_, err = stray.CreateCIMGWithResponse(t.Context(), gen.CreateCIMGRequest{RegionID: "gz", CIMG: []gen.CreateCIMGInput{webImage}})

@@ -9,7 +9,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-func TestBadInputIsRefusedUnsent(t *testing.T) {
+func TestInvalidInputIsRejectedUnsent(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
 	c := clientOf(t, s)
 	ctx := t.Context()
@@ -100,34 +100,34 @@ func TestBadInputIsRefusedUnsent(t *testing.T) {
 		{"list: no region", "region", list("")},
 		{"list: an empty name", "names[0]", list("gz", "")},
 		{"resume: no region", "region", resume(wrapper.JobRef{JobUUID: "a"})},
-		{"wait: a handle made by hand", "JobHandle", wait(&wrapper.JobHandle{Ref: wrapper.JobRef{Region: "gz", JobUUID: "a"}})},
+		{"wait: a handle without a client", "JobHandle", wait(&wrapper.JobHandle{Ref: wrapper.JobRef{Region: "gz", JobUUID: "a"}})},
 		{"wait: a changed handle", "jobUUID", wait(changed)},
 		{"watch: a changed handle", "jobUUID", watch(changed)},
 		{"wait: no handle", "JobHandle", wait(nil)},
-		{"watch: a handle made by hand", "JobHandle", watch(&wrapper.JobHandle{})},
+		{"watch: a handle without a client", "JobHandle", watch(&wrapper.JobHandle{})},
 		{"resume: no job", "jobUUID", resume(wrapper.JobRef{Region: "gz"})},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			var refused *wrapper.InputError
-			require.ErrorAs(t, row.err, &refused)
-			require.Equal(t, row.field, refused.Field)
-			require.NotEmpty(t, refused.Reason)
+			var inputErr *wrapper.InputError
+			require.ErrorAs(t, row.err, &inputErr)
+			require.Equal(t, row.field, inputErr.Field)
+			require.NotEmpty(t, inputErr.Reason)
 			require.NotContains(t, row.err.Error(), "\n")
 		})
 	}
 	require.Empty(t, s.received())
 }
 
-func TestWaitAllRefusesNilAndAcceptsNone(t *testing.T) {
+func TestWaitAllRejectsNilAndAcceptsNone(t *testing.T) {
 	c := clientOf(t, serve(t, respondJSON(oneJob)))
 	good, err := c.Resume(wrapper.JobRef{Region: "gz", JobUUID: "a"})
 	require.NoError(t, err)
 	for _, bad := range []*wrapper.JobHandle{nil, {}, {Ref: wrapper.JobRef{Region: "gz"}}} {
 		_, err := c.WaitAll(t.Context(), []*wrapper.JobHandle{good, bad})
-		var refused *wrapper.InputError
-		require.ErrorAs(t, err, &refused)
-		require.Equal(t, "jobs[1]", refused.Field)
+		var inputErr *wrapper.InputError
+		require.ErrorAs(t, err, &inputErr)
+		require.Equal(t, "jobs[1]", inputErr.Field)
 	}
 	outcomes, err := c.WaitAll(context.Background(), nil)
 	require.NoError(t, err, "there is nothing to wait for")

@@ -333,7 +333,7 @@ func TestTheAcceptedBatchIsRemembered(t *testing.T) {
 }
 
 // One id that is always refused takes at most every other request.
-func TestARefusedIDHoldsNobodyUp(t *testing.T) {
+func TestABadIDDelaysNoOtherJob(t *testing.T) {
 	start := time.Time{}
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 		for _, id := range ids {

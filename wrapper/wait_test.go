@@ -503,7 +503,7 @@ func TestWaitForgivesWhatIsOver(t *testing.T) {
 }
 
 // A wait that ends carries every job that had not, and no trouble that was over.
-func TestWaitErrorTellsWhatIsLeft(t *testing.T) {
+func TestWaitErrorHasTheUnfinishedJobs(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		jobs := create(t, client, "a", "b", "c")
 		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Status: 503})

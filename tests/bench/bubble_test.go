@@ -5,8 +5,9 @@ import (
 	"testing/synctest"
 )
 
-// inBubble runs a measurement in virtual time. A bubble takes a test, and a
-// benchmark is none, so a test is run within it, whatever -run says.
+// inBubble runs a measurement in virtual time. A bubble needs a *testing.T,
+// which a benchmark does not have, so a test is run within it, whatever -run
+// is.
 func inBubble(b *testing.B, measure func(*testing.T)) {
 	b.Helper()
 	all := func(string, string) (bool, error) { return true, nil }

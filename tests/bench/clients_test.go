@@ -18,16 +18,17 @@ import (
 // waiter is a real client, in a bubble.
 type waiter struct {
 	name string
-	// wait starts jobs, waits for all of them and returns how many requests that
-	// took. It calls seen in the moment in which a job is seen to have ended.
+	// wait starts jobs, waits for all of them and returns the number of
+	// requests. It calls seen at the moment at which it notices that a job has
+	// finished.
 	wait func(t *testing.T, jobs []*job, seen func(i int)) (requests int)
-	// How many it is measured with: the more often it asks, the fewer.
+	// The sample sizes: smaller for a client that polls more often.
 	jobs, bursts int
 }
 
 var waiters = []waiter{
 	{"cimg", waitWithCimg, 5_000, 500},
-	{"hcloud-go v2.52.0, as it comes: every 0.5 s", waitWithHcloud(nil), 200, 100},
+	{"hcloud-go v2.52.0, default: every 0.5 s", waitWithHcloud(nil), 200, 100},
 	{
 		"hcloud-go v2.52.0, doubling from 0.5 s to 60 s",
 		waitWithHcloud(hcloud.ExponentialBackoff(2, 500*time.Millisecond)), 5_000, 500,
@@ -70,9 +71,9 @@ func waitWithHcloud(backoff hcloud.BackoffFunc) func(*testing.T, []*job, func(in
 	}
 }
 
-// hcloudService answers requests for actions in memory, at once.
+// hcloudService responds to requests for actions, in memory and immediately.
 type hcloudService struct {
-	jobs     []*job // by id less 1
+	jobs     []*job // index = id - 1
 	started  time.Time
 	requests int
 }
@@ -80,7 +81,7 @@ type hcloudService struct {
 // RoundTrip implements [http.RoundTripper].
 func (s *hcloudService) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL.Path != "/actions" {
-		return nil, fmt.Errorf("%s is not what waiting asks for", request.URL)
+		return nil, fmt.Errorf("unexpected request: %s", request.URL)
 	}
 	s.requests++
 	elapsed := time.Since(s.started)
@@ -101,15 +102,15 @@ func (s *hcloudService) RoundTrip(request *http.Request) (*http.Response, error)
 	}
 	body = fmt.Appendf(body[:len(body)-1],
 		`],"meta":{"pagination":{"page":1,"per_page":25,"previous_page":null,"next_page":null,"last_page":1,"total_entries":%d}}}`, len(ids))
-	return answer(request, body), nil
+	return respond(request, body), nil
 }
 
-// waitFor lets a waiter wait for jobs that start together.
+// waitFor has a waiter wait for jobs that start together.
 func (s *sample) waitFor(t *testing.T, w waiter, jobs []*job) {
 	start := time.Now()
 	seen := make([]bool, len(jobs))
 	requests := w.wait(t, jobs, func(i int) {
-		require.False(t, seen[i], "it was seen to end twice")
+		require.False(t, seen[i], "it finished twice")
 		seen[i] = true
 		s.addLate(jobs[i].duration, time.Since(start)-jobs[i].duration)
 	})
@@ -137,9 +138,9 @@ func BenchmarkClients(b *testing.B) {
 	}
 }
 
-// BenchmarkBurst waits for 20 jobs that start together and are alike.
+// BenchmarkBurst waits for 20 similar jobs that start together.
 func BenchmarkBurst(b *testing.B) {
-	const size, mostRequests, mostLate = 20, 50, 8
+	const size, maxRequests, maxLate = 20, 50, 8
 	for _, w := range waiters {
 		b.Run(w.name, func(b *testing.B) {
 			var s sample
@@ -159,16 +160,16 @@ func BenchmarkBurst(b *testing.B) {
 			b.ReportMetric(f.latest, "%late-max")
 			goal, met := "-", "-"
 			if w.name == waiters[0].name {
-				goal = fmt.Sprintf("≤ %d; late p95 ≤ %d %%", mostRequests, mostLate)
-				met = yesNo(f.requests <= mostRequests && f.lateP95 <= mostLate)
+				goal = fmt.Sprintf("≤ %d; late p95 ≤ %d %%", maxRequests, maxLate)
+				met = yesNo(f.requests <= maxRequests && f.lateP95 <= maxLate)
 			}
 			bursts.set(append(append([]string{w.name, strconv.Itoa(w.bursts)}, f.cells()...), goal, met)...)
 		})
 	}
 }
 
-// The simulation is worth nothing if the poller does something else.
-func TestSimulationIsTrue(t *testing.T) {
+// The simulation is only valid if the poller behaves the same.
+func TestSimulationMatchesThePoller(t *testing.T) {
 	const jobs = 300
 	for _, m := range []model{noisyLinear, silent} {
 		var simulated, real sample
@@ -182,7 +183,7 @@ func TestSimulationIsTrue(t *testing.T) {
 			requests, seen := simulate(j, adaptive.start(rand.New(rand.NewPCG(1, uint64(i)))))
 			simulated.add(requests, j.duration, seen-j.duration)
 		}
-		// They differ by jitter, which the poller does not take from a seed.
+		// They differ by jitter, for which the poller takes no seed.
 		require.InEpsilon(t, simulated.figures().requests, real.figures().requests, 0.03, m.name)
 		require.InEpsilon(t, mean(simulated.late), mean(real.late), 0.25, m.name)
 	}

@@ -1,4 +1,4 @@
-// Package bench measures waiting: how many requests it takes to see a job end,
-// and how late its end is seen, beside the policies that other clients use. Its
-// README tells what is measured and shows the figures.
+// Package bench measures waiting: the number of requests per job and the delay
+// until its end is noticed, in comparison with the policies of other clients.
+// Its README describes the measurements and has the figures.
 package bench

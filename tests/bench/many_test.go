@@ -23,11 +23,11 @@ import (
 const (
 	manyJobs = 100_000
 	manyTime = 12 * time.Minute
-	// leastInterval is what a policy's interval counts as, if it is shorter.
-	leastInterval = 20 * time.Second
+	// minInterval counts instead of a policy's interval that is shorter.
+	minInterval = 20 * time.Second
 )
 
-// BenchmarkManyPace keeps 100,000 jobs going: is each asked for in time, and
+// BenchmarkManyPace keeps 100,000 jobs running: is each polled in time, and
 // what does that cost?
 func BenchmarkManyPace(b *testing.B) {
 	for _, m := range []model{noisyLinear, silent} {
@@ -56,16 +56,16 @@ func BenchmarkManyPace(b *testing.B) {
 
 func microseconds(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }
 
-// manyRun watches how often each of many jobs is asked for.
+// manyRun records how often each of many jobs is polled.
 type manyRun struct {
 	model   model
 	random  *rand.Rand
 	service service
 
 	// Guarded by the service's lock.
-	byStart    map[int64]*watched // by the nanosecond in which they were started
+	byStart    map[int64]*watched // by the nanosecond of their start
 	byRemote   map[*remoteJob]*watched
-	unasked    int // of the first jobs
+	unpolled   int // of the first jobs
 	firstRound time.Duration
 	longest    float64
 
@@ -76,13 +76,13 @@ type manyRun struct {
 type watched struct {
 	first    bool // one of the first jobs
 	done     bool
-	asked    time.Time     // zero: never
-	interval time.Duration // that was to follow then
+	polled   time.Time     // zero: never
+	interval time.Duration // from then to the next poll
 }
 
 func newManyRun(m model) *manyRun {
 	return &manyRun{
-		model: m, random: rand.New(rand.NewPCG(seeds[0], manyJobs)), unasked: manyJobs,
+		model: m, random: rand.New(rand.NewPCG(seeds[0], manyJobs)), unpolled: manyJobs,
 		byStart: make(map[int64]*watched), byRemote: make(map[*remoteJob]*watched),
 	}
 }
@@ -90,7 +90,7 @@ func newManyRun(m model) *manyRun {
 func (m *manyRun) run(t *testing.T) {
 	client := m.service.client(t, wrapper.WithWaitOptions(
 		wrapper.PollPolicy(recorded{polling.Adaptive{}, m}),
-		wrapper.LastPoll(0), // which would ask for all of them once more, at the end
+		wrapper.LastPoll(0), // it would poll all of them once more, at the end
 	))
 	ctx, cancel := context.WithTimeout(t.Context(), manyTime)
 	defer cancel()
@@ -117,15 +117,15 @@ func (m *manyRun) run(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	waits.Wait()
 	m.cpu = cpuTime() - cpu
-	for _, w := range m.byRemote { // those that were to be asked for again
-		if !w.done && !w.asked.IsZero() {
-			m.longest = max(m.longest, float64(time.Since(w.asked))/float64(w.interval))
+	for _, w := range m.byRemote { // those with another poll due
+		if !w.done && !w.polled.IsZero() {
+			m.longest = max(m.longest, float64(time.Since(w.polled))/float64(w.interval))
 		}
 	}
 }
 
-// start adds a job. A policy is not told which job it is asked about, so each
-// is started in a nanosecond of its own.
+// start adds a job. A policy does not learn for which job it is called, so each
+// job starts in a nanosecond of its own.
 func (m *manyRun) start(r *remoteJob, first bool) wrapper.JobRef {
 	for m.byStart[r.started.UnixNano()] != nil {
 		r.started = r.started.Add(-1)
@@ -136,17 +136,17 @@ func (m *manyRun) start(r *remoteJob, first bool) wrapper.JobRef {
 }
 
 func (m *manyRun) poll(w *watched, now, begin time.Time) {
-	if !w.asked.IsZero() {
-		m.longest = max(m.longest, float64(now.Sub(w.asked))/float64(w.interval))
+	if !w.polled.IsZero() {
+		m.longest = max(m.longest, float64(now.Sub(w.polled))/float64(w.interval))
 	} else if w.first {
-		if m.unasked--; m.unasked == 0 {
+		if m.unpolled--; m.unpolled == 0 {
 			m.firstRound = now.Sub(begin)
 		}
 	}
-	w.asked, w.interval = now, leastInterval
+	w.polled, w.interval = now, minInterval
 }
 
-// recorded is a policy whose intervals are noted.
+// recorded is a policy whose intervals are recorded.
 type recorded struct {
 	polling.Policy
 	run *manyRun
@@ -159,12 +159,12 @@ func (p recorded) Pause(elapsed time.Duration, seen polling.History) time.Durati
 		p.run.service.mu.Lock()
 		defer p.run.service.mu.Unlock()
 		w := p.run.byStart[time.Now().Add(-elapsed).UnixNano()]
-		w.interval = max(pause, leastInterval)
+		w.interval = max(pause, minInterval)
 	}
 	return pause
 }
 
-// harnessCPU is about how much of the CPU time went into answering.
+// harnessCPU estimates the CPU time that the harness's responses took.
 func (m *manyRun) harnessCPU() time.Duration {
 	const requests, size = 1000, 100
 	quiet := &service{jobs: m.service.jobs}
@@ -187,7 +187,7 @@ func (m *manyRun) harnessCPU() time.Duration {
 	return (cpuTime() - before) * time.Duration(m.service.polls) / (requests * size)
 }
 
-// BenchmarkManyMemory waits for 100,000 jobs, none of which ends meanwhile.
+// BenchmarkManyMemory waits for 100,000 jobs, none of which finishes meanwhile.
 func BenchmarkManyMemory(b *testing.B) {
 	for _, m := range []model{noisyLinear, silent} {
 		b.Run(m.name, func(b *testing.B) {
@@ -201,8 +201,9 @@ func BenchmarkManyMemory(b *testing.B) {
 	}
 }
 
-// heapPerJob measures what a wait for many jobs holds when each was asked for
-// several times: all but the jobs of the service and the caller's handles.
+// heapPerJob measures the heap that a wait for many jobs uses after each was
+// polled several times, without the jobs of the service and the caller's
+// handles.
 func heapPerJob(t *testing.T, m model) float64 {
 	const oldest, waited = 30 * time.Minute, 10 * time.Minute
 	var cloud service
@@ -213,7 +214,7 @@ func heapPerJob(t *testing.T, m model) float64 {
 		age := time.Duration(random.Int64N(int64(oldest)))
 		handles[i] = resume(t, client, cloud.start(&job{duration: longest, curve: m.curve(random)}, time.Now().Add(-age)))
 	}
-	cloud.requests = make([]time.Time, 0, 1<<20) // must not grow
+	cloud.requests = make([]time.Time, 0, 1<<20) // so that it does not grow
 	before := heap()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -233,7 +234,7 @@ func heapPerJob(t *testing.T, m model) float64 {
 
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // what the first one put aside in pools
+	runtime.GC() // frees the pools, which survive the first
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)

@@ -10,13 +10,13 @@ import (
 	"github.com/cimg-go/cimg/emulator"
 )
 
-// job is a job that will succeed, and how it progresses.
+// job is a job that will succeed, with its progress.
 type job struct {
 	duration time.Duration
 	curve    emulator.Curve
 }
 
-// progress is what a poll shows of a job that has not ended.
+// progress is what a poll shows of a job that has not finished.
 func (j *job) progress(elapsed time.Duration) float64 {
 	return j.curve(float64(elapsed) / float64(j.duration))
 }
@@ -28,13 +28,13 @@ type model struct {
 	target target
 }
 
-// target is what waiting for jobs of a model should take at most.
+// target is the most that waiting for jobs of a model should take.
 type target struct {
 	requests        float64 // a job, mean
 	lateP95         float64 // percent of the duration
 	lateMax         float64 // percent of the duration
 	lateSecondsP95  float64 // 0: none
-	isKnownToBeLate bool    // the README says why
+	isKnownToBeLate bool    // the README has the reason
 }
 
 var monotone = target{requests: 30, lateP95: 25, lateMax: 60}
@@ -46,8 +46,8 @@ var noisyLinear = model{name: "noisy linear", curve: tenthsOfWork(0.5), target: 
 
 var silent = model{name: "silent", curve: always(emulator.Silent), target: target{requests: 26, lateP95: 22, lateMax: 60, lateSecondsP95: 60}}
 
-// models are those that the policy was made for, and others on purpose: a
-// policy should not be good at a few curves alone.
+// models are those for which the policy was made, and deliberately others: a
+// policy should not fit only a few curves.
 var models = []model{
 	noisyLinear,
 	{name: "noisy linear in time", curve: tenthsOfTime(0.5), target: nearlyLinear},
@@ -69,8 +69,8 @@ var models = []model{
 	},
 }
 
-// whole is how the service shows progress before the end: whole percents, at
-// most 99.
+// whole returns the progress that the service shows before the end: whole
+// percents, at most 99.
 func whole(percent float64) float64 { return min(math.Floor(percent+1e-9), 99) }
 
 func always(c emulator.Curve) func(*rand.Rand) emulator.Curve {
@@ -103,7 +103,7 @@ func tenthsOfTime(sigma float64) func(*rand.Rand) emulator.Curve {
 
 const tenths = 10
 
-// sums adds up log-normal variables, from 0.
+// sums returns the partial sums of log-normal variables, starting with 0.
 func sums(r *rand.Rand, sigma float64) []float64 {
 	sums := make([]float64, tenths+1)
 	for i := range tenths {
@@ -125,7 +125,7 @@ func stages(r *rand.Rand) emulator.Curve {
 // linear in between.
 func pausing(r *rand.Rand) emulator.Curve {
 	const length = 0.1
-	begins := []float64{r.Float64(), r.Float64(), r.Float64()} // of the time that it moves
+	begins := []float64{r.Float64(), r.Float64(), r.Float64()} // as fractions of the time in which it moves
 	slices.Sort(begins)
 	return func(fraction float64) float64 {
 		const moving = 1 - 3*length
@@ -154,8 +154,8 @@ func walk(r *rand.Rand) emulator.Curve {
 	}
 }
 
-// Jobs take between 5 s and an hour, as many of them 5 s to 50 s as 50 s to
-// 500 s.
+// Jobs take between 5 s and an hour, log-uniformly: as many take 5 s to 50 s as
+// 50 s to 500 s.
 const (
 	shortest = 5 * time.Second
 	longest  = time.Hour
@@ -167,7 +167,8 @@ func logUniform(r *rand.Rand) time.Duration {
 
 func logNormal(r *rand.Rand, sigma float64) float64 { return math.Exp(sigma * r.NormFloat64()) }
 
-// sampleJob returns the i-th job of a seed: every policy meets the same ones.
+// sampleJob returns the i-th job of a seed: all policies wait for the same
+// jobs.
 func sampleJob(m model, seed uint64, i int) *job {
 	r := rand.New(rand.NewPCG(seed, uint64(i)))
 	return &job{duration: logUniform(r), curve: m.curve(r)}

@@ -7,9 +7,9 @@ import (
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
-// pacer returns the time from a poll of a job to the next, given when the last
-// one was since the job's start. It is called first for the time from the start
-// to the first poll, and remembers what it needs: there is one for each job.
+// pacer returns the time from a poll of a job to the next, given the time of
+// the last one since the job's start. The first call returns the time from the
+// start to the first poll. A pacer has the state of one job.
 type pacer func(j *job, elapsed time.Duration) time.Duration
 
 // policy makes the pacers of one way to wait.
@@ -20,7 +20,7 @@ type policy struct {
 
 var adaptive = policy{"adaptive", func(r *rand.Rand) pacer { return paced(polling.Adaptive{}, r) }}
 
-// compared are policies that people use today, from their documented formulas.
+// compared are policies in use today, from their documented formulas.
 var compared = []policy{
 	{"constant 1 s", func(*rand.Rand) pacer { return constant(time.Second) }},
 	{"doubling to 10 s", func(*rand.Rand) pacer { return doubling(500*time.Millisecond, 10*time.Second) }},
@@ -31,8 +31,8 @@ var compared = []policy{
 
 var policies = append([]policy{adaptive}, compared...)
 
-// paced follows a policy of this module as the poller of package wrapper does
-// for a job that is alone and whose start is known.
+// paced follows a policy of this module like the poller of package wrapper does
+// for a single job whose start is known.
 func paced(p polling.Policy, r *rand.Rand) pacer {
 	const gap = time.Second // the shortest pause
 	var seen polling.History
@@ -43,12 +43,12 @@ func paced(p polling.Policy, r *rand.Rand) pacer {
 		}
 		record(&seen, polling.Change{Elapsed: elapsed, Progress: j.progress(elapsed)})
 		pause := max(p.Pause(elapsed, seen), gap)
-		return pause - time.Duration(0.1*r.Float64()*float64(pause-gap)) // clients must not fall in step
+		return pause - time.Duration(0.1*r.Float64()*float64(pause-gap)) // jitter, so that clients do not fall into step
 	}
 }
 
-// record adds a poll to a history. The first change stays: rates are counted
-// from it.
+// record adds a poll to a history. The first change stays, because rates are
+// measured from it.
 func record(seen *polling.History, shown polling.Change) {
 	seen.Polls++
 	last := len(seen.Changes) - 1
@@ -68,35 +68,35 @@ func constant(pause time.Duration) pacer {
 	return func(*job, time.Duration) time.Duration { return pause }
 }
 
-func doubling(first, most time.Duration) pacer {
+func doubling(first, limit time.Duration) pacer {
 	next := first
 	return func(*job, time.Duration) time.Duration {
 		pause := next
-		next = min(2*next, most)
+		next = min(2*next, limit)
 		return pause
 	}
 }
 
-// awsWaiter is the waiter of the AWS SDK for Go v2: it asks at once, then waits
-// at random between the least pause and one that doubles with every attempt.
-func awsWaiter(least, most time.Duration, r *rand.Rand) pacer {
+// awsWaiter is the waiter of the AWS SDK for Go v2: it polls immediately, then
+// at random between the minimum delay and one that doubles with every attempt.
+func awsWaiter(minDelay, maxDelay time.Duration, r *rand.Rand) pacer {
 	attempts := 0
 	return func(*job, time.Duration) time.Duration {
 		attempts++
 		if attempts == 1 {
 			return 0
 		}
-		delay := min(least<<min(attempts-2, 16), most)
-		if delay == least {
-			return least
+		delay := min(minDelay<<min(attempts-2, 16), maxDelay)
+		if delay == minDelay {
+			return minDelay
 		}
-		return least + time.Duration(r.Int64N(int64(delay-least)))
+		return minDelay + time.Duration(r.Int64N(int64(delay-minDelay)))
 	}
 }
 
-// gax is how Google's clients wait for a long-running operation: they ask at
-// once, then wait at random up to a bound that doubles with every attempt.
-func gax(initial, most time.Duration, r *rand.Rand) pacer {
+// gax is how Google's clients wait for a long-running operation: they poll
+// immediately, then at random within a bound that doubles with every attempt.
+func gax(initial, maxDelay time.Duration, r *rand.Rand) pacer {
 	var bound time.Duration
 	return func(*job, time.Duration) time.Duration {
 		if bound == 0 {
@@ -104,7 +104,7 @@ func gax(initial, most time.Duration, r *rand.Rand) pacer {
 			return 0
 		}
 		pause := 1 + time.Duration(r.Int64N(int64(bound)))
-		bound = min(2*bound, most)
+		bound = min(2*bound, maxDelay)
 		return pause
 	}
 }

@@ -14,14 +14,14 @@ const readme = "README.md"
 
 // section is a table of the README, filled by benchmarks.
 type section struct {
-	name    string // as its markers have it
+	name    string // as in its markers
 	columns []string
 	rows    [][]string
-	want    int // rows, when all its benchmarks ran
+	want    int // the number of rows if all its benchmarks ran
 }
 
-// set adds a row, or replaces the one that begins alike: a benchmark may run
-// more than once.
+// set adds a row, or replaces the one with the same first cell, because a
+// benchmark may run more than once.
 func (s *section) set(cells ...string) {
 	for i, row := range s.rows {
 		if row[0] == cells[0] {
@@ -43,7 +43,7 @@ func (s *section) markdown() string {
 	return text.String()
 }
 
-// comparison is the figures of every model and policy.
+// comparison has the figures of every model and policy.
 type comparison map[string]map[string]figures
 
 func (c comparison) add(model, policy string, f figures) {
@@ -53,14 +53,14 @@ func (c comparison) add(model, policy string, f figures) {
 	c[model][policy] = f
 }
 
-// sections returns one on the policy of this module, with a row for every model
-// that was measured with all policies, and one on the others.
+// sections returns one section on this module's policy, with a row for every
+// model that was measured with all policies, and one on the other policies.
 func (c comparison) sections() []*section {
 	own := &section{name: "adaptive", want: len(models), columns: []string{
-		"model", "requests a job: mean", "p95", "late: median", "p95", "most", "p95 in seconds", "target", "met", "better on both",
+		"model", "requests per job: mean", "p95", "late: median", "p95", "max", "p95 in seconds", "target", "met", "better on both",
 	}}
 	others := &section{name: "policies", want: len(compared), columns: []string{
-		"policy", "requests a job: mean", "p95", "late: median", "p95", "most", "p95 in seconds",
+		"policy", "requests per job: mean", "p95", "late: median", "p95", "max", "p95 in seconds",
 	}}
 	for _, m := range models {
 		measured := c[m.name]
@@ -88,7 +88,7 @@ func (c comparison) sections() []*section {
 	return []*section{own, others}
 }
 
-// cells are the figures in the order in which the tables have them.
+// cells returns the figures in the order of the tables' columns.
 func (f figures) cells() []string {
 	return []string{
 		decimal(f.requests), decimal(f.requestsP95),
@@ -97,7 +97,7 @@ func (f figures) cells() []string {
 }
 
 func (t target) String() string {
-	text := fmt.Sprintf("≤ %g; late p95 ≤ %g %%, most ≤ %g %%", t.requests, t.lateP95, t.lateMax)
+	text := fmt.Sprintf("≤ %g; late p95 ≤ %g %%, max ≤ %g %%", t.requests, t.lateP95, t.lateMax)
 	if t.lateSecondsP95 > 0 {
 		text += fmt.Sprintf(", p95 ≤ %g s", t.lateSecondsP95)
 	}
@@ -114,24 +114,24 @@ func yesNo(met bool) string {
 	return "**no**"
 }
 
-// What the benchmarks found.
+// The results of the benchmarks.
 var (
 	simulated = make(comparison)
 
 	clients = &section{name: "clients", want: 3, columns: []string{
-		"client", "jobs", "requests a job: mean", "p95", "late: median", "p95", "most", "p95 in seconds",
+		"client", "jobs", "requests per job: mean", "p95", "late: median", "p95", "max", "p95 in seconds",
 	}}
 	steadily = &section{name: "steady", want: 2, columns: []string{
-		"model", "jobs", "requests a job", "late: median", "p95", "most", "most requests in a second", "target", "met",
+		"model", "jobs", "requests per job", "late: median", "p95", "max", "max requests per second", "target", "met",
 	}}
 	bursts = &section{name: "burst", want: 3, columns: []string{
-		"client", "bursts", "requests a burst: mean", "p95", "late: median", "p95", "most", "p95 in seconds", "target", "met",
+		"client", "bursts", "requests per burst: mean", "p95", "late: median", "p95", "max", "p95 in seconds", "target", "met",
 	}}
 	pace = &section{name: "pace", want: 2, columns: []string{
-		"model", "requests a second", "polls a job and minute", "longest time between two polls", "until all were asked once", "target", "met", "CPU time", "of it the harness's",
+		"model", "requests per second", "polls per job and minute", "longest time between two polls", "until all were polled once", "target", "met", "CPU time", "of that, the harness",
 	}}
 	memory = &section{name: "memory", want: 2, columns: []string{
-		"model", "jobs", "heap a job", "target", "met",
+		"model", "jobs", "heap per job", "target", "met",
 	}}
 )
 
@@ -152,7 +152,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// updateReadme replaces the tables of which all rows were measured.
+// updateReadme replaces the tables whose rows were all measured.
 func updateReadme(sections []*section) error {
 	bytes, err := os.ReadFile(readme)
 	if err != nil {

@@ -19,8 +19,9 @@ import (
 
 const region = "gz"
 
-// service answers getJobResult in memory, at once. The emulator does, too, but
-// checks so much that waiting would be a small part of what is measured.
+// service responds to getJobResult, in memory and immediately. The emulator
+// would do, but it checks so much that waiting would be a small part of the
+// measurement.
 type service struct {
 	mu       sync.Mutex
 	jobs     []*remoteJob // by number
@@ -39,7 +40,7 @@ type remoteJob struct {
 
 func (r *remoteJob) ends() time.Time { return r.started.Add(r.duration) }
 
-// start adds a job and returns what its wait needs.
+// start adds a job and returns the reference that a wait needs.
 func (s *service) start(j *job, at time.Time) wrapper.JobRef {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +56,7 @@ func (s *service) startLocked(r *remoteJob) wrapper.JobRef {
 func (s *service) RoundTrip(request *http.Request) (*http.Response, error) {
 	_, list, found := strings.Cut(request.URL.RawQuery, "jobUuids=")
 	if !found || !strings.HasSuffix(request.URL.Path, "/dicloud/i/result") {
-		return nil, fmt.Errorf("%s is not what waiting asks for", request.URL)
+		return nil, fmt.Errorf("unexpected request: %s", request.URL)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,14 +78,14 @@ func (s *service) RoundTrip(request *http.Request) (*http.Response, error) {
 		if !done {
 			progress = r.progress(now.Sub(r.started))
 		}
-		// The members of a captured response.
+		// The fields of a captured response.
 		body = fmt.Appendf(body, `{"done":%t,"jobUuid":"%s","progress":%g,"resourceUuid":"c9ade20c2f485a7ea%015x","success":%t,"type":"CreateCIMG","uuid":"%s"},`,
 			done, id, progress, number, done, id)
 	}
-	return answer(request, append(body[:len(body)-1], "]}"...)), nil
+	return respond(request, append(body[:len(body)-1], "]}"...)), nil
 }
 
-func answer(request *http.Request, body []byte) *http.Response {
+func respond(request *http.Request, body []byte) *http.Response {
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -95,7 +96,7 @@ func answer(request *http.Request, body []byte) *http.Response {
 	}
 }
 
-// client returns one whose requests the service answers.
+// client returns a client of the service.
 func (s *service) client(t *testing.T, options ...wrapper.Option) *wrapper.Client {
 	t.Helper()
 	client, err := wrapper.New(wrapper.StaticToken(strings.Repeat("0123456789abcdef", 4)), append([]wrapper.Option{
@@ -113,19 +114,20 @@ func resume(t *testing.T, client *wrapper.Client, ref wrapper.JobRef) *wrapper.J
 	return handle
 }
 
-// busiest is the most requests in any span of a second that is open at its end.
-func (s *service) busiest() (most int) {
+// busiest returns the maximum number of requests in any second, excluding its
+// end.
+func (s *service) busiest() (highest int) {
 	first := 0
 	for i, at := range s.requests {
 		for at.Sub(s.requests[first]) >= time.Second {
 			first++
 		}
-		most = max(most, i-first+1)
+		highest = max(highest, i-first+1)
 	}
-	return most
+	return highest
 }
 
-// burstOf returns jobs that are alike, as when many images are created at once.
+// burstOf returns similar jobs, as when many images are created together.
 func burstOf(n int, seed uint64) []*job {
 	r := rand.New(rand.NewPCG(seed, 20))
 	typical := logUniform(r)

@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// simulate waits for a job in virtual time, each request taking none. It returns
-// how many there were and when the job was seen to have ended.
+// simulate waits for a job in virtual time; requests take no time. It returns
+// the number of requests and the time at which it noticed that the job had
+// finished.
 func simulate(j *job, next pacer) (requests int, seen time.Duration) {
 	for at := next(j, 0); ; at += next(j, at) {
 		if requests++; at >= j.duration {
@@ -20,9 +21,9 @@ func simulate(j *job, next pacer) (requests int, seen time.Duration) {
 	}
 }
 
-// sample is what waiting took, job by job.
+// sample has the requests and delays of each job.
 type sample struct {
-	requests []float64 // none where several jobs share theirs
+	requests []float64 // empty where several jobs share their requests
 	late     []float64 // percent of the duration
 	seconds  []float64 // late
 }
@@ -37,7 +38,7 @@ func (s *sample) addLate(duration, late time.Duration) {
 	s.seconds = append(s.seconds, late.Seconds())
 }
 
-// figures sum a sample up.
+// figures summarize a sample.
 type figures struct {
 	requests, requestsP95    float64
 	lateP50, lateP95, latest float64 // percent
@@ -73,10 +74,10 @@ func quantile(values []float64, q float64) float64 {
 	return values[max(int(math.Ceil(q*float64(len(values))))-1, 0)]
 }
 
-// measure waits for jobs of a model, as many for each seed.
+// measure waits for jobs of a model, the same number for each seed.
 func measure(m model, p policy, jobs int, seeds ...uint64) figures {
 	var s sample
-	least, most := math.Inf(1), math.Inf(-1)
+	lowest, highest := math.Inf(1), math.Inf(-1)
 	for _, seed := range seeds {
 		total := 0
 		for i := range jobs {
@@ -86,10 +87,10 @@ func measure(m model, p policy, jobs int, seeds ...uint64) figures {
 			s.add(requests, j.duration, seen-j.duration)
 			total += requests
 		}
-		least, most = min(least, float64(total)), max(most, float64(total))
+		lowest, highest = min(lowest, float64(total)), max(highest, float64(total))
 	}
 	f := s.figures()
-	f.spread = 100 * (most - least) / (f.requests * float64(jobs))
+	f.spread = 100 * (highest - lowest) / (f.requests * float64(jobs))
 	return f
 }
 
@@ -110,10 +111,10 @@ func (f figures) meets(t target) bool {
 		(t.lateSecondsP95 == 0 || f.lateSecondsP95 <= t.lateSecondsP95)
 }
 
-// better tells whether f needs fewer requests than g and yet is less late.
+// better reports whether f needs fewer requests than g and is less late.
 func (f figures) better(g figures) bool { return f.requests < g.requests && f.lateP95 < g.lateP95 }
 
-// seeds and jobsPerSeed are what the figures of the README are from.
+// seeds and jobsPerSeed are those of the README's figures.
 var seeds = []uint64{1, 2, 3}
 
 const jobsPerSeed = 50_000
@@ -152,7 +153,7 @@ func TestSimulatedPolls(t *testing.T) {
 		return d
 	}
 	require.Equal(t, seconds(1, 2, 3), poll(2500*time.Millisecond, constant(time.Second)))
-	require.Equal(t, seconds(2), poll(2*time.Second, constant(2*time.Second)), "seen in the moment it ends")
+	require.Equal(t, seconds(2), poll(2*time.Second, constant(2*time.Second)), "noticed the moment it finishes")
 	require.Equal(t, seconds(0.5, 1.5, 3.5, 7.5, 11.5, 15.5), poll(12*time.Second, doubling(500*time.Millisecond, 4*time.Second)))
 
 	r := rand.New(rand.NewPCG(1, 2))
@@ -160,8 +161,8 @@ func TestSimulatedPolls(t *testing.T) {
 		aws := poll(longest, awsWaiter(2*time.Second, 2*time.Minute, r))
 		require.Equal(t, seconds(0, 2), aws[:2])
 		for i := 2; i < len(aws); i++ {
-			most := min(2*time.Second<<min(i-1, 10), 2*time.Minute)
-			require.True(t, aws[i]-aws[i-1] >= 2*time.Second && aws[i]-aws[i-1] < most)
+			bound := min(2*time.Second<<min(i-1, 10), 2*time.Minute)
+			require.True(t, aws[i]-aws[i-1] >= 2*time.Second && aws[i]-aws[i-1] < bound)
 		}
 		google := poll(longest, gax(time.Second, time.Minute, r))
 		require.Zero(t, google[0])
@@ -188,7 +189,7 @@ func TestModels(t *testing.T) {
 	}
 }
 
-// The README shows one row for each of them because of this.
+// That is why the README has one row for each of them.
 func TestOthersDoNotFollowProgress(t *testing.T) {
 	for _, p := range compared {
 		first := measure(models[0], p, 100, 1)
@@ -198,8 +199,9 @@ func TestOthersDoNotFollowProgress(t *testing.T) {
 	}
 }
 
-// The figures of the README are from more jobs; these are enough to notice that
-// the policy has become worse. What the README says is missed is left to it.
+// The README's figures are from more jobs; these are enough to notice that the
+// policy has become worse. Targets that the README lists as missed are not
+// checked.
 func TestPolicyHasNotBecomeWorse(t *testing.T) {
 	const jobs, noise = 5_000, 1.1
 	for _, m := range models {
@@ -210,7 +212,7 @@ func TestPolicyHasNotBecomeWorse(t *testing.T) {
 		if !m.target.isKnownToBeLate {
 			require.LessOrEqual(t, f.lateP95, noise*m.target.lateP95, m.name)
 		}
-		for _, p := range compared[1:] { // the constant one takes longer than all others
+		for _, p := range compared[1:] { // the constant one takes much longer to simulate
 			other := measure(m, p, jobs, 1)
 			require.False(t, other.better(f), "%s: %s needs fewer requests and is less late", m.name, p.name)
 		}

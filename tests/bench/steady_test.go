@@ -14,8 +14,8 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// BenchmarkSteady waits for 200 jobs at any time: another starts whenever one
-// is seen to have ended, and a goroutine waits for each.
+// BenchmarkSteady keeps 200 jobs running: another starts whenever one is
+// noticed to have finished, and a goroutine waits for each.
 func BenchmarkSteady(b *testing.B) {
 	for _, m := range []model{noisyLinear, silent} {
 		b.Run(m.name, func(b *testing.B) {
@@ -25,41 +25,41 @@ func BenchmarkSteady(b *testing.B) {
 				inBubble(b, s.run)
 			}
 			f := s.late.figures()
-			requests, most := float64(s.requests)/float64(s.ended), s.service.busiest()
+			requests, busiest := float64(s.requests)/float64(s.ended), s.service.busiest()
 			b.ReportMetric(requests, "requests/job")
 			b.ReportMetric(f.lateP50, "%late-p50")
 			b.ReportMetric(f.lateP95, "%late-p95")
 			b.ReportMetric(f.latest, "%late-max")
-			b.ReportMetric(float64(most), "requests/s-max")
+			b.ReportMetric(float64(busiest), "requests/s-max")
 			goal, met := "-", "-"
 			if m.name == noisyLinear.name {
-				goal, met = "≤ 3; late p95 ≤ 10 %; ≤ 1 a second", yesNo(requests <= 3 && f.lateP95 <= 10 && most <= 1)
+				goal, met = "≤ 3; late p95 ≤ 10 %; ≤ 1 per second", yesNo(requests <= 3 && f.lateP95 <= 10 && busiest <= 1)
 			}
 			steadily.set(m.name, strconv.Itoa(len(s.late.late)), fmt.Sprintf("%.2f", requests),
-				percent(f.lateP50), percent(f.lateP95), percent(f.latest), strconv.Itoa(most), goal, met)
+				percent(f.lateP50), percent(f.lateP95), percent(f.latest), strconv.Itoa(busiest), goal, met)
 		})
 	}
 }
 
 const (
 	steadyJobs = 200
-	// Requests and ends are counted from warmUp to window. How late a job is seen
-	// counts if it was started in that time, and the run goes on until all of
-	// those have ended, the long ones too.
+	// Requests and finished jobs are counted from warmUp to window. The delays
+	// count of jobs that started in that time, and the run continues until all
+	// of those have finished, including the long ones.
 	warmUp = 10 * time.Minute
 	window = 3*time.Hour + warmUp
 )
 
-// steady is a run with as many jobs at any time.
+// steady is a run with a constant number of jobs.
 type steady struct {
 	model   model
 	service service
 
 	mu       sync.Mutex
 	random   *rand.Rand
-	requests int // counted, as are
+	requests int // counted from warmUp to window, like ended
 	ended    int
-	pending  int // jobs that count and have not ended
+	pending  int // jobs whose delay counts and that have not finished
 	late     sample
 }
 
@@ -117,8 +117,8 @@ func (s *steady) follow(ctx context.Context, t *testing.T, client *wrapper.Clien
 	return time.Since(begin) < window || s.pending > 0
 }
 
-// midway returns a job as one meets it in a steady state: the longer jobs are,
-// the more of them are met, and they are at any point of their duration.
+// midway returns a job as found in a steady state: long jobs are more likely,
+// in proportion to their duration, and are at any point of it.
 func midway(m model, r *rand.Rand) (j *job, started time.Time) {
 	duration := shortest + time.Duration(r.Int64N(int64(longest-shortest)))
 	j = &job{duration: duration, curve: m.curve(r)}

@@ -1,5 +1,5 @@
 // Package consumer uses the client as a service would: from another module,
-// with nothing but the packages wrapper and gen.
+// with only the packages wrapper and gen.
 package consumer
 
 import (
@@ -31,8 +31,8 @@ func Replicate(ctx context.Context, client *wrapper.Client, snapshot, name, from
 	return image.ResourceUUID, err
 }
 
-// Count calls the generated client, through the wrapper's connections and
-// promises, for a page of its own size.
+// Count calls the generated client through the wrapper, with its connections
+// and promises, to choose a page size of its own.
 func Count(ctx context.Context, client *wrapper.Client, region string) (int, error) {
 	response, err := client.Generated().ListCIMGWithResponse(ctx, gen.ListCIMGRequest{RegionID: region, Limit: 10})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// service answers each path with one response.
+// service responds to each path with one body.
 func service(t *testing.T, responses map[string]string) *wrapper.Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,8 +46,8 @@ func TestReplicateRejected(t *testing.T) {
 		"/dicloud/i/storage/cimg/create": `{"errno":41017,"errmsg":"no","requestId":"r"}`,
 	})
 	_, err := Replicate(t.Context(), client, "snapshot", "web-01", "gz", "bj")
-	var refused *wrapper.APIError
-	if !errors.As(err, &refused) || !errors.Is(err, wrapper.ErrNotFound) {
+	var apiErr *wrapper.APIError
+	if !errors.As(err, &apiErr) || !errors.Is(err, wrapper.ErrNotFound) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// What an import of the wrapper may cost: at most so many modules, this one
-// not counted, and none of what only tests, the emulator and the command need.
-const mostModules = 6
+// An import of the wrapper may compile at most this many other modules, and
+// nothing that only the tests, the emulator or the command need.
+const maxModules = 6
 
 var forbidden = []string{
 	"github.com/getkin/kin-openapi",
@@ -23,7 +23,7 @@ var forbidden = []string{
 	"embed",
 }
 
-func TestWhatAnImportOfTheWrapperCompiles(t *testing.T) {
+func TestDependenciesOfTheWrapper(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps",
 		"-f", "{{.ImportPath}} {{with .Module}}{{.Path}}{{end}}", "github.com/cimg-go/cimg/wrapper").Output()
 	if err != nil {
@@ -38,14 +38,14 @@ func TestWhatAnImportOfTheWrapperCompiles(t *testing.T) {
 			}
 		}
 		if pkg == "github.com/cimg-go/cimg" {
-			t.Error("an import of the wrapper compiles the contract in")
+			t.Error("an import of the wrapper embeds the contract")
 		}
 		if module != "" && module != "github.com/cimg-go/cimg" && !slices.Contains(modules, module) {
 			modules = append(modules, module)
 		}
 	}
-	if len(modules) == 0 || len(modules) > mostModules {
-		t.Errorf("an import of the wrapper pays for %d modules: %q", len(modules), modules)
+	if len(modules) == 0 || len(modules) > maxModules {
+		t.Errorf("an import of the wrapper needs %d modules: %q", len(modules), modules)
 	}
 	t.Logf("modules: %q", modules)
 }

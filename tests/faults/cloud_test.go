@@ -19,25 +19,25 @@ import (
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
-// cloud is an emulator behind a real socket, and a client of it whose every
-// word is kept.
+// cloud is an emulator behind a real socket, and a client of it whose hooks and
+// logs are recorded.
 type cloud struct {
 	*emulator.Emulator
-	*place
+	*endpoint
 	client   *wrapper.Client
 	recovery *reconcile.Reconciler
 	seen     *witness
 }
 
-// inCloud runs a test against an emulator and then checks what is promised
-// whatever happens.
+// inCloud runs a test against an emulator and then checks the promises that
+// always hold.
 func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *cloud), options ...wrapper.Option) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	settings.Strict = true
 	emu, err := emulator.New(settings)
 	require.NoError(t, err)
-	c := &cloud{Emulator: emu, seen: &witness{}, place: answering(emu.ServeHTTP)(t)}
+	c := &cloud{Emulator: emu, seen: &witness{}, endpoint: responding(emu.ServeHTTP)(t)}
 	options = append([]wrapper.Option{
 		wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond}), wrapper.WithWaitOptions(wrapper.MissingGrace(20 * time.Millisecond)),
 	}, options...)
@@ -48,14 +48,15 @@ func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *clo
 
 	test(t, c)
 
-	// A poll that nobody waits for any more may still be about to end.
+	// The last poll may still be ending although nobody waits for it.
 	require.Eventually(t, c.seen.allEnded, 10*time.Second, time.Millisecond)
 	closeConnections()
 	require.Eventually(t, func() bool { return c.open.Load() == 0 }, 10*time.Second, time.Millisecond)
 	c.stop()
-	require.Empty(t, emu.UnmetFaults(), "faults that were not met")
+	require.Empty(t, emu.UnmetFaults(), "faults that met no request")
 	goleak.VerifyNone(t, before)
-	// It takes the poller's lock: what its polls wrote can be read from here on.
+	// It takes the poller's lock, which makes what its polls wrote safe to
+	// read.
 	_, err = c.client.WaitAll(t.Context(), nil)
 	require.NoError(t, err)
 
@@ -83,7 +84,7 @@ func (c *cloud) create(t *testing.T, name string) *wrapper.JobHandle {
 	return created
 }
 
-// Row 24: two reads fail, then the job is done.
+// Row 24: two read-only calls fail, then the job is done.
 func TestWaitingOutlivesFaults(t *testing.T) {
 	for name, fault := range map[string]emulator.Fault{
 		"5xx": {Status: 503}, "reset": {Reset: true}, "cut short": {Truncate: true}, "errno 3": {Errno: 3},
@@ -118,7 +119,7 @@ func TestWaitingForAJobThatFails(t *testing.T) {
 	})
 }
 
-// Row 26: the job never ends.
+// Row 26: the job never finishes.
 func TestWaitingForAJobThatNeverEnds(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, c *cloud) {
 		created := c.create(t, "web-01")
@@ -142,7 +143,7 @@ func TestWaitingForAJobThatNeverEnds(t *testing.T) {
 	})
 }
 
-// Row 27: an id that the response lacks.
+// Row 27: an id that is missing from the response.
 func TestWaitingForAJobThatIsMissing(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, c *cloud) {
 		missing, err := c.client.Resume(wrapper.JobRef{Region: "gz", JobUUID: "missing"})
@@ -152,11 +153,11 @@ func TestWaitingForAJobThatIsMissing(t *testing.T) {
 		require.NoError(t, outcomes[0].Err)
 		require.ErrorIs(t, outcomes[1].Err, wrapper.ErrJobUnknown)
 		require.NoError(t, outcomes[2].Err)
-		require.GreaterOrEqual(t, c.Requests("getJobResult"), 2, "it had a period of grace")
+		require.GreaterOrEqual(t, c.Requests("getJobResult"), 2, "it had a grace period")
 	})
 }
 
-// Row 28: an id that makes the service refuse the whole batch.
+// Row 28: an id that makes the service reject the whole batch.
 func TestWaitingBesideAPoisonedJob(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(0), UnknownJobs: emulator.RejectUnknownJobs}, func(t *testing.T, c *cloud) {
 		var jobs []*wrapper.JobHandle
@@ -179,12 +180,12 @@ func TestWaitingBesideAPoisonedJob(t *testing.T) {
 	})
 }
 
-// Row 29: the context ends in the middle of a poll.
-func TestWaitingEndsInMidPoll(t *testing.T) {
+// Row 29: the context ends during a poll.
+func TestWaitingEndsDuringAPoll(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, c *cloud) {
 		created, other := c.create(t, "web-01"), c.create(t, "web-02")
 		var late time.Duration
-		for range 3 { // a machine that is busy elsewhere may make it late once
+		for range 3 { // on a busy machine it may be late once
 			c.inject(t, emulator.Fault{Operation: "getJobResult", Delay: time.Hour})
 			before := c.Requests("getJobResult")
 			ctx, cancel := context.WithCancel(t.Context())
@@ -195,7 +196,7 @@ func TestWaitingEndsInMidPoll(t *testing.T) {
 			}()
 			require.Eventually(t, func() bool { return c.Requests("getJobResult") > before }, 10*time.Second, time.Millisecond)
 			_, err := other.Wait(t.Context())
-			require.NoError(t, err, "another waiter is not disturbed")
+			require.NoError(t, err, "another wait continues")
 
 			cancelled := time.Now()
 			cancel()
@@ -215,7 +216,7 @@ func TestWaitingEndsInMidPoll(t *testing.T) {
 	})
 }
 
-// Row 30: none, one, two exact matches; one that appears late.
+// Row 30: no, one or two exact matches; one that appears late.
 func TestReconciling(t *testing.T) {
 	for name, row := range map[string]struct {
 		carriedOut bool
@@ -242,18 +243,18 @@ func TestReconciling(t *testing.T) {
 				require.NoError(t, err)
 				require.Len(t, findings, 1)
 				require.Equal(t, row.verdict, findings[0].Verdict)
-				require.Equal(t, row.before+2, c.Requests("createCIMG"), "reconciling sent a change")
+				require.Equal(t, row.before+2, c.Requests("createCIMG"), "reconciling sent a mutating call")
 			})
 		})
 	}
 }
 
-// Row 17: a huge response takes little memory, whether it comes as it is or packed.
+// Row 17: a huge response takes little memory, compressed or not.
 func TestHugeResponsesTakeLittleMemory(t *testing.T) {
 	bomb()
-	for name, answer := range map[string]http.HandlerFunc{"200 MB": hugeResponse, "gzip bomb": gzipBomb} {
+	for name, handler := range map[string]http.HandlerFunc{"200 MB": hugeResponse, "gzip bomb": gzipBomb} {
 		t.Run(name, func(t *testing.T) {
-			p := answering(answer)(t)
+			p := responding(handler)(t)
 			defer p.stop()
 			client, closeConnections := p.newClient(t, &witness{}, false)
 			defer closeConnections()
@@ -262,13 +263,13 @@ func TestHugeResponsesTakeLittleMemory(t *testing.T) {
 			err := calls["CreateImage"].do(t.Context(), client)
 			runtime.ReadMemStats(&after)
 			require.ErrorIs(t, err, wrapper.ErrResponseTooLarge)
-			// All that was allocated, even if it was free again by then.
-			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(mostMemory))
+			// Everything that was allocated, even if it has been freed since.
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(maxMemory))
 		})
 	}
 }
 
-// Row 31: a token that no header can carry.
+// Row 31: a token that cannot be sent in a header.
 func TestBadTokens(t *testing.T) {
 	for _, bad := range []string{"", "secret-1\r", "secret-2\n", "secret-3\x00", "secret-4\r\nX: y", "secret 5"} {
 		_, err := wrapper.New(wrapper.StaticToken(bad))
@@ -299,28 +300,28 @@ func TestBadBaseURLs(t *testing.T) {
 // Row 33: the token source fails.
 func TestTheTokenSourceFails(t *testing.T) {
 	sealed := errors.New("vault is sealed")
-	p := answering(respondJSON("{}"))(t)
+	p := responding(respondJSON("{}"))(t)
 	defer p.stop()
 	client, err := wrapper.New(wrapper.TokenFunc(func(context.Context) (string, error) { return "", sealed }), wrapper.WithBaseURL(p.baseURL))
 	require.NoError(t, err)
 	for name, call := range calls {
 		err := call.do(t.Context(), client)
-		require.Equal(t, call.changes, errors.Is(err, wrapper.ErrNotSent), name)
+		require.Equal(t, call.mutates, errors.Is(err, wrapper.ErrNotSent), name)
 		require.ErrorIs(t, err, sealed, name)
 	}
 	require.Zero(t, p.requests.Load())
 }
 
-// Row 34: input that cannot be right.
+// Row 34: invalid input.
 func TestBadInput(t *testing.T) {
-	p := answering(respondJSON("{}"))(t)
+	p := responding(respondJSON("{}"))(t)
 	defer p.stop()
 	client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(p.baseURL))
 	require.NoError(t, err)
 	recovery, err := reconcile.New(client)
 	require.NoError(t, err)
 	ctx := t.Context()
-	refused := func(field string, err error) {
+	rejected := func(field string, err error) {
 		t.Helper()
 		var input *wrapper.InputError
 		require.ErrorAs(t, err, &input)
@@ -335,48 +336,48 @@ func TestBadInput(t *testing.T) {
 	for _, bad := range []string{"", ".", "..", "a/b", "a,b", "a\r\nb", "a b", "\xff"} {
 		image := wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot}
 		_, err = client.CreateImage(ctx, bad, image)
-		refused("region", err)
+		rejected("region", err)
 		_, err = client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: bad})
-		refused("SnapUUID", err)
+		rejected("SnapUUID", err)
 		_, err = client.ImportImage(ctx, "gz", wrapper.ImportImageInput{Name: "web-01", OriginRegionID: bad, OriginImageUUID: "i"})
-		refused("OriginRegionID", err)
+		rejected("OriginRegionID", err)
 		_, err = client.ImportImage(ctx, "gz", wrapper.ImportImageInput{Name: "web-01", OriginRegionID: "bj", OriginImageUUID: bad})
-		refused("OriginImageUUID", err)
+		rejected("OriginImageUUID", err)
 		_, err = client.RenameImage(ctx, "gz", wrapper.RenameImageInput{ImageUUID: bad, Name: "new"})
-		refused("ImageUUID", err)
+		rejected("ImageUUID", err)
 		_, err = client.DeleteImage(ctx, "gz", bad)
-		refused("imageUUIDs", err)
+		rejected("imageUUIDs", err)
 		_, err = client.JobResults(ctx, "gz", "j1", bad)
-		refused("jobUUIDs[1]", err)
+		rejected("jobUUIDs[1]", err)
 		_, err = client.JobResults(ctx, bad, "j1")
-		refused("region", err)
-		refused("region", list(bad))
+		rejected("region", err)
+		rejected("region", list(bad))
 		_, err = recovery.EnsureImage(ctx, bad, image)
-		refused("region", err)
+		rejected("region", err)
 	}
 	for _, bad := range []string{"", "a\r\nb", "a\x00"} {
 		_, err = client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: bad, SnapUUID: snapshot})
-		refused("Name", err)
-		refused("names[0]", list("gz", bad))
+		rejected("Name", err)
+		rejected("names[0]", list("gz", bad))
 	}
 	for _, empty := range [][]wrapper.CreateImageInput{nil, {}} {
 		_, err = client.CreateImages(ctx, "gz", empty)
-		refused("images", err)
+		rejected("images", err)
 	}
 	_, err = client.DeleteImages(ctx, "gz", nil)
-	refused("imageUUIDs", err)
+	rejected("imageUUIDs", err)
 	_, err = client.JobResults(ctx, "gz")
-	refused("jobUUIDs", err)
+	rejected("jobUUIDs", err)
 	_, err = client.DeleteImages(ctx, "gz", []string{"a", "b", "a"})
-	refused("imageUUIDs[2]", err)
+	rejected("imageUUIDs[2]", err)
 	_, err = client.JobResults(ctx, "gz", "a", "a")
-	refused("jobUUIDs[1]", err)
+	rejected("jobUUIDs[1]", err)
 	require.Zero(t, p.requests.Load())
 }
 
-// Row 35: the context is done already.
+// Row 35: the context has already ended.
 func TestADoneContext(t *testing.T) {
-	p := answering(respondJSON("{}"))(t)
+	p := responding(respondJSON("{}"))(t)
 	defer p.stop()
 	client, closeConnections := p.newClient(t, &witness{}, false)
 	defer closeConnections()
@@ -386,12 +387,12 @@ func TestADoneContext(t *testing.T) {
 	for name, call := range calls {
 		err := call.do(ctx, client)
 		require.ErrorIs(t, err, reason, name)
-		require.Equal(t, call.changes, errors.Is(err, wrapper.ErrNotSent), name)
+		require.Equal(t, call.mutates, errors.Is(err, wrapper.ErrNotSent), name)
 	}
 	require.Zero(t, p.requests.Load())
 }
 
-// Row 36: many goroutines on one client; each gets what it asked for.
+// Row 36: many goroutines use one client; each gets its own results.
 func TestManyGoroutinesShareAClient(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(5 * time.Millisecond)}, func(t *testing.T, c *cloud) {
 		work := func(name string) error {

@@ -29,19 +29,19 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	// So many random sequences, of so many calls on average; the command line
-	// wins.
+	// Defaults: the number of random sequences, and their average length. Flags
+	// on the command line override them.
 	if err := errors.Join(flag.Set("rapid.checks", "1000"), flag.Set("rapid.steps", "12")); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// calls are all that a client can ask, by its own methods and by those of the
+// calls are all calls of the client, by its own methods and by those of the
 // generated client.
 var calls = map[string]struct {
 	op      string
-	changes bool
+	mutates bool
 	items   int
 	do      func(context.Context, *wrapper.Client) error
 }{
@@ -91,48 +91,49 @@ var calls = map[string]struct {
 	}},
 }
 
-// fault is a row of the table: how the service is broken, and how calls end.
+// fault is a row of the table: how the service is broken, and how calls must
+// end.
 type fault struct {
-	row    int // of the list of faults that the table follows; 0: beyond it
-	name   string
-	place  func(*testing.T) *place
-	change end
-	read   end
-	// hangs: no call can end before its context.
+	row      int // in the list of faults that the table follows; 0: not in the list
+	name     string
+	endpoint func(*testing.T) *endpoint
+	mutating end
+	readOnly end
+	// hangs: no call ends before its context.
 	hangs bool
 }
 
 // end is how a call must end.
 type end struct {
 	outcome wrapper.Outcome // "": such calls are not affected
-	or      wrapper.Outcome // when what the connection shows depends on the moment
-	sends   int             // requests that reach the server whole
+	or      wrapper.Outcome // also allowed, when the connection's state depends on timing
+	sends   int             // complete requests that reach the server
 	is      error           // nil: not checked
 	status  int             // of the *APIError; 0: there must be none
 	check   func(*testing.T, error)
 }
 
-// patience is how long the context of a call that hangs lasts. On a machine
-// that is busy elsewhere a request may take longer than the first to arrive.
+// patience are the timeouts of a call that hangs. On a busy machine a request
+// may need longer than the first to arrive.
 var patience = []time.Duration{30 * time.Millisecond, 300 * time.Millisecond, 3 * time.Second}
 
-// promptly is how soon a call must return once its context has ended.
+// promptly is the time within which a call must return once its context has
+// ended.
 const promptly = 100 * time.Millisecond
 
-// try makes one call at one broken place and checks everything that is promised
-// whatever happens.
+// try makes one call to a broken endpoint and checks all promises.
 func (f fault) try(t *testing.T, name string, borrowed bool) {
 	call := calls[name]
-	want := f.read
-	if call.changes {
-		want = f.change
+	want := f.readOnly
+	if call.mutates {
+		want = f.mutating
 	}
 	if want.outcome == "" {
 		return
 	}
 	before := goleak.IgnoreCurrent()
-	p := f.place(t)
-	if p.client != nil && !borrowed { // the place can be reached in one way alone
+	p := f.endpoint(t)
+	if p.client != nil && !borrowed { // it needs the caller's client
 		p.stop()
 		return
 	}
@@ -147,17 +148,17 @@ func (f fault) try(t *testing.T, name string, borrowed bool) {
 	}, func() bool {
 		return p.requests.Load() > 0
 	}, func(err error) {
-		want.verify(t, call.op, call.changes, call.items, seen, err)
+		want.verify(t, call.op, call.mutates, call.items, seen, err)
 	})
 	require.LessOrEqual(t, late, promptly, "it outlasted its context")
 
 	sends := int(p.requests.Load())
 	require.Equal(t, want.sends, sends, "requests that reached the server")
-	most := 3
-	if call.changes {
-		most = 1
+	maxSends := 3
+	if call.mutates {
+		maxSends = 1
 	}
-	require.LessOrEqual(t, sends, most, "requests that reached the server")
+	require.LessOrEqual(t, sends, maxSends, "requests that reached the server")
 	require.Zero(t, p.elsewhere.Load(), "a redirect was followed")
 	seen.requireNoToken(t, client)
 
@@ -168,9 +169,9 @@ func (f fault) try(t *testing.T, name string, borrowed bool) {
 	goleak.VerifyNone(t, before)
 }
 
-// call returns how late the call came back after the end of its context. A
-// machine that was busy elsewhere may make it late once, a call that waits for
-// something else is late each time. A call that hangs counts once it arrived.
+// call returns how late the call returned after its context ended. On a busy
+// machine that may happen once; a call that waits for something else is late
+// each time. A call that hangs counts once its request arrived.
 func (f fault) call(t *testing.T, do func(context.Context) error, arrived func() bool, verify func(error)) (late time.Duration) {
 	t.Helper()
 	if !f.hangs {
@@ -198,9 +199,10 @@ func (f fault) call(t *testing.T, do func(context.Context) error, arrived func()
 	return late
 }
 
-// newClient makes a client with everything on that could show the token. Its
-// transport is its own or, if borrowed or if the place needs it, the caller's.
-func (p *place) newClient(t *testing.T, seen *witness, borrowed bool, more ...wrapper.Option) (client *wrapper.Client, closeConnections func()) {
+// newClient returns a client with every option that could expose the token. Its
+// transport is its own or, if borrowed or if the endpoint needs it, the
+// caller's.
+func (p *endpoint) newClient(t *testing.T, seen *witness, borrowed bool, more ...wrapper.Option) (client *wrapper.Client, closeConnections func()) {
 	t.Helper()
 	options := []wrapper.Option{
 		wrapper.WithBaseURL(p.baseURL),
@@ -225,8 +227,8 @@ func (p *place) newClient(t *testing.T, seen *witness, borrowed bool, more ...wr
 	return client, client.CloseIdleConnections
 }
 
-// requireCallersClientUnchanged compares the caller's client with what it was.
-func (p *place) requireCallersClientUnchanged(t *testing.T) {
+// requireCallersClientUnchanged compares the caller's client with its copy.
+func (p *endpoint) requireCallersClientUnchanged(t *testing.T) {
 	t.Helper()
 	if p.client != nil {
 		require.Nil(t, p.client.CheckRedirect)
@@ -236,8 +238,8 @@ func (p *place) requireCallersClientUnchanged(t *testing.T) {
 	}
 }
 
-// verify checks the end of one call.
-func (want end) verify(t *testing.T, op string, changes bool, items int, seen *witness, err error) {
+// verify checks how one call ended.
+func (want end) verify(t *testing.T, op string, mutates bool, items int, seen *witness, err error) {
 	t.Helper()
 	require.Len(t, seen.ended, 1)
 	ended := seen.ended[0]
@@ -248,14 +250,14 @@ func (want end) verify(t *testing.T, op string, changes bool, items int, seen *w
 	require.Equal(t, op, ended.Op)
 
 	var unknown *wrapper.OutcomeUnknownError
-	var answer *wrapper.APIError
+	var apiErr *wrapper.APIError
 	require.Equal(t, want.outcome == wrapper.OutcomeNotSent, errors.Is(err, wrapper.ErrNotSent), "%v", err)
 	if want.outcome == wrapper.OutcomeAccepted {
 		require.NoError(t, err)
 		return
 	}
 	require.Error(t, err)
-	if changes {
+	if mutates {
 		require.Equal(t, want.outcome == wrapper.OutcomeUnknown, errors.As(err, &unknown), "%v", err)
 		require.Len(t, seen.attempts, 1, "attempts")
 	} else {
@@ -278,10 +280,10 @@ func (want end) verify(t *testing.T, op string, changes bool, items int, seen *w
 	if want.is != nil {
 		require.ErrorIs(t, err, want.is)
 	}
-	require.Equal(t, want.status != 0, errors.As(err, &answer), "%v", err)
+	require.Equal(t, want.status != 0, errors.As(err, &apiErr), "%v", err)
 	if want.status != 0 {
-		require.Equal(t, want.status, answer.HTTPStatus)
-		require.Equal(t, op, answer.Op)
+		require.Equal(t, want.status, apiErr.HTTPStatus)
+		require.Equal(t, op, apiErr.Op)
 	}
 	if want.check != nil {
 		want.check(t, err)
@@ -290,7 +292,7 @@ func (want end) verify(t *testing.T, op string, changes bool, items int, seen *w
 	require.Less(t, len(err.Error()), 3000)
 }
 
-// subjects is how many texts an item of an operation is about.
+// subjects is the number of texts that an error has per item of an operation.
 func subjects(op string) int {
 	if op == "changeNameCIMG" {
 		return 2 // the id and the new name
@@ -298,7 +300,7 @@ func subjects(op string) int {
 	return 1
 }
 
-// witness keeps all that a client shows of a call.
+// witness records everything that a client shows of a call.
 type witness struct {
 	mu       sync.Mutex
 	log      lockedBuffer
@@ -335,14 +337,14 @@ func (w *witness) reset() {
 	w.log.reset()
 }
 
-// allEnded tells whether every call that began has ended.
+// allEnded reports whether every call that began has ended.
 func (w *witness) allEnded() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.begun) == len(w.ended)
 }
 
-// requireNoToken looks for the token wherever a caller could come upon it.
+// requireNoToken searches for the token wherever a caller could find it.
 func (w *witness) requireNoToken(t *testing.T, client *wrapper.Client) {
 	t.Helper()
 	w.mu.Lock()
@@ -364,14 +366,14 @@ func (w *witness) requireNoToken(t *testing.T, client *wrapper.Client) {
 	for what, text := range shown {
 		for _, secret := range []string{token, token[:32], token[32:], fmt.Sprintf("%x", token), "Authorization"} {
 			if strings.Contains(text, secret) { // the text is long
-				require.Failf(t, "shown", "%s shows %s", what, secret)
+				require.Failf(t, "secret found", "%s shows %s", what, secret)
 			}
 		}
 	}
-	require.Equal(t, 2*len(w.attempts), strings.Count(w.log.String(), "\n"), "one line an attempt")
+	require.Equal(t, 2*len(w.attempts), strings.Count(w.log.String(), "\n"), "one line per attempt")
 }
 
-// lockedBuffer is a buffer that several loggers may write to.
+// lockedBuffer is a buffer for concurrent loggers.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -2,5 +2,5 @@
 
 package faults
 
-// mostMemory is what a huge response may cost, in bytes.
-const mostMemory = 16 << 20
+// maxMemory is the most memory that a huge response may cost, in bytes.
+const maxMemory = 16 << 20

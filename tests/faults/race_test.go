@@ -2,5 +2,5 @@
 
 package faults
 
-// The race detector has io.ReadAll allocate each piece twice.
-const mostMemory = 2 * (16 << 20)
+// With the race detector, io.ReadAll allocates each piece twice.
+const maxMemory = 2 * (16 << 20)

@@ -22,7 +22,7 @@ import (
 )
 
 // sequence is a random run of calls through random faults, in virtual time, and
-// what its caller holds of it.
+// what its caller got from it.
 type sequence struct {
 	cloud    *emulator.Emulator
 	client   *wrapper.Client
@@ -30,11 +30,11 @@ type sequence struct {
 	names    int
 	handles  []*wrapper.JobHandle
 	unknown  []*wrapper.OutcomeUnknownError
-	nothings []string // names of images that cannot exist: rejected, or not sent
+	absent   []string // names of images that must not exist: rejected, or not sent
 }
 
-// Whatever happens, in whatever order: a change is sent at most once, and no
-// image exists without a handle or an unknown outcome that Reconcile resolves.
+// Whatever happens, in whatever order: a mutating call is sent at most once,
+// and every image has a handle or an unknown outcome that Reconcile resolves.
 func TestRandomSequencesOfFaults(t *testing.T) {
 	sequences := 0
 	rapid.Check(t, func(r *rapid.T) {
@@ -53,15 +53,15 @@ func TestRandomSequencesOfFaults(t *testing.T) {
 		})
 		sequences++
 	})
-	asked, err := strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
+	want, err := strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
 	require.NoError(t, err)
 	if !testing.Short() {
-		require.Equal(t, asked, sequences)
+		require.Equal(t, want, sequences)
 	}
 }
 
-// inBubble runs one sequence in virtual time. Rapid ends sequences by panics,
-// which must not leave the goroutine of the bubble unseen.
+// inBubble runs one sequence in virtual time. Rapid ends sequences with panics,
+// which must not escape the goroutine of the bubble unnoticed.
 func inBubble(t *testing.T, run func()) {
 	var ended any
 	synctest.Test(t, func(*testing.T) {
@@ -80,7 +80,8 @@ func newSequence(t *rapid.T) *sequence {
 		MaxPageSize: rapid.IntRange(0, 3).Draw(t, "page size"),
 		UnknownJobs: rapid.SampledFrom([]emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RejectUnknownJobs}).Draw(t, "unknown jobs"),
 		Strict:      true,
-		// Longer than all waits, so that no image comes or goes by itself.
+		// Longer than all waits, so that no image appears or disappears
+		// meanwhile.
 		Plan: lasting(1000 * time.Hour),
 	})
 	require.NoError(t, err)
@@ -92,10 +93,10 @@ func newSequence(t *rapid.T) *sequence {
 	return &sequence{cloud: cloud, client: client, recovery: recovery}
 }
 
-// trouble is what the next requests of an operation may run into.
-var trouble = map[string]emulator.Fault{
+// faults may happen to the next request of an operation.
+var faults = map[string]emulator.Fault{
 	"none":                 {Delay: 1},
-	"refused":              {Refuse: true},
+	"connection refused":   {Refuse: true},
 	"reset":                {Reset: true},
 	"reset afterwards":     {Reset: true, After: true},
 	"cut short":            {Truncate: true},
@@ -114,25 +115,25 @@ var trouble = map[string]emulator.Fault{
 	"late afterwards":      {Delay: time.Hour, After: true},
 }
 
-// inject draws trouble for the next request of an operation.
+// inject draws a fault for the next request of an operation.
 func (s *sequence) inject(t *rapid.T, op string) {
-	names := make([]string, 0, len(trouble))
-	for name := range trouble {
+	names := make([]string, 0, len(faults))
+	for name := range faults {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	fault := trouble[rapid.SampledFrom(names).Draw(t, op)]
+	fault := faults[rapid.SampledFrom(names).Draw(t, op)]
 	fault.Operation = op
 	require.NoError(t, s.cloud.Inject(fault))
 }
 
-// context is that of one call: some are impatient.
+// context returns the context of one call, some with a short timeout.
 func (s *sequence) context(t *rapid.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), rapid.SampledFrom([]time.Duration{time.Second, time.Minute}).Draw(t, "patience"))
 }
 
-// change makes a call that must be sent at most once, and keeps what it left.
-func (s *sequence) change(t *rapid.T, op string, call func(ctx context.Context, name string) (*wrapper.JobHandle, error)) {
+// mutate makes a call that must be sent at most once, and stores its result.
+func (s *sequence) mutate(t *rapid.T, op string, call func(ctx context.Context, name string) (*wrapper.JobHandle, error)) {
 	s.names++
 	name := fmt.Sprint("image-", s.names)
 	s.inject(t, op)
@@ -141,43 +142,43 @@ func (s *sequence) change(t *rapid.T, op string, call func(ctx context.Context, 
 	before := s.cloud.Requests(op)
 	handle, err := call(ctx, name)
 	require.LessOrEqual(t, s.cloud.Requests(op)-before, 1, "sent more than once")
-	s.keep(t, name, handle, err)
+	s.store(t, name, handle, err)
 }
 
-func (s *sequence) keep(t *rapid.T, name string, handle *wrapper.JobHandle, err error) {
+func (s *sequence) store(t *rapid.T, name string, handle *wrapper.JobHandle, err error) {
 	var unknown *wrapper.OutcomeUnknownError
-	var refused *wrapper.APIError
+	var apiErr *wrapper.APIError
 	switch {
 	case err == nil:
 		s.handles = append(s.handles, handle)
 	case errors.As(err, &unknown):
-		// As if it had been saved, and read back by another process.
+		// As if it had been saved, and read by another process.
 		saved, err := unknown.MarshalText()
 		require.NoError(t, err)
 		var read wrapper.OutcomeUnknownError
 		require.NoError(t, read.UnmarshalText(saved))
 		s.unknown = append(s.unknown, &read)
-	case errors.Is(err, wrapper.ErrNotSent), errors.As(err, &refused):
-		s.nothings = append(s.nothings, name)
+	case errors.Is(err, wrapper.ErrNotSent), errors.As(err, &apiErr):
+		s.absent = append(s.absent, name)
 	default:
 		t.Fatalf("a fifth outcome: %v", err)
 	}
 }
 
 func (s *sequence) create(t *rapid.T) {
-	s.change(t, "createCIMG", func(ctx context.Context, name string) (*wrapper.JobHandle, error) {
+	s.mutate(t, "createCIMG", func(ctx context.Context, name string) (*wrapper.JobHandle, error) {
 		return s.client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: name, SnapUUID: snapshot})
 	})
 }
 
 func (s *sequence) importImage(t *rapid.T) {
-	s.change(t, "importCIMG", func(ctx context.Context, name string) (*wrapper.JobHandle, error) {
+	s.mutate(t, "importCIMG", func(ctx context.Context, name string) (*wrapper.JobHandle, error) {
 		return s.client.ImportImage(ctx, "gz", wrapper.ImportImageInput{Name: name, OriginRegionID: "bj", OriginImageUUID: imageID})
 	})
 }
 
-// ensure makes calls for one name, through trouble: together they must not
-// create two images, even if one of them ends without knowing.
+// ensure makes calls for one name while faults happen: together they must not
+// create two images, even if the outcome of one is unknown.
 func (s *sequence) ensure(t *rapid.T) {
 	s.names++
 	name := fmt.Sprint("image-", s.names)
@@ -195,7 +196,7 @@ func (s *sequence) ensure(t *rapid.T) {
 		var unknown *wrapper.OutcomeUnknownError
 		switch {
 		case err == nil:
-			require.NotNil(t, ensured.Job, "the job runs, and was not found")
+			require.NotNil(t, ensured.Job, "its job is running, but was not found")
 			s.handles = append(s.handles, ensured.Job)
 		case errors.As(err, &unknown):
 			require.NotErrorIs(t, err, wrapper.ErrNotSent)
@@ -204,22 +205,22 @@ func (s *sequence) ensure(t *rapid.T) {
 	}
 }
 
-// rename and remove change images that are there.
+// rename and remove mutate existing images.
 func (s *sequence) rename(t *rapid.T) {
 	uuid := s.anImage(t)
-	s.change(t, "changeNameCIMG", func(ctx context.Context, name string) (*wrapper.JobHandle, error) {
+	s.mutate(t, "changeNameCIMG", func(ctx context.Context, name string) (*wrapper.JobHandle, error) {
 		return s.client.RenameImage(ctx, "bj", wrapper.RenameImageInput{ImageUUID: uuid, Name: name})
 	})
 }
 
 func (s *sequence) remove(t *rapid.T) {
 	uuid := s.anImage(t)
-	s.change(t, "deleteCIMG", func(ctx context.Context, _ string) (*wrapper.JobHandle, error) {
+	s.mutate(t, "deleteCIMG", func(ctx context.Context, _ string) (*wrapper.JobHandle, error) {
 		return s.client.DeleteImage(ctx, "bj", uuid)
 	})
 }
 
-// anImage is one of the stock in bj, or one that is nowhere.
+// anImage is one of the stock in bj, or one that does not exist.
 func (s *sequence) anImage(t *rapid.T) string {
 	return rapid.SampledFrom([]string{imageID, "4a48f88391134a01befe88ff98b68a88", "nowhere"}).Draw(t, "image")
 }
@@ -235,13 +236,13 @@ func (s *sequence) wait(t *rapid.T) {
 	start := time.Now()
 	_, err := handle.Wait(ctx)
 	var wait *wrapper.WaitError
-	require.ErrorAs(t, err, &wait, "no job has ended")
+	require.ErrorAs(t, err, &wait, "no job has finished")
 	require.Equal(t, handle.Ref, wait.Refs[0])
 	deadline, _ := ctx.Deadline()
 	require.LessOrEqual(t, time.Since(start), deadline.Sub(start), "it outlasted its context")
 }
 
-// reconcile may be disturbed; it must not be wrong.
+// reconcile may fail; its findings must not be wrong.
 func (s *sequence) reconcile(t *rapid.T) {
 	if len(s.unknown) == 0 {
 		t.Skip("nothing to reconcile")
@@ -250,23 +251,23 @@ func (s *sequence) reconcile(t *rapid.T) {
 	patience := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 10 * time.Minute}).Draw(t, "patience")
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	before := s.changes()
+	before := s.mutations()
 	unknown := rapid.SampledFrom(s.unknown).Draw(t, "unknown")
 	if findings, err := s.recovery.Reconcile(ctx, unknown); err == nil {
 		s.verify(t, unknown, findings)
 	}
-	require.Equal(t, before, s.changes(), "it sent a change")
+	require.Equal(t, before, s.mutations(), "it sent a mutating call")
 }
 
-// changes counts the requests that change something.
-func (s *sequence) changes() (n int) {
+// mutations counts the mutating requests.
+func (s *sequence) mutations() (n int) {
 	for _, op := range []string{"createCIMG", "importCIMG", "changeNameCIMG", "deleteCIMG"} {
 		n += s.cloud.Requests(op)
 	}
 	return n
 }
 
-// made returns the images of a name that exist.
+// made returns the existing images with a name.
 func (s *sequence) made(name string) (uuids []string) {
 	for _, image := range s.cloud.Images("gz") {
 		if image.Name == name {
@@ -276,15 +277,15 @@ func (s *sequence) made(name string) (uuids []string) {
 	return uuids
 }
 
-// verify compares findings with what the service knows.
+// verify compares findings with the service's state.
 func (s *sequence) verify(t *rapid.T, unknown *wrapper.OutcomeUnknownError, findings []reconcile.Finding) {
 	require.Len(t, findings, 1)
 	f := findings[0]
 	switch unknown.Op {
 	case "changeNameCIMG":
 		running := s.running("ChangeCIMGName", f.ImageUUID)
-		require.NotEqual(t, reconcile.Found, f.Verdict, "no job ends, so no image has the name, and no response named the job")
-		// The list shows the youngest of the jobs alone.
+		require.NotEqual(t, reconcile.Found, f.Verdict, "no job finishes, so no image has the name, and no response named the job")
+		// The list shows only the youngest job of an image.
 		if f.Verdict == reconcile.Ambiguous {
 			require.NotZero(t, running)
 		} else if s.running("DeleteCIMG", f.ImageUUID) == 0 {
@@ -294,7 +295,7 @@ func (s *sequence) verify(t *rapid.T, unknown *wrapper.OutcomeUnknownError, find
 		running := s.running("DeleteCIMG", f.ImageUUID)
 		switch {
 		case f.ImageUUID == "nowhere":
-			require.Equal(t, reconcile.Found, f.Verdict, "it is not there")
+			require.Equal(t, reconcile.Found, f.Verdict, "it does not exist")
 		case f.Verdict == reconcile.Found:
 			require.NotZero(t, running)
 		default:
@@ -308,14 +309,14 @@ func (s *sequence) verify(t *rapid.T, unknown *wrapper.OutcomeUnknownError, find
 			require.Empty(t, uuids, "it exists")
 		case reconcile.Found:
 			require.Equal(t, []string{f.Image.UUID}, uuids)
-			require.NotNil(t, f.Job, "its job runs")
+			require.NotNil(t, f.Job, "its job is running")
 		default:
-			t.Fatalf("names are not used twice: %+v", f)
+			t.Fatalf("no name is used twice: %+v", f)
 		}
 	}
 }
 
-// running counts the jobs of a type on an image of bj.
+// running counts the running jobs of a type on an image in bj.
 func (s *sequence) running(jobType, uuid string) (n int) {
 	for _, job := range s.cloud.Jobs("bj") {
 		if job.Type == jobType && job.ResourceUUID == uuid && !job.Done {
@@ -325,7 +326,7 @@ func (s *sequence) running(jobType, uuid string) (n int) {
 	return n
 }
 
-// spendFaults lets requests without a body meet the faults that no call met.
+// spendFaults sends requests without a body until no fault is left.
 func (s *sequence) spendFaults(t *rapid.T) {
 	paths := map[string]string{
 		"createCIMG": "/storage/cimg/create", "importCIMG": "/storage/cimg/import", "listCIMG": "/storage/cimg/list", "getJobResult": "/result",
@@ -344,8 +345,8 @@ func (s *sequence) spendFaults(t *rapid.T) {
 	}
 }
 
-// settle reconciles what is unknown, undisturbed, and looks for images that
-// nobody knows of.
+// settle reconciles the unknown outcomes, without faults, and looks for images
+// that the caller does not know of.
 func (s *sequence) settle(t *rapid.T) {
 	s.spendFaults(t)
 	known := make(map[string]bool)
@@ -364,9 +365,9 @@ func (s *sequence) settle(t *rapid.T) {
 		}
 	}
 	for _, image := range s.cloud.Images("gz") {
-		require.True(t, known[image.UUID], "nobody knows of %s", image.Name)
+		require.True(t, known[image.UUID], "the caller does not know of %s", image.Name)
 	}
-	for _, name := range s.nothings {
-		require.Empty(t, s.made(name), "said not to be created")
+	for _, name := range s.absent {
+		require.Empty(t, s.made(name), "reported as not created")
 	}
 }

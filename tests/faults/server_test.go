@@ -17,24 +17,24 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// place is a server that is broken, or the lack of one.
-type place struct {
+// endpoint is a broken server, or an address without one.
+type endpoint struct {
 	baseURL string
-	client  *http.Client // how to reach it; nil: as the wrapper does by itself
-	before  http.Client  // what client was before the wrapper had it
+	client  *http.Client // how to reach it; nil: with the wrapper's own client
+	before  http.Client  // a copy of client, from before the wrapper had it
 
-	requests  atomic.Int32 // that reached it, whole
+	requests  atomic.Int32 // complete requests that reached it
 	open      atomic.Int32 // connections
-	elsewhere atomic.Int32 // requests to where redirects point
+	elsewhere atomic.Int32 // requests that followed redirects
 	stop      func()
 }
 
-// answering is a server that reads each request and then lets answer spoil the
-// response.
-func answering(answer http.HandlerFunc) func(*testing.T) *place {
-	return func(t *testing.T) *place {
-		p := &place{}
-		server := httptest.NewUnstartedServer(p.counting(answer))
+// responding is a server that reads each request and then calls handler for the
+// broken response.
+func responding(handler http.HandlerFunc) func(*testing.T) *endpoint {
+	return func(t *testing.T) *endpoint {
+		p := &endpoint{}
+		server := httptest.NewUnstartedServer(p.counting(handler))
 		server.Listener = &countingListener{TCPListener: server.Listener.(*net.TCPListener), open: &p.open}
 		server.Start()
 		p.baseURL, p.stop = server.URL, server.Close
@@ -42,19 +42,19 @@ func answering(answer http.HandlerFunc) func(*testing.T) *place {
 	}
 }
 
-func (p *place) counting(answer http.HandlerFunc) http.Handler {
+func (p *endpoint) counting(handler http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // it did not arrive
+			return // it was incomplete
 		}
 		p.requests.Add(1)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		answer(w, r)
+		handler(w, r)
 	})
 }
 
-// countingListener counts the connections that are open.
+// countingListener counts the open connections.
 type countingListener struct {
 	*net.TCPListener
 	open *atomic.Int32
@@ -79,7 +79,7 @@ func (c *countedConn) Close() error {
 	return c.TCPConn.Close()
 }
 
-// response answers with a body.
+// response responds with a body.
 func response(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -92,7 +92,7 @@ func respondJSON(body string) http.HandlerFunc {
 	return response(http.StatusOK, "application/json", body)
 }
 
-// takeOver gives the connection to f, which closes it.
+// takeOver hands the connection to f, which closes it.
 func takeOver(f func(conn net.Conn)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -103,15 +103,15 @@ func takeOver(f func(conn net.Conn)) http.HandlerFunc {
 	}
 }
 
-// raw answers with bytes that may be no HTTP.
-func raw(answer string) http.HandlerFunc {
+// raw responds with bytes that may not be HTTP.
+func raw(response string) http.HandlerFunc {
 	return takeOver(func(conn net.Conn) {
 		defer conn.Close()
-		io.WriteString(conn, answer)
+		io.WriteString(conn, response)
 	})
 }
 
-// hangUp closes the connection: with FIN, or with RST.
+// hangUp closes the connection, with FIN or with RST.
 func hangUp(reset bool) http.HandlerFunc {
 	return takeOver(func(conn net.Conn) {
 		if reset {
@@ -121,12 +121,12 @@ func hangUp(reset bool) http.HandlerFunc {
 	})
 }
 
-// redirecting points to a second server.
-func redirecting(status int) func(*testing.T) *place {
-	return func(t *testing.T) *place {
-		var p *place
+// redirecting redirects to a second server.
+func redirecting(status int) func(*testing.T) *endpoint {
+	return func(t *testing.T) *endpoint {
+		var p *endpoint
 		target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { p.elsewhere.Add(1) }))
-		p = answering(func(w http.ResponseWriter, r *http.Request) {
+		p = responding(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, target.URL, status)
 		})(t)
 		stop := p.stop
@@ -135,41 +135,41 @@ func redirecting(status int) func(*testing.T) *place {
 	}
 }
 
-// redirectingHome points to itself, where a second request would be counted.
-func redirectingHome(status int) func(*testing.T) *place {
-	return answering(func(w http.ResponseWriter, r *http.Request) {
+// redirectingHome redirects to itself, where a second request would be counted.
+func redirectingHome(status int) func(*testing.T) *endpoint {
+	return responding(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.URL.String(), status)
 	})
 }
 
-// silent never answers. It notices when the client hangs up.
-func silent(t *testing.T) *place {
-	return answering(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })(t)
+// silent never responds. It notices when the client hangs up.
+func silent(t *testing.T) *endpoint {
+	return responding(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })(t)
 }
 
-// trickling sends a response so slowly that it never ends.
-func trickling(t *testing.T) *place {
-	return answering(func(w http.ResponseWriter, r *http.Request) {
+// trickling sends a response that never ends, byte by byte.
+func trickling(t *testing.T) *endpoint {
+	return responding(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		for r.Context().Err() == nil {
 			io.WriteString(w, " ")
 			http.NewResponseController(w).Flush()
-			time.Sleep(time.Millisecond) // the pace of the fault; nothing waits for it
+			time.Sleep(time.Millisecond) // the rate of the fault; no test waits for it
 		}
 	})(t)
 }
 
-// nobody is an address where nothing listens.
-func nobody(t *testing.T) *place {
+// closedPort is an address where nothing listens.
+func closedPort(t *testing.T) *endpoint {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	listener.Close()
-	return &place{baseURL: "http://" + listener.Addr().String(), stop: func() {}}
+	return &endpoint{baseURL: "http://" + listener.Addr().String(), stop: func() {}}
 }
 
-// nameless is a host whose name does not resolve: the DNS server, on the
+// unresolvable is a host whose name does not resolve: the DNS server, on the
 // loopback, knows no names.
-func nameless(t *testing.T) *place {
+func unresolvable(t *testing.T) *endpoint {
 	dns, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	go func() {
@@ -187,7 +187,7 @@ func nameless(t *testing.T) *place {
 		return new(net.Dialer).DialContext(ctx, "udp", dns.LocalAddr().String())
 	}}
 	transport := &http.Transport{DialContext: (&net.Dialer{Resolver: resolver}).DialContext}
-	return &place{
+	return &endpoint{
 		baseURL: "https://images.invalid",
 		client:  &http.Client{Transport: transport},
 		stop:    func() { dns.Close() },
@@ -195,21 +195,21 @@ func nameless(t *testing.T) *place {
 }
 
 // undialable is a server that cannot be dialled in time.
-func undialable(t *testing.T) *place {
-	p := nobody(t)
+func undialable(t *testing.T) *endpoint {
+	p := closedPort(t)
 	p.client = &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{
 		Timeout: 10 * time.Millisecond,
 		ControlContext: func(ctx context.Context, _, _ string, _ syscall.RawConn) error {
-			<-ctx.Done() // as if no packet came back
+			<-ctx.Done() // as if all packets were lost
 			return ctx.Err()
 		},
 	}).DialContext}}
 	return p
 }
 
-// listening is a server that leaves each connection to serve.
-func listening(t *testing.T, serve func(p *place, conn *countedConn)) *place {
-	p := &place{}
+// listening is a server that hands each connection to serve.
+func listening(t *testing.T, serve func(p *endpoint, conn *countedConn)) *endpoint {
+	p := &endpoint{}
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	listener := &countingListener{TCPListener: inner.(*net.TCPListener), open: &p.open}
@@ -226,21 +226,21 @@ func listening(t *testing.T, serve func(p *place, conn *countedConn)) *place {
 	return p
 }
 
-// resetting resets each connection before anything was read. As many requests
-// may have been sent as there were connections.
-func resetting(t *testing.T) *place {
-	return listening(t, func(p *place, conn *countedConn) {
+// resetting resets each connection before it reads anything. There may have
+// been as many requests as connections.
+func resetting(t *testing.T) *endpoint {
+	return listening(t, func(p *endpoint, conn *countedConn) {
 		p.requests.Add(1)
 		conn.SetLinger(0)
 		conn.Close()
 	})
 }
 
-// overHTTP2 is a server that reads each request whole and then answers with the
-// frames that spoil writes, and a client that reaches it over HTTP/2.
-func overHTTP2(spoil func(framer *http2.Framer, stream uint32)) func(*testing.T) *place {
-	return func(t *testing.T) *place {
-		p := listening(t, func(p *place, conn *countedConn) { p.serveHTTP2(conn, spoil) })
+// overHTTP2 is a server that reads each request and then responds with the
+// frames that respond writes, and a client that reaches it over HTTP/2.
+func overHTTP2(respond func(framer *http2.Framer, stream uint32)) func(*testing.T) *endpoint {
+	return func(t *testing.T) *endpoint {
+		p := listening(t, func(p *endpoint, conn *countedConn) { p.serveHTTP2(conn, respond) })
 		transport := &http.Transport{Protocols: new(http.Protocols)}
 		transport.Protocols.SetUnencryptedHTTP2(true)
 		p.client = &http.Client{Transport: transport}
@@ -248,7 +248,7 @@ func overHTTP2(spoil func(framer *http2.Framer, stream uint32)) func(*testing.T)
 	}
 }
 
-func (p *place) serveHTTP2(conn net.Conn, spoil func(*http2.Framer, uint32)) {
+func (p *endpoint) serveHTTP2(conn net.Conn, respond func(*http2.Framer, uint32)) {
 	defer conn.Close()
 	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
 		return
@@ -268,19 +268,19 @@ func (p *place) serveHTTP2(conn net.Conn, spoil func(*http2.Framer, uint32)) {
 				return
 			}
 		case *http2.HeadersFrame, *http2.DataFrame:
-			if frame.Header().Flags.Has(http2.FlagDataEndStream) { // the same bit ends both
+			if frame.Header().Flags.Has(http2.FlagDataEndStream) { // the same flag for both frame types
 				p.requests.Add(1)
-				spoil(framer, frame.Header().StreamID)
+				respond(framer, frame.Header().StreamID)
 			}
 		}
 	}
 }
 
-// overTLS is a server like answering, reached over HTTP/2 with TLS.
-func overTLS(answer http.HandlerFunc) func(*testing.T) *place {
-	return func(t *testing.T) *place {
-		p := &place{}
-		server := httptest.NewUnstartedServer(p.counting(answer))
+// overTLS is a server like responding, reached over HTTP/2 with TLS.
+func overTLS(handler http.HandlerFunc) func(*testing.T) *endpoint {
+	return func(t *testing.T) *endpoint {
+		p := &endpoint{}
+		server := httptest.NewUnstartedServer(p.counting(handler))
 		server.Listener = &countingListener{TCPListener: server.Listener.(*net.TCPListener), open: &p.open}
 		server.EnableHTTP2 = true
 		server.StartTLS()

@@ -22,19 +22,19 @@ import (
 
 const html = "<html><body>gateway</body></html>"
 
-// Ends that many rows share.
+// Ends that several rows share.
 var (
 	accepted = end{outcome: wrapper.OutcomeAccepted, sends: 1}
 	notSent  = end{outcome: wrapper.OutcomeNotSent, sends: 0}
 	unknown  = end{outcome: wrapper.OutcomeUnknown, sends: 1}
 	retried  = end{outcome: wrapper.OutcomeUnknown, sends: 3}
-	once     = end{outcome: wrapper.OutcomeUnknown, sends: 1} // a read that is not repeated
+	once     = end{outcome: wrapper.OutcomeUnknown, sends: 1} // a read-single call that is not retried
 )
 
-func (want end) with(is error) end       { want.is = is; return want }
-func (want end) answered(status int) end { want.status = status; return want }
-func (want end) sent(n int) end          { want.sends = n; return want }
-func (want end) orNotSent() end          { want.or = wrapper.OutcomeNotSent; return want }
+func (want end) with(is error) end         { want.is = is; return want }
+func (want end) withStatus(status int) end { want.status = status; return want }
+func (want end) sent(n int) end            { want.sends = n; return want }
+func (want end) orNotSent() end            { want.or = wrapper.OutcomeNotSent; return want }
 func (want end) and(check func(*testing.T, error)) end {
 	want.check = check
 	return want
@@ -44,17 +44,17 @@ func rejected(status int, is error) end {
 	return end{outcome: wrapper.OutcomeRejected, sends: 1, status: status, is: is}
 }
 
-// asking requires the delay that an answer asked for.
-func asking(delay time.Duration) func(*testing.T, error) {
+// wantRetryAfter requires a delay from Retry-After.
+func wantRetryAfter(delay time.Duration) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
-		var answer *wrapper.APIError
-		require.ErrorAs(t, err, &answer)
-		require.Equal(t, delay, answer.RetryAfter)
+		var apiErr *wrapper.APIError
+		require.ErrorAs(t, err, &apiErr)
+		require.Equal(t, delay, apiErr.RetryAfter)
 	}
 }
 
-// told requires what an unknown outcome kept of a response.
-func told(requestID string, jobs int) func(*testing.T, error) {
+// salvaged requires what an unknown outcome has from a response.
+func salvaged(requestID string, jobs int) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		var unknown *wrapper.OutcomeUnknownError
 		require.ErrorAs(t, err, &unknown)
@@ -74,8 +74,8 @@ func later(status int, retryAfter string) http.HandlerFunc {
 	}
 }
 
-// obliging answers as a service does that has nothing to object to.
-func obliging(w http.ResponseWriter, r *http.Request) {
+// healthy responds like a service without faults.
+func healthy(w http.ResponseWriter, r *http.Request) {
 	var request struct {
 		CIMG []any `json:"cimg"`
 	}
@@ -95,7 +95,7 @@ func obliging(w http.ResponseWriter, r *http.Request) {
 	respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[`+strings.Join(jobs, ",")+`]}`)(w, r)
 }
 
-// huge is a response of 200 MB, if anybody reads it to its end.
+// huge is the size of a response of 200 MB.
 const huge = 200 << 20
 
 func hugeResponse(w http.ResponseWriter, _ *http.Request) {
@@ -113,7 +113,7 @@ var bomb = sync.OnceValue(func() []byte {
 	z := gzip.NewWriter(&b)
 	z.Write(bytes.Repeat([]byte(" "), 1<<20))
 	z.Close()
-	return bytes.Repeat(b.Bytes(), huge>>20) // one stream after the other is a stream, too
+	return bytes.Repeat(b.Bytes(), huge>>20) // concatenated gzip streams are a valid stream
 })
 
 func gzipBomb(w http.ResponseWriter, _ *http.Request) {
@@ -133,61 +133,61 @@ func cutShortInChunks(w http.ResponseWriter, _ *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// reset answers each request with a RST_STREAM.
+// reset responds to each request with RST_STREAM.
 func reset(code http2.ErrCode) func(*http2.Framer, uint32) {
 	return func(f *http2.Framer, stream uint32) { f.WriteRSTStream(stream, code) }
 }
 
-// table holds the faults in the order of the list it follows, then others.
+// table returns the faults in the order of the list it follows, then others.
 func table() []fault {
 	malformed := unknown.with(wrapper.ErrMalformedResponse)
 	malformedRead := once.with(wrapper.ErrMalformedResponse)
 	tooLarge := unknown.with(wrapper.ErrResponseTooLarge)
 	rows := []fault{
-		{name: "no fault", place: answering(obliging), change: accepted, read: accepted},
-		{row: 1, name: "name does not resolve", place: nameless, change: notSent, read: retried.sent(0)},
-		{row: 1, name: "connection refused", place: nobody, change: notSent, read: retried.sent(0).with(syscall.ECONNREFUSED)},
-		{row: 1, name: "dial timeout", place: undialable, change: notSent, read: retried.sent(0)},
-		{row: 2, name: "closed without response", place: answering(hangUp(false)), change: unknown, read: retried},
-		{row: 2, name: "reset after processing", place: answering(hangUp(true)), change: unknown, read: retried},
-		{row: 3, name: "reset before anything was read", place: resetting, change: unknown.orNotSent(), read: retried},
-		{row: 4, name: "no response", place: silent, change: unknown, read: once, hangs: true},
-		{row: 5, name: "RST_STREAM(PROTOCOL_ERROR)", place: overHTTP2(reset(http2.ErrCodeProtocol)), change: unknown, read: retried},
-		{row: 5, name: "RST_STREAM(REFUSED_STREAM)", place: overHTTP2(reset(http2.ErrCodeRefusedStream)), change: unknown, read: retried},
-		{row: 5, name: "GOAWAY(last=0)", place: overHTTP2(func(f *http2.Framer, _ uint32) { f.WriteGoAway(0, http2.ErrCodeNo, nil) }), change: unknown, read: retried},
-		{row: 11, name: "201", place: answering(response(201, "application/json", `{"errno":0,"data":[]}`)), change: malformed, read: malformedRead},
-		{row: 11, name: "204", place: answering(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), change: malformed, read: malformedRead},
-		{row: 13, name: "truncated body", place: answering(cutShort), change: unknown.with(io.ErrUnexpectedEOF), read: retried.with(io.ErrUnexpectedEOF)},
-		{row: 13, name: "truncated chunks", place: answering(cutShortInChunks), change: unknown.with(io.ErrUnexpectedEOF), read: retried.with(io.ErrUnexpectedEOF)},
-		{row: 14, name: "200 HTML", place: answering(response(200, "text/html", html)), change: malformed, read: malformedRead},
-		{row: 17, name: "200 MB", place: answering(hugeResponse), change: tooLarge, read: once.with(wrapper.ErrResponseTooLarge)},
-		{row: 17, name: "gzip bomb", place: answering(gzipBomb), change: tooLarge, read: once.with(wrapper.ErrResponseTooLarge)},
-		{row: 18, name: "errno 4", place: answering(errno(200, 4)), change: rejected(200, wrapper.ErrAuth), read: rejected(200, wrapper.ErrAuth)},
-		{row: 22, name: "errno 424242", place: answering(errno(200, 424242)), change: unknown.answered(200), read: once.answered(200)},
+		{name: "no fault", endpoint: responding(healthy), mutating: accepted, readOnly: accepted},
+		{row: 1, name: "name does not resolve", endpoint: unresolvable, mutating: notSent, readOnly: retried.sent(0)},
+		{row: 1, name: "connection refused", endpoint: closedPort, mutating: notSent, readOnly: retried.sent(0).with(syscall.ECONNREFUSED)},
+		{row: 1, name: "dial timeout", endpoint: undialable, mutating: notSent, readOnly: retried.sent(0)},
+		{row: 2, name: "closed without response", endpoint: responding(hangUp(false)), mutating: unknown, readOnly: retried},
+		{row: 2, name: "reset after processing", endpoint: responding(hangUp(true)), mutating: unknown, readOnly: retried},
+		{row: 3, name: "reset before anything was read", endpoint: resetting, mutating: unknown.orNotSent(), readOnly: retried},
+		{row: 4, name: "no response", endpoint: silent, mutating: unknown, readOnly: once, hangs: true},
+		{row: 5, name: "RST_STREAM(PROTOCOL_ERROR)", endpoint: overHTTP2(reset(http2.ErrCodeProtocol)), mutating: unknown, readOnly: retried},
+		{row: 5, name: "RST_STREAM(REFUSED_STREAM)", endpoint: overHTTP2(reset(http2.ErrCodeRefusedStream)), mutating: unknown, readOnly: retried},
+		{row: 5, name: "GOAWAY(last=0)", endpoint: overHTTP2(func(f *http2.Framer, _ uint32) { f.WriteGoAway(0, http2.ErrCodeNo, nil) }), mutating: unknown, readOnly: retried},
+		{row: 11, name: "201", endpoint: responding(response(201, "application/json", `{"errno":0,"data":[]}`)), mutating: malformed, readOnly: malformedRead},
+		{row: 11, name: "204", endpoint: responding(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), mutating: malformed, readOnly: malformedRead},
+		{row: 13, name: "truncated body", endpoint: responding(cutShort), mutating: unknown.with(io.ErrUnexpectedEOF), readOnly: retried.with(io.ErrUnexpectedEOF)},
+		{row: 13, name: "truncated chunks", endpoint: responding(cutShortInChunks), mutating: unknown.with(io.ErrUnexpectedEOF), readOnly: retried.with(io.ErrUnexpectedEOF)},
+		{row: 14, name: "200 HTML", endpoint: responding(response(200, "text/html", html)), mutating: malformed, readOnly: malformedRead},
+		{row: 17, name: "200 MB", endpoint: responding(hugeResponse), mutating: tooLarge, readOnly: once.with(wrapper.ErrResponseTooLarge)},
+		{row: 17, name: "gzip bomb", endpoint: responding(gzipBomb), mutating: tooLarge, readOnly: once.with(wrapper.ErrResponseTooLarge)},
+		{row: 18, name: "errno 4", endpoint: responding(errno(200, 4)), mutating: rejected(200, wrapper.ErrAuth), readOnly: rejected(200, wrapper.ErrAuth)},
+		{row: 22, name: "errno 424242", endpoint: responding(errno(200, 424242)), mutating: unknown.withStatus(200), readOnly: once.withStatus(200)},
 
-		{name: "garbage instead of HTTP", place: answering(raw("220 smtp ready\r\n")), change: unknown, read: retried},
-		{name: "an endless response", place: trickling, change: unknown, read: once, hangs: true},
-		{name: "a header of 20 MB", place: answering(raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 20<<20))), change: unknown, read: retried},
-		{name: "broken gzip", place: answering(func(w http.ResponseWriter, _ *http.Request) {
+		{name: "garbage instead of HTTP", endpoint: responding(raw("220 smtp ready\r\n")), mutating: unknown, readOnly: retried},
+		{name: "an endless response", endpoint: trickling, mutating: unknown, readOnly: once, hangs: true},
+		{name: "a header of 20 MB", endpoint: responding(raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 20<<20))), mutating: unknown, readOnly: retried},
+		{name: "broken gzip", endpoint: responding(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			io.WriteString(w, "no gzip at all")
-		}), change: unknown, read: retried},
-		{name: "101", place: answering(raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")), change: malformed, read: malformedRead},
-		{name: "300", place: answering(response(300, "text/html", html)), change: unknown.answered(300), read: once.answered(300)},
-		{name: "304", place: answering(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }), change: unknown.answered(304), read: once.answered(304)},
-		{name: "404 HTML", place: answering(response(404, "text/html", html)), change: unknown.answered(404), read: once.answered(404)},
-		{name: "errno 0 with HTTP 500", place: answering(errno(500, 0)), change: unknown.answered(500).with(wrapper.ErrServer), read: retried.answered(500).with(wrapper.ErrServer)},
-		{name: "errno 13 with HTTP 502", place: answering(errno(502, 13)), change: unknown.answered(502).with(wrapper.ErrServer), read: retried.answered(502).with(wrapper.ErrServer)},
-		{name: "errno 40000", place: answering(errno(200, 40000)), change: unknown.answered(200).with(wrapper.ErrServer), read: retried.answered(200).with(wrapper.ErrServer)},
-		{name: "a rejection with a job", place: answering(respondJSON(`{"errno":13,"requestId":"r1","data":[{"jobUuid":"j1"}]}`)),
-			change: unknown.answered(200).and(told("r1", 1)), read: rejected(200, wrapper.ErrBadParameter)},
-		{name: "the token in every place", place: answering(func(w http.ResponseWriter, r *http.Request) {
+		}), mutating: unknown, readOnly: retried},
+		{name: "101", endpoint: responding(raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")), mutating: malformed, readOnly: malformedRead},
+		{name: "300", endpoint: responding(response(300, "text/html", html)), mutating: unknown.withStatus(300), readOnly: once.withStatus(300)},
+		{name: "304", endpoint: responding(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }), mutating: unknown.withStatus(304), readOnly: once.withStatus(304)},
+		{name: "404 HTML", endpoint: responding(response(404, "text/html", html)), mutating: unknown.withStatus(404), readOnly: once.withStatus(404)},
+		{name: "errno 0 with HTTP 500", endpoint: responding(errno(500, 0)), mutating: unknown.withStatus(500).with(wrapper.ErrServer), readOnly: retried.withStatus(500).with(wrapper.ErrServer)},
+		{name: "errno 13 with HTTP 502", endpoint: responding(errno(502, 13)), mutating: unknown.withStatus(502).with(wrapper.ErrServer), readOnly: retried.withStatus(502).with(wrapper.ErrServer)},
+		{name: "errno 40000", endpoint: responding(errno(200, 40000)), mutating: unknown.withStatus(200).with(wrapper.ErrServer), readOnly: retried.withStatus(200).with(wrapper.ErrServer)},
+		{name: "a rejection with a job", endpoint: responding(respondJSON(`{"errno":13,"requestId":"r1","data":[{"jobUuid":"j1"}]}`)),
+			mutating: unknown.withStatus(200).and(salvaged("r1", 1)), readOnly: rejected(200, wrapper.ErrBadParameter)},
+		{name: "the token in every place", endpoint: responding(func(w http.ResponseWriter, r *http.Request) {
 			echo := r.Header.Get("Authorization")
 			for _, name := range []string{"Server", "Via", "X-Request-Id", "Set-Cookie", "Retry-After"} {
 				w.Header().Set(name, echo)
 			}
 			fmt.Fprintf(w, `{"errno":4,"errmsg":"%[1]s","requestId":"%[1]s"}`, strings.TrimPrefix(echo, "Bearer "))
-		}), change: rejected(200, wrapper.ErrAuth), read: rejected(200, wrapper.ErrAuth)},
+		}), mutating: rejected(200, wrapper.ErrAuth), readOnly: rejected(200, wrapper.ErrAuth)},
 	}
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		row := 6
@@ -195,21 +195,21 @@ func table() []fault {
 			row = 7
 		}
 		rows = append(rows,
-			fault{row: row, name: fmt.Sprint(status, " elsewhere"), place: redirecting(status), change: unknown.answered(status), read: once.answered(status)},
-			fault{row: row, name: fmt.Sprint(status, " to itself"), place: redirectingHome(status), change: unknown.answered(status), read: once.answered(status)})
+			fault{row: row, name: fmt.Sprint(status, " elsewhere"), endpoint: redirecting(status), mutating: unknown.withStatus(status), readOnly: once.withStatus(status)},
+			fault{row: row, name: fmt.Sprint(status, " to itself"), endpoint: redirectingHome(status), mutating: unknown.withStatus(status), readOnly: once.withStatus(status)})
 	}
 	for _, status := range []int{500, 502, 503, 504} {
-		for body, answer := range map[string]http.HandlerFunc{"JSON": errno(status, 2), "HTML": response(status, "text/html", html)} {
-			rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " ", body), place: answering(answer),
-				change: unknown.answered(status).with(wrapper.ErrServer), read: retried.answered(status).with(wrapper.ErrServer)})
+		for body, handler := range map[string]http.HandlerFunc{"JSON": errno(status, 2), "HTML": response(status, "text/html", html)} {
+			rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " ", body), endpoint: responding(handler),
+				mutating: unknown.withStatus(status).with(wrapper.ErrServer), readOnly: retried.withStatus(status).with(wrapper.ErrServer)})
 		}
-		rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " HTTP/2"), place: overTLS(response(status, "text/html", html)),
-			change: unknown.answered(status).with(wrapper.ErrServer), read: retried.answered(status).with(wrapper.ErrServer)})
+		rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " HTTP/2"), endpoint: overTLS(response(status, "text/html", html)),
+			mutating: unknown.withStatus(status).with(wrapper.ErrServer), readOnly: retried.withStatus(status).with(wrapper.ErrServer)})
 	}
 	for retryAfter, row := range map[string]struct {
 		row   int
 		delay time.Duration
-		sends int // by a read, which waits for at most 10 ms
+		sends int // of a read-only call, which waits for at most 10 ms
 	}{
 		"":                              {9, 0, 3},
 		"1":                             {9, time.Second, 1},
@@ -218,35 +218,35 @@ func table() []fault {
 		"99999999999999999999":          {10, 9223372036 * time.Second, 1},
 		"Thu, 01 Jan 1970 00:00:00 GMT": {10, 0, 3},
 	} {
-		limited := rejected(429, wrapper.ErrRateLimited).and(asking(row.delay))
-		rows = append(rows, fault{row: row.row, name: "429 Retry-After " + retryAfter, place: answering(later(429, retryAfter)),
-			change: limited, read: limited.sent(row.sends)})
+		limited := rejected(429, wrapper.ErrRateLimited).and(wantRetryAfter(row.delay))
+		rows = append(rows, fault{row: row.row, name: "429 Retry-After " + retryAfter, endpoint: responding(later(429, retryAfter)),
+			mutating: limited, readOnly: limited.sent(row.sends)})
 	}
 	for status, is := range map[int]error{401: wrapper.ErrAuth, 403: wrapper.ErrPermission} {
-		rows = append(rows, fault{row: 12, name: fmt.Sprint(status, " HTML"), place: answering(response(status, "text/html", html)),
-			change: rejected(status, is), read: rejected(status, is)})
+		rows = append(rows, fault{row: 12, name: fmt.Sprint(status, " HTML"), endpoint: responding(response(status, "text/html", html)),
+			mutating: rejected(status, is), readOnly: rejected(status, is)})
 	}
 	for _, body := range []string{"", "null", "{}", "[]"} {
-		rows = append(rows, fault{row: 15, name: "body " + body, place: answering(respondJSON(body)), change: malformed, read: malformedRead})
+		rows = append(rows, fault{row: 15, name: "body " + body, endpoint: responding(respondJSON(body)), mutating: malformed, readOnly: malformedRead})
 	}
 	for _, number := range []string{`"0"`, "1e400", "1180591620717411303424", "null", "0.5", "true", "[0]", "-0.0e-1"} {
-		rows = append(rows, fault{row: 16, name: "errno " + number, place: answering(respondJSON(`{"errno":` + number + `,"errmsg":"ok","data":[]}`)),
-			change: malformed, read: malformedRead})
+		rows = append(rows, fault{row: 16, name: "errno " + number, endpoint: responding(respondJSON(`{"errno":` + number + `,"errmsg":"ok","data":[]}`)),
+			mutating: malformed, readOnly: malformedRead})
 	}
 	for _, number := range []int64{2, 3} {
-		rows = append(rows, fault{row: 19, name: fmt.Sprint("errno ", number), place: answering(errno(200, number)),
-			change: unknown.answered(200).with(wrapper.ErrServer), read: retried.answered(200).with(wrapper.ErrServer)})
+		rows = append(rows, fault{row: 19, name: fmt.Sprint("errno ", number), endpoint: responding(errno(200, number)),
+			mutating: unknown.withStatus(200).with(wrapper.ErrServer), readOnly: retried.withStatus(200).with(wrapper.ErrServer)})
 	}
 	for number, is := range map[int64]error{1: wrapper.ErrBadParameter, 13: wrapper.ErrBadParameter} {
-		rows = append(rows, fault{row: 20, name: fmt.Sprint("errno ", number), place: answering(errno(200, number)), change: rejected(200, is), read: rejected(200, is)})
+		rows = append(rows, fault{row: 20, name: fmt.Sprint("errno ", number), endpoint: responding(errno(200, number)), mutating: rejected(200, is), readOnly: rejected(200, is)})
 	}
 	for number, is := range map[int64]error{1000011: wrapper.ErrArrears, 1100020: wrapper.ErrBalance, 10000001: wrapper.ErrPermission} {
-		only := rejected(200, is).and(func(t *testing.T, err error) {
+		single := rejected(200, is).and(func(t *testing.T, err error) {
 			for _, other := range []error{wrapper.ErrArrears, wrapper.ErrBalance, wrapper.ErrPermission} {
 				require.Equal(t, errors.Is(is, other), errors.Is(err, other))
 			}
 		})
-		rows = append(rows, fault{row: 21, name: fmt.Sprint("errno ", number), place: answering(errno(200, number)), change: only, read: only})
+		rows = append(rows, fault{row: 21, name: fmt.Sprint("errno ", number), endpoint: responding(errno(200, number)), mutating: single, readOnly: single})
 	}
 	for body, jobs := range map[string]int{
 		`{"errno":0,"errmsg":"ok","requestId":"r1"}`:                                                                0,
@@ -258,7 +258,7 @@ func table() []fault {
 		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1"},{"jobUuid":"j2"},{"jobUuid":"j3"}]}`:    3,
 		`{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","progress":"5"},{"jobUuid":["j2"]}, 3]}`: 1,
 	} {
-		rows = append(rows, fault{row: 23, name: body, place: answering(respondJSON(body)), change: malformed.and(told("r1", jobs))})
+		rows = append(rows, fault{row: 23, name: body, endpoint: responding(respondJSON(body)), mutating: malformed.and(salvaged("r1", jobs))})
 	}
 	for name, body := range map[string]string{
 		"duplicate errno":   `{"errno":4,"errno":0,"data":[]}`,
@@ -267,13 +267,13 @@ func table() []fault {
 		"invalid UTF-8":     "{\"errno\":0,\"errmsg\":\"\xff\",\"data\":[]}",
 		"byte order mark":   "\ufeff{\"errno\":0,\"data\":[]}",
 	} {
-		rows = append(rows, fault{name: name, place: answering(respondJSON(body)), change: malformed, read: malformedRead})
+		rows = append(rows, fault{name: name, endpoint: responding(respondJSON(body)), mutating: malformed, readOnly: malformedRead})
 	}
 	return rows
 }
 
-// Each fault meets each call, over a transport of the wrapper's own and over
-// one of the caller's.
+// Each fault is tried with each call, over the wrapper's own transport and over
+// the caller's.
 func TestFaults(t *testing.T) {
 	for _, f := range table() {
 		t.Run(fmt.Sprintf("%02d %s", f.row, f.name), func(t *testing.T) {

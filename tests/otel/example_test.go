@@ -17,9 +17,9 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// A service exports to a collector, by sdktrace.WithBatcher and
-// sdkmetric.NewPeriodicReader, and talks to the provider; the example does both
-// in this process.
+// A service exports to a collector, with sdktrace.WithBatcher and
+// sdkmetric.NewPeriodicReader, and calls the provider; the example does both in
+// this process.
 func Example() {
 	spans := tracetest.NewInMemoryExporter()
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
@@ -41,8 +41,9 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// The first response to the list is a gateway's, so the client asks again. The
-	// response to the create is lost, and a create is never sent again.
+	// The first response to the list comes from a gateway, so the client
+	// retries. The response to the create is lost, and a create is never sent
+	// again.
 	ctx := context.Background()
 	for _, fault := range []emulator.Fault{
 		{Operation: "listCIMG", Status: http.StatusServiceUnavailable},

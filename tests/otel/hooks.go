@@ -21,16 +21,16 @@ const scope = "github.com/cimg-go/cimg/tests/otel"
 // and a child span of each of its attempts, and that record the histogram
 // cimg.call.duration and the counter cimg.attempts.
 //
-// Request ids and the texts of errors, which may name images, are put on spans
-// alone: a metric keeps a series for each value it has seen. The operations and
-// regions in metrics are those that the program asks for, so one that takes
-// them from strangers should check them first.
+// Only spans have request ids and error messages, which may contain the names
+// of images: a metric has one series for each value that it has seen. The
+// operations and regions in metrics come from the program, so a program that
+// gets them from untrusted input should validate them first.
 func Hooks(tracers trace.TracerProvider, meters metric.MeterProvider) (wrapper.Hooks, error) {
 	tracer := tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))
 	meter := meters.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL))
 	duration, durationErr := meter.Float64Histogram("cimg.call.duration",
-		metric.WithUnit("s"), metric.WithDescription("How long calls took, with the pauses between their attempts."),
-		// The default bounds are made for milliseconds.
+		metric.WithUnit("s"), metric.WithDescription("How long calls took, including the delays between attempts."),
+		// The default bounds are for milliseconds.
 		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120))
 	attempts, attemptsErr := meter.Int64Counter("cimg.attempts",
 		metric.WithUnit("{attempt}"), metric.WithDescription("How many attempts were made."))
@@ -46,14 +46,14 @@ func Hooks(tracers trace.TracerProvider, meters metric.MeterProvider) (wrapper.H
 		Attempt: func(ctx context.Context, a wrapper.Attempt) {
 			result := resultOf(a)
 			attempts.Add(ctx, 1, metric.WithAttributes(opKey.String(a.Op)), metric.WithAttributes(result...))
-			_, span := tracer.Start(ctx, a.Op+" attempt", // over already, hence the timestamps
+			_, span := tracer.Start(ctx, a.Op+" attempt", // the attempt is over, hence the timestamps
 				trace.WithSpanKind(trace.SpanKindClient),
 				trace.WithTimestamp(a.StartedAt),
 				trace.WithAttributes(about(a.Call)...), trace.WithAttributes(result...))
 			if a.Number > 1 {
 				span.SetAttributes(semconv.HTTPRequestResendCount(a.Number - 1))
 			}
-			if a.Errno != 0 || a.Err == nil { // else there was none
+			if a.Errno != 0 || a.Err == nil { // otherwise there was no errno
 				span.SetAttributes(attribute.Int64("cimg.errno", a.Errno))
 			}
 			if a.RequestID != "" {
@@ -75,7 +75,7 @@ func Hooks(tracers trace.TracerProvider, meters metric.MeterProvider) (wrapper.H
 
 const opKey = attribute.Key("cimg.op")
 
-// about says what a call is about. A region that is not named is left out.
+// about describes a call. An empty region is omitted.
 func about(call wrapper.Call) []attribute.KeyValue {
 	attrs := []attribute.KeyValue{opKey.String(call.Op)}
 	if call.Region != "" {
@@ -84,7 +84,7 @@ func about(call wrapper.Call) []attribute.KeyValue {
 	return attrs
 }
 
-// resultOf says how an attempt ended, in values of which there are few.
+// resultOf describes how an attempt ended, with values of low cardinality.
 func resultOf(a wrapper.Attempt) (attrs []attribute.KeyValue) {
 	if a.HTTPStatus != 0 {
 		attrs = append(attrs, semconv.HTTPResponseStatusCode(a.HTTPStatus))
@@ -98,12 +98,12 @@ func resultOf(a wrapper.Attempt) (attrs []attribute.KeyValue) {
 func setStatus(span trace.Span, err error) {
 	if err != nil {
 		span.SetAttributes(errorType(err))
-		span.SetStatus(codes.Error, err.Error()) // the client keeps the token out of its errors
+		span.SetStatus(codes.Error, err.Error()) // the client's errors do not contain the token
 	}
 }
 
-// errorType names the kind of an error. Errnos would do so, too, but the
-// service may answer one that nobody listed; the client's sentinels are few.
+// errorType names the kind of an error. The client's sentinels are few; errnos
+// are not, because the service may respond with unlisted ones.
 func errorType(err error) attribute.KeyValue {
 	for _, kind := range []error{
 		wrapper.ErrNotSent, wrapper.ErrAuth, wrapper.ErrPermission, wrapper.ErrBadParameter,

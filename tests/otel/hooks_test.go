@@ -30,7 +30,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-const snapshot = "3fd352092a3f553cb124223f6a7f09b4" // of the emulator's region gz
+const snapshot = "3fd352092a3f553cb124223f6a7f09b4" // in the emulator's region gz
 
 // fixture is an observed client of an emulator, and what was exported.
 type fixture struct {
@@ -41,8 +41,8 @@ type fixture struct {
 	reader  *sdkmetric.ManualReader
 }
 
-// observed runs a test in virtual time: pauses between attempts are over in an
-// instant, and durations are exact.
+// observed runs a test in virtual time: delays between attempts take no real
+// time, and durations are exact.
 func observed(t *testing.T, test func(*testing.T, *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -66,14 +66,14 @@ func (f *fixture) create(ctx context.Context, name string) error {
 	return err
 }
 
-// list reads one page, in one call; [wrapper.Client.Images] makes several.
+// list reads one page with one call; [wrapper.Client.Images] makes several.
 func (f *fixture) list(ctx context.Context) error {
 	_, err := f.client.Generated().ListCIMGWithResponse(ctx, gen.ListCIMGRequest{RegionID: "bj", Limit: 10})
 	return err
 }
 
-// call returns the only call's span and those of its attempts, and checks that
-// they belong together and take up the time that they should.
+// call returns the span of the only call and those of its attempts, and checks
+// their parents and times.
 func (f *fixture) call(t *testing.T) (tracetest.SpanStub, tracetest.SpanStubs) {
 	t.Helper()
 	spans := f.spans.GetSpans()
@@ -103,7 +103,7 @@ func attributes(attrs []attribute.KeyValue) map[attribute.Key]any {
 	return values
 }
 
-// series is what a metric holds for one set of attributes.
+// series is a metric's value for one set of attributes.
 type series struct {
 	attrs map[attribute.Key]any
 	count uint64  // of calls or attempts
@@ -179,28 +179,28 @@ func TestRetriedRead(t *testing.T) {
 
 		call, attempts := f.call(t)
 		require.Equal(t, "listCIMG", call.Name)
-		require.Equal(t, codes.Unset, call.Status.Code, "a call that succeeded in the end is no error")
+		require.Equal(t, codes.Unset, call.Status.Code, "a call that finally succeeded is not an error")
 		require.Equal(t, "accepted", attributes(call.Attributes)["cimg.outcome"])
 		require.True(t, call.StartTime.Equal(start))
 		require.Equal(t, 6*time.Second, call.EndTime.Sub(call.StartTime))
 
 		require.Len(t, attempts, 2)
-		failed, repeated := attributes(attempts[0].Attributes), attributes(attempts[1].Attributes)
+		failed, retried := attributes(attempts[0].Attributes), attributes(attempts[1].Attributes)
 		require.Equal(t, codes.Error, attempts[0].Status.Code)
 		require.Contains(t, attempts[0].Status.Description, "HTTP 503")
 		require.Equal(t, map[attribute.Key]any{
 			"cimg.op": "listCIMG", "cimg.region": "bj",
 			"http.response.status_code": int64(http.StatusServiceUnavailable), "error.type": "server error",
-		}, failed, "neither an errno nor a request id, for the response had none, and nothing was resent")
+		}, failed, "no errno and no request id, which the response lacks, and no resend count")
 		require.True(t, attempts[0].StartTime.Equal(start))
 		require.True(t, attempts[0].EndTime.Equal(start.Add(time.Second)))
 		require.Equal(t, codes.Unset, attempts[1].Status.Code)
-		require.EqualValues(t, 1, repeated["http.request.resend_count"])
-		require.EqualValues(t, http.StatusOK, repeated["http.response.status_code"])
+		require.EqualValues(t, 1, retried["http.request.resend_count"])
+		require.EqualValues(t, http.StatusOK, retried["http.response.status_code"])
 		require.True(t, attempts[1].StartTime.Equal(start.Add(6*time.Second)))
 
 		durations, counts := f.metrics(t)
-		require.Equal(t, []series{{attributes(call.Attributes), 1, 6}}, durations, "pauses included")
+		require.Equal(t, []series{{attributes(call.Attributes), 1, 6}}, durations, "including delays")
 		require.ElementsMatch(t, []series{
 			{map[attribute.Key]any{"cimg.op": "listCIMG", "http.response.status_code": int64(http.StatusOK)}, 1, 0},
 			{map[attribute.Key]any{
@@ -211,7 +211,7 @@ func TestRetriedRead(t *testing.T) {
 }
 
 // An attempt is reported late when other hooks are slow; a request of the
-// generated client may name no region.
+// generated client may have no region.
 func TestLateAttemptWithoutRegion(t *testing.T) {
 	spans := tracetest.NewInMemoryExporter()
 	hooks, err := cimgotel.Hooks(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)), metricnoop.NewMeterProvider())
@@ -244,11 +244,11 @@ func TestFailedCreate(t *testing.T) {
 			emulator.Fault{Errno: 1000011}, "rejected", "account in arrears",
 			map[attribute.Key]any{"http.response.status_code": int64(http.StatusOK), "cimg.errno": int64(1000011)},
 		},
-		"the service answered what nobody listed": {
+		"the errno is unlisted": {
 			emulator.Fault{Body: `{"errno":987654,"errmsg":"","requestId":""}`, ContentType: "application/json"}, "unknown", "_OTHER",
 			map[attribute.Key]any{"http.response.status_code": int64(http.StatusOK), "cimg.errno": int64(987654)},
 		},
-		"a gateway answered": {
+		"a gateway responded": {
 			emulator.Fault{Status: http.StatusBadGateway, Body: "<html>"}, "unknown", "server error",
 			map[attribute.Key]any{"http.response.status_code": int64(http.StatusBadGateway)},
 		},
@@ -301,9 +301,9 @@ func TestFailedCreate(t *testing.T) {
 	}
 }
 
-// The token is in no telemetry, even if a response repeats it; request ids and
-// names, of which there is no end, are in no metric.
-func TestWhatIsNotExported(t *testing.T) {
+// No telemetry has the token, even if a response repeats it. No metric has
+// request ids or names, whose number is unbounded.
+func TestSecretsAndNamesAreNotExported(t *testing.T) {
 	observed(t, func(t *testing.T, f *fixture) {
 		const requestID, name = "0123456789abcdef", "a-name-like-no-other"
 		require.NoError(t, f.create(t.Context(), name))
@@ -329,8 +329,8 @@ func TestWhatIsNotExported(t *testing.T) {
 		require.NoError(t, f.reader.Collect(t.Context(), &metrics))
 		spansText, metricsText := inFull(t, spans), inFull(t, metrics)
 		require.Len(t, spans, 2*6)
-		require.Contains(t, spansText, requestID, "the search would find the token, too")
-		require.Contains(t, metricsText, "createCIMG", "the search would find a name, too")
+		require.Contains(t, spansText, requestID, "the search works")
+		require.Contains(t, metricsText, "createCIMG", "the search works")
 		require.NotContains(t, spansText, emulator.DefaultToken)
 		require.NotContains(t, metricsText, emulator.DefaultToken)
 		require.NotContains(t, metricsText, requestID)
@@ -338,8 +338,8 @@ func TestWhatIsNotExported(t *testing.T) {
 	})
 }
 
-// inFull shows a value as fmt and as encoding/json do, which follow different
-// pointers.
+// inFull formats a value with fmt and with encoding/json, which follow
+// different pointers.
 func inFull(t *testing.T, v any) string {
 	t.Helper()
 	asJSON, err := json.Marshal(v)
@@ -347,7 +347,7 @@ func inFull(t *testing.T, v any) string {
 	return fmt.Sprintf("%+v\n%s", v, asJSON)
 }
 
-// One client serves many goroutines, and so do its hooks.
+// Goroutines share a client, and therefore its hooks.
 func TestConcurrentCalls(t *testing.T) {
 	observed(t, func(t *testing.T, f *fixture) {
 		const calls = 20
@@ -367,7 +367,7 @@ func TestConcurrentCalls(t *testing.T) {
 				parents[span.Parent.SpanID()]++
 			}
 		}
-		require.Len(t, parents, calls, "each call has the attempt that it made")
+		require.Len(t, parents, calls, "each call is the parent of its attempt")
 		durations, counts := f.metrics(t)
 		require.Len(t, durations, 1)
 		require.EqualValues(t, calls, durations[0].count)
@@ -376,7 +376,7 @@ func TestConcurrentCalls(t *testing.T) {
 	})
 }
 
-// brokenMeters makes no histograms.
+// brokenMeters cannot create histograms.
 type brokenMeters struct{ metricnoop.MeterProvider }
 
 type brokenMeter struct{ metricnoop.Meter }
@@ -389,7 +389,7 @@ func (brokenMeter) Float64Histogram(string, ...metric.Float64HistogramOption) (m
 	return nil, errNoHistogram
 }
 
-func TestHooksReportsWhatCannotBeMeasured(t *testing.T) {
+func TestHooksReturnsInstrumentErrors(t *testing.T) {
 	_, err := cimgotel.Hooks(tracenoop.NewTracerProvider(), brokenMeters{})
 	require.ErrorIs(t, err, errNoHistogram)
 }

@@ -1,4 +1,4 @@
-// Package waiting lets many callers of one client wait for random jobs of a
-// service that answers, and fails, at random, and checks after each run every
+// Package waiting has many callers of one client wait for random jobs of a
+// service that responds, and fails, at random. After each run it checks every
 // promise about waiting.
 package waiting

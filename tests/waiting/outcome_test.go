@@ -10,7 +10,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// end checks how the wait for a job ended. A prompt one ended now.
+// end checks how the wait for a job ended. If prompt, it ended just now.
 func (w *waiter) end(outcome wrapper.JobOutcome, prompt bool) {
 	now := time.Now()
 	id := outcome.Ref.JobUUID
@@ -22,38 +22,38 @@ func (w *waiter) end(outcome wrapper.JobOutcome, prompt bool) {
 		w.giveUp(j, wait, prompt)
 		return
 	case !outcome.Job.Done:
-		w.blame("%s ended, but is not done", id)
+		w.errorf("%s ended, but is not done", id)
 	case outcome.Job.Success != (outcome.Err == nil):
-		w.blame("%s: success is %v, the error %v", id, outcome.Job.Success, outcome.Err)
+		w.errorf("%s: success is %v, the error %v", id, outcome.Job.Success, outcome.Err)
 	case outcome.Err != nil && (!errors.As(outcome.Err, &failed) || failed.Job != outcome.Job):
-		w.blame("%s: %v", id, outcome.Err)
+		w.errorf("%s: %v", id, outcome.Err)
 	case w.repeats == 0 && outcome.Job.Success != j.succeeds:
-		w.blame("%s: success is %v, in truth %v", id, outcome.Job.Success, j.succeeds)
+		w.errorf("%s: success is %v, expected %v", id, outcome.Job.Success, j.succeeds)
 	}
-	if !w.toldEnd(j, outcome.Job, w.began) {
-		w.blame("%s: nobody told %+v", id, outcome.Job)
+	if !w.reportedEnd(j, outcome.Job, w.began) {
+		w.errorf("%s: no response reported %+v", id, outcome.Job)
 	}
 	if !prompt {
 		return
 	}
-	// What was said at the moment at which the wait began may have been said to
-	// another, just before.
-	if said, found := w.said(outcome.Ref, w.began.Add(1)); found && said.Before(now) {
-		w.blame("%s ended %v after the service said so", id, now.Sub(said))
+	// A state that was reported at the very moment at which the wait began may
+	// have been reported just before it, to another wait.
+	if at, found := w.reported(outcome.Ref, w.began.Add(1)); found && at.Before(now) {
+		w.errorf("%s ended %v after the service reported it", id, now.Sub(at))
 	}
-	if !w.toldEnd(j, outcome.Job, now) {
-		w.blame("%s ended when nobody told so", id)
+	if !w.reportedEnd(j, outcome.Job, now) {
+		w.errorf("%s ended, but not with a response", id)
 	}
 }
 
-// giveUp checks why a wait ended before its job did.
+// giveUp checks why a wait ended before its job finished.
 func (w *waiter) giveUp(j *truth, wait *wrapper.WaitError, prompt bool) {
 	now := time.Now()
 	id := j.ref.JobUUID
 	if !slices.Equal(wait.Refs, []wrapper.JobRef{j.ref}) {
-		w.blame("the error of %s names %v", id, wait.Refs)
+		w.errorf("the error of %s has the references %v", id, wait.Refs)
 	}
-	if wait.Cause == w.cause { //nolint:errorlint // that of this very wait
+	if wait.Cause == w.cause { //nolint:errorlint // the cause of this very wait
 		w.runOut(j, wait, now)
 		return
 	}
@@ -66,25 +66,25 @@ func (w *waiter) giveUp(j *truth, wait *wrapper.WaitError, prompt bool) {
 			return
 		}
 	}
-	w.blame("%s %s: %v", id, wrong, wait)
+	w.errorf("%s %s: %v", id, wrong, wait)
 }
 
-// unfounded says what is wrong with the reason for which a wait ended, if
-// anything is, when the job stands like this.
+// unfounded returns what is wrong with the reason for which a wait ended, given
+// what the polls found, or "" if nothing is.
 func (w *waiter) unfounded(j *truth, standing standing, wait *wrapper.WaitError, prompt bool, now time.Time) string {
 	graceEnds := w.began.Add(w.grace)
 	if prompt {
-		graceEnds = later(w.began, standing.lacking).Add(w.grace)
+		graceEnds = later(w.began, standing.missingSince).Add(w.grace)
 	}
-	var refused *wrapper.APIError
-	switch isAnswer := errors.As(wait.Cause, &refused); {
+	var apiErr *wrapper.APIError
+	switch isResponse := errors.As(wait.Cause, &apiErr); {
 	case errors.Is(wait.Cause, wrapper.ErrOtherFailed):
 		if !w.failFast {
-			return "ended with another"
+			return "ended because of another job"
 		}
 	case errors.Is(wait.Cause, wrapper.ErrStalled):
 		since := w.began
-		if prompt && w.repeats == 0 { // of repeats, which one counts is not told
+		if prompt && w.repeats == 0 { // with repeats, it is open which one counts
 			since = later(since, standing.changed)
 		}
 		if w.stall == 0 || now.Before(since.Add(w.stall)) {
@@ -94,51 +94,51 @@ func (w *waiter) unfounded(j *truth, standing standing, wait *wrapper.WaitError,
 		if now.Before(graceEnds) || w.omits == 0 && !w.began.Before(j.knownFrom) {
 			return fmt.Sprintf("is unknown %v before its grace ends", graceEnds.Sub(now))
 		}
-	case isAnswer && refused.HTTPStatus == http.StatusUnauthorized:
+	case isResponse && apiErr.HTTPStatus == http.StatusUnauthorized:
 		if denied := standing.denied; denied.Before(w.began) || prompt && !denied.Equal(now) {
-			return fmt.Sprintf("was denied at %v, and ended at %v", denied, now)
+			return fmt.Sprintf("was rejected permanently at %v, and ended at %v", denied, now)
 		}
-	case isAnswer && blamesID(refused):
-		if now.Before(graceEnds) || !j.poison && !(w.refusesUnknown && w.began.Before(j.knownFrom)) {
-			return fmt.Sprintf("was refused %v before its grace ends", graceEnds.Sub(now))
+	case isResponse && mayBeBadID(apiErr):
+		if now.Before(graceEnds) || !j.poison && !(w.rejectsUnknown && w.began.Before(j.knownFrom)) {
+			return fmt.Sprintf("was rejected %v before its grace ends", graceEnds.Sub(now))
 		}
-	case w.trouble == 0:
+	case w.fails == 0:
 		return "ended although no poll failed"
 	case prompt && standing.failures <= w.failures:
-		return fmt.Sprintf("ended with %d polls failed, of %d that are borne", standing.failures, w.failures)
+		return fmt.Sprintf("ended after %d failed polls, of %d that are tolerated", standing.failures, w.failures)
 	}
 	return ""
 }
 
-// blamesID tells whether an answer refused an id, or the number of ids.
-func blamesID(refused *wrapper.APIError) bool {
-	return errors.Is(refused, wrapper.ErrBadParameter) ||
-		refused.HTTPStatus/100 == 4 && refused.HTTPStatus != http.StatusTooManyRequests
+// mayBeBadID reports whether a response rejected an id, or the number of ids.
+func mayBeBadID(apiErr *wrapper.APIError) bool {
+	return errors.Is(apiErr, wrapper.ErrBadParameter) ||
+		apiErr.HTTPStatus/100 == 4 && apiErr.HTTPStatus != http.StatusTooManyRequests
 }
 
-// runOut checks a wait for a job that ended with its context.
+// runOut checks a wait that ended with its context.
 func (w *waiter) runOut(j *truth, wait *wrapper.WaitError, now time.Time) {
 	id := j.ref.JobUUID
-	if said, found := w.said(j.ref, w.began.Add(1)); found && said.Before(w.ends) {
-		w.blame("the end of %s was said %v before the context's, and lost", id, w.ends.Sub(said))
+	if at, found := w.reported(j.ref, w.began.Add(1)); found && at.Before(w.ends) {
+		w.errorf("%s finished %v before the context ended, but was lost", id, w.ends.Sub(at))
 	}
 	if now.Before(w.ends) || w.slow == 0 && !now.Equal(w.ends) {
-		w.blame("%s: %v, %v after the context's end", id, wait, now.Sub(w.ends))
+		w.errorf("%s: %v, %v after the context's end", id, wait, now.Sub(w.ends))
 	}
 	if latest := w.endsBy(j); w.undisturbed() && w.ends.After(latest) {
-		w.blame("%s should have ended %v before the context did", id, w.ends.Sub(latest))
+		w.errorf("%s should have ended %v before the context did", id, w.ends.Sub(latest))
 	}
 	w.mu.Lock()
-	asked := j.asked
+	polled := j.polled
 	w.mu.Unlock()
-	if lead := w.lead(); lead > 0 && w.slow == 0 && asked.Before(w.ends.Add(-lead)) {
-		w.blame("%s was asked for last %v before the deadline, not %v", id, w.ends.Sub(asked), lead)
+	if lead := w.lead(); lead > 0 && w.slow == 0 && polled.Before(w.ends.Add(-lead)) {
+		w.errorf("%s was last polled %v before the deadline, not %v", id, w.ends.Sub(polled), lead)
 	}
 }
 
-// endsBy is when a wait for the job should be over at the latest, unless
-// something disturbs it. A poll comes at most twice as late as the policy says;
-// finding out which ids are refused takes some requests more.
+// endsBy returns when the wait for the job should be over at the latest, if
+// nothing fails. A poll may be at most twice as late as the policy says;
+// finding out which ids are rejected takes a few requests more.
 func (w *waiter) endsBy(j *truth) time.Time {
 	const rounds, requests = 20, 200
 	since := later(w.began, j.endsAt())
@@ -151,7 +151,7 @@ func (w *waiter) endsBy(j *truth) time.Time {
 	return since.Add(2*max(w.policy.longest, rounds*w.polling.RequestInterval) + requests*w.polling.RequestInterval)
 }
 
-// lead is how long before its deadline the wait asks for its jobs at the
+// lead returns how long before its deadline the wait polls its jobs at the
 // earliest; 0 if it need not, or cannot in time.
 func (w *waiter) lead() time.Duration {
 	last := w.lastPoll
@@ -162,27 +162,29 @@ func (w *waiter) lead() time.Duration {
 	switch {
 	case w.cancels || last == 0 || lead > w.lasts/2 || !w.undisturbed() || !w.plain:
 		return 0
-	case !w.alone && last < 50*w.polling.RequestInterval: // others may be in the way
+	case !w.alone && last < 50*w.polling.RequestInterval: // other waits may delay it
 		return 0
 	}
 	return lead
 }
 
-// undisturbed tells whether the service answers what it knows.
-func (s *service) undisturbed() bool { return s.trouble == 0 && s.omits == 0 && s.denies == 0 }
+// undisturbed reports whether the service always responds, with all it knows.
+func (s *service) undisturbed() bool { return s.fails == 0 && s.omits == 0 && s.denies == 0 }
 
-// said returns when the service first said the end of a job, not before from.
-func (w *waiter) said(ref wrapper.JobRef, from time.Time) (at time.Time, found bool) {
+// reported returns when the service first reported that the job had finished,
+// at or after from.
+func (w *waiter) reported(ref wrapper.JobRef, from time.Time) (at time.Time, found bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.service.jobs[ref.JobUUID].saidFrom(from)
+	return w.service.jobs[ref.JobUUID].reportedFrom(from)
 }
 
-// toldEnd tells whether a response told that end of a job, not before from.
-func (w *waiter) toldEnd(j *truth, state wrapper.Job, from time.Time) bool {
+// reportedEnd reports whether a response had that final state, at or after
+// from.
+func (w *waiter) reportedEnd(j *truth, state wrapper.Job, from time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.ContainsFunc(j.ends, func(end telling) bool {
+	return slices.ContainsFunc(j.ends, func(end report) bool {
 		return end.state == state && !end.at.Before(from)
 	})
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// inBubble runs one case in virtual time. Rapid ends cases by panics, which must
-// not leave the goroutine of the bubble unseen.
+// inBubble runs one case in virtual time. Rapid ends cases with panics, which
+// must not escape the goroutine of the bubble unnoticed.
 func inBubble(t *testing.T, run func()) {
 	var ended any
 	synctest.Test(t, func(*testing.T) {
@@ -31,11 +31,12 @@ func inBubble(t *testing.T, run func()) {
 	}
 }
 
-// Whatever the service does and whoever leaves: each end is delivered once to
-// each who waits for it, at the moment the service says it and never before; a
-// wait ends with its context, to the moment; and requests keep to their pace.
+// Whatever the service does and whoever leaves: each job's end is delivered
+// once to each of its waits, at the moment at which the service reports it and
+// never before; a wait ends exactly with its context; and requests stay within
+// their rate.
 func TestRandomWaits(t *testing.T) {
-	var first sync.Once // case that fails
+	var first sync.Once // failed case
 	rapid.Check(t, func(r *rapid.T) {
 		inBubble(t, func() {
 			s := newService(r)
@@ -49,7 +50,8 @@ func TestRandomWaits(t *testing.T) {
 				waiters[i] = newWaiter(r, s, client, ids, fmt.Sprint("wait ", i))
 				waiters[i].alone = len(waiters) == 1
 			}
-			// A bubble whose timers go on would never end: say who hangs.
+			// A bubble whose timers continue would never end: report which
+			// waits hang.
 			watchdog := time.AfterFunc(8*time.Hour, func() { s.hang() })
 			for _, w := range waiters {
 				group.Go(w.run)
@@ -59,17 +61,18 @@ func TestRandomWaits(t *testing.T) {
 			synctest.Wait()
 			requests := s.requests
 			if s.underWay > 0 {
-				s.blame("%d requests under way although nobody waits", s.underWay)
+				s.errorf("%d requests in progress although nobody waits", s.underWay)
 			}
 			time.Sleep(3 * time.Hour)
 			if s.requests != requests {
-				s.blame("%d requests after all waits", s.requests-requests)
+				s.errorf("%d requests after all waits", s.requests-requests)
 			}
-			if len(s.broken) > 0 {
-				// The poller's pauses are random, so that rapid may not see it again.
-				first.Do(func() { t.Logf("%s\n%s", s, strings.Join(s.broken, "\n")) })
+			if len(s.violations) > 0 {
+				// The poller's pauses are random, so rapid may not be able to
+				// reproduce it.
+				first.Do(func() { t.Logf("%s\n%s", s, strings.Join(s.violations, "\n")) })
 			}
-			require.Empty(r, s.broken)
+			require.Empty(r, s.violations)
 		})
 	})
 }
@@ -86,11 +89,11 @@ func newService(r *rapid.T) *service {
 			MaxRetryAfter:   40 * time.Second,
 			Timeout:         rapid.SampledFrom([]time.Duration{7 * time.Second, 0}).Draw(r, "timeout"),
 		},
-		trouble:        chance.Draw(r, "trouble"),
+		fails:          chance.Draw(r, "fails"),
 		omits:          chance.Draw(r, "omits"),
 		repeats:        chance.Draw(r, "repeats"),
 		denies:         rapid.SampledFrom([]float64{0, 0, 0, 0.01}).Draw(r, "denies"),
-		refusesUnknown: rapid.Bool().Draw(r, "refuses unknown ids"),
+		rejectsUnknown: rapid.Bool().Draw(r, "rejects unknown ids"),
 		limit:          rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(r, "limit"),
 		random:         rand.New(rand.NewPCG(seed, 0)),
 		jobs:           make(map[string]*truth),
@@ -102,7 +105,7 @@ func newService(r *rapid.T) *service {
 	inRegion := make(map[string]int)
 	for i := range rapid.IntRange(1, 40).Draw(r, "jobs") {
 		region := rapid.SampledFrom([]string{"gz", "gz", "bj", "cn-north-01"}).Draw(r, "region")
-		if inRegion[region] == mostInRegion {
+		if inRegion[region] == maxInRegion {
 			continue
 		}
 		inRegion[region]++
@@ -113,21 +116,21 @@ func newService(r *rapid.T) *service {
 	return s
 }
 
-// mostInRegion jobs are few enough for one request a gap, even if each needs a
+// maxInRegion jobs need at most one request per interval, even if each needs a
 // request of its own.
-const mostInRegion = 20
+const maxInRegion = 20
 
 func newTruth(r *rapid.T, random *rand.Rand, ref wrapper.JobRef) *truth {
 	now := time.Now()
 	j := &truth{
 		ref: ref,
-		// Some start later than the waits for them, as if another clock said so.
+		// Some start after the waits for them, as if by another clock.
 		started:  now.Add(10*time.Second - time.Duration(random.Int64N(int64(time.Minute)))),
 		duration: time.Duration(rapid.SampledFrom([]float64{0, 5, 5.5, 30, 70, 600, 3600}).Draw(r, "seconds") * float64(time.Second)),
 		succeeds: rapid.Bool().Draw(r, "succeeds"),
 		progress: rapid.SampledFrom(progresses).Draw(r, "progress"),
 		poison:   rapid.IntRange(0, 30).Draw(r, "poison") == 30,
-		told:     make(map[wrapper.Job]time.Time),
+		reported: make(map[wrapper.Job]time.Time),
 		strayed:  make(map[wrapper.Job]time.Time),
 	}
 	if rapid.IntRange(0, 15).Draw(r, "unknown") == 15 {

@@ -16,41 +16,42 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// service answers polls. What it does is drawn for each run.
+// service responds to polls. Its behaviour is drawn for each run.
 type service struct {
 	polling        wrapper.Polling
-	trouble        float64 // how likely a request fails for a passing reason
+	fails          float64 // how likely a request fails for a transient reason
 	omits          float64 // how likely a job is missing from a response
-	repeats        float64 // how likely a job comes twice, also in contradiction
-	refusesUnknown bool    // or leaves them out
-	limit          int     // ids that it accepts; 0: any number
-	plain          bool    // it refuses nothing
-	denies         float64 // how likely it refuses a request for good, as if the token were wrong
+	repeats        float64 // how likely a job comes twice, perhaps with contradictory states
+	rejectsUnknown bool    // otherwise it omits them
+	limit          int     // maximum number of ids that it accepts; 0: any
+	plain          bool    // it rejects nothing
+	denies         float64 // how likely it rejects a request permanently, as with an invalid token
 
 	mu          sync.Mutex
 	random      *rand.Rand
 	jobs        map[string]*truth
-	waiters     map[*waiter]bool // those that wait
-	leavers     []*waiter        // those that do not any more
+	waiters     map[*waiter]bool // those still waiting
+	leavers     []*waiter        // those that have stopped waiting
 	requests    int
 	underWay    int
-	last        map[string]time.Time // when a region was asked
-	pausedUntil map[string]time.Time // by Retry-After
-	broken      []string             // promises
+	last        map[string]time.Time // when a region was polled last
+	pausedUntil map[string]time.Time // because of Retry-After
+	violations  []string             // broken promises
 }
 
-// String tells what was drawn for the service.
+// String describes what was drawn for the service.
 func (s *service) String() string {
-	return fmt.Sprintf("%d jobs, %+v, trouble %v, omits %v, repeats %v, denies %v, limit %d, refuses unknown ids: %v",
-		len(s.jobs), s.polling, s.trouble, s.omits, s.repeats, s.denies, s.limit, s.refusesUnknown)
+	return fmt.Sprintf("%d jobs, %+v, fails %v, omits %v, repeats %v, denies %v, limit %d, rejects unknown ids: %v",
+		len(s.jobs), s.polling, s.fails, s.omits, s.repeats, s.denies, s.limit, s.rejectsUnknown)
 }
 
-// blame notes that a promise was broken.
-func (s *service) blame(format string, args ...any) {
-	s.broken = append(s.broken, fmt.Sprintf(format, args...))
+// errorf records a broken promise.
+func (s *service) errorf(format string, args ...any) {
+	s.violations = append(s.violations, fmt.Sprintf(format, args...))
 }
 
-// hang ends the process: nothing else ends a bubble in which somebody hangs.
+// hang ends the process, since nothing else ends a bubble in which a wait
+// hangs.
 func (s *service) hang() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,13 +60,13 @@ func (s *service) hang() {
 		hanging = append(hanging, w.name+" ("+w.kind+")")
 	}
 	slices.Sort(hanging)
-	panic(fmt.Sprintf("hours after their contexts, these still wait: %v", hanging))
+	panic(fmt.Sprintf("these still wait hours after their contexts ended: %v", hanging))
 }
 
 func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.Context().Err() != nil { // it was given up before it was sent
+	if r.Context().Err() != nil { // cancelled before it was sent
 		return nil, r.Context().Err()
 	}
 	s.requests++
@@ -76,12 +77,12 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.check(r, region, ids)
 	began := time.Now()
 
-	if s.random.Float64() < s.trouble {
-		if answer, err := s.fail(r, region); answer != nil || err != nil {
+	if s.random.Float64() < s.fails {
+		if failure, err := s.fail(r, region); failure != nil || err != nil {
 			for _, id := range ids {
 				s.jobs[id].fail(time.Now())
 			}
-			return answer, err
+			return failure, err
 		}
 	}
 	switch {
@@ -90,60 +91,61 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 			s.jobs[id].deny(time.Now())
 		}
 		return response(http.StatusUnauthorized, ""), nil
-	case s.refuses(ids):
-		if len(ids) == 1 { // alone, it is as good as missing
+	case s.rejects(ids):
+		if len(ids) == 1 { // alone, it counts as missing
 			j := s.jobs[ids[0]]
-			j.lack(time.Now(), s.isStray(j, began))
+			j.miss(time.Now(), s.isStray(j, began))
 		}
-		return s.refuse()
+		return s.reject()
 	}
-	return s.answer(ids, began)
+	return s.respond(ids, began)
 }
 
-// check holds what is promised of each request.
+// check checks what is promised of each request.
 func (s *service) check(r *http.Request, region string, ids []string) {
 	now := time.Now()
 	if len(s.waiters) == 0 {
-		s.blame("a request although nobody waits")
+		s.errorf("a request although nobody waits")
 	}
 	if since := now.Sub(s.last[region]); since < s.polling.RequestInterval {
-		s.blame("%s was asked %v after the last time", region, since)
+		s.errorf("%s was polled %v after the last poll", region, since)
 	}
 	s.last[region] = now
 	if now.Before(s.pausedUntil[region]) {
-		s.blame("%s was asked during Retry-After", region)
+		s.errorf("%s was polled during Retry-After", region)
 	}
 	if len(ids) > s.polling.MaxJobs || len(ids) > 1 && len(r.URL.String()) > s.polling.MaxURLBytes {
-		s.blame("%d ids in a URL of %d bytes", len(ids), len(r.URL.String()))
+		s.errorf("%d ids in a URL of %d bytes", len(ids), len(r.URL.String()))
 	}
 	if slices.Sort(ids); len(slices.Compact(slices.Clone(ids))) != len(ids) {
-		s.blame("an id twice in one request: %v", ids)
+		s.errorf("duplicate ids in one request: %v", ids)
 	}
 	for _, id := range ids {
 		j := s.jobs[id]
-		j.asked = now
+		j.polled = now
 		if j.ref.Region != region {
-			s.blame("%s is not in %s", id, region)
+			s.errorf("%s is not in %s", id, region)
 		}
 		if !s.awaits(j) {
-			s.blame("%s was asked for, but nobody waits for it", id)
+			s.errorf("%s was polled, but nobody waits for it", id)
 		}
 	}
 }
 
-// awaits tells whether somebody waits for a job whose end was not said to them.
-// Who leaves at this moment may have done so after the request began.
+// awaits reports whether somebody waits for a job whose end was not reported to
+// them. Those that leave at this very moment may have left after the request
+// began.
 func (s *service) awaits(j *truth) bool {
 	s.leavers = slices.DeleteFunc(s.leavers, func(w *waiter) bool { return w.left.Before(time.Now()) })
 	for _, w := range slices.AppendSeq(slices.Clone(s.leavers), maps.Keys(s.waiters)) {
-		if _, told := j.saidFrom(w.began.Add(1)); !told && w.follows(j) {
+		if _, found := j.reportedFrom(w.began.Add(1)); !found && w.follows(j) {
 			return true
 		}
 	}
 	return false
 }
 
-// fail fails for a passing reason, or is merely slow.
+// fail fails for a transient reason, or is merely slow.
 func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 	switch s.random.IntN(9) {
 	case 0:
@@ -156,12 +158,12 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 		malformed := []string{`{"errno":0,"data":[{"jobUuid":`, "", "[]", `{"errno":0,"errmsg":"ok","requestId":"r","data":"none"}`}
 		return response(http.StatusOK, malformed[s.random.IntN(len(malformed))]), nil
 	case 4:
-		asked := time.Duration(1+s.random.IntN(100)) * time.Second
-		s.pause(region, asked)
+		retryAfter := time.Duration(1+s.random.IntN(100)) * time.Second
+		s.pause(region, retryAfter)
 		status := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}[s.random.IntN(2)]
-		refused := response(status, "")
-		refused.Header.Set("Retry-After", fmt.Sprint(asked.Seconds()))
-		return refused, nil
+		limited := response(status, "")
+		limited.Header.Set("Retry-After", fmt.Sprint(retryAfter.Seconds()))
+		return limited, nil
 	}
 	delay := time.Duration(s.random.Int64N(int64(45 * time.Second)))
 	s.mu.Unlock()
@@ -174,8 +176,9 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 	}
 }
 
-// isStray tells whether all for whom a request asked for a job have left. Who
-// came later has a poll of their own: they may hear of the response or not.
+// isStray reports whether all waits for which a request polled a job have
+// ended. Later waits have polls of their own: they may or may not see the
+// response.
 func (s *service) isStray(j *truth, began time.Time) bool {
 	for w := range s.waiters {
 		if !w.began.After(began) && w.follows(j) {
@@ -185,21 +188,21 @@ func (s *service) isStray(j *truth, began time.Time) bool {
 	return true
 }
 
-// pause asks for a region to be left alone. A later answer that asks for less
-// does not take an earlier one back.
-func (s *service) pause(region string, asked time.Duration) {
-	until := time.Now().Add(min(asked, s.polling.MaxRetryAfter))
+// pause pauses the polls of a region. A later, shorter Retry-After does not
+// shorten an earlier one.
+func (s *service) pause(region string, retryAfter time.Duration) {
+	until := time.Now().Add(min(retryAfter, s.polling.MaxRetryAfter))
 	s.pausedUntil[region] = later(s.pausedUntil[region], until)
 }
 
-func (s *service) refuses(ids []string) bool {
+func (s *service) rejects(ids []string) bool {
 	now := time.Now()
 	return s.limit > 0 && len(ids) > s.limit || slices.ContainsFunc(ids, func(id string) bool {
-		return s.jobs[id].poison || s.refusesUnknown && now.Before(s.jobs[id].knownFrom)
+		return s.jobs[id].poison || s.rejectsUnknown && now.Before(s.jobs[id].knownFrom)
 	})
 }
 
-func (s *service) refuse() (*http.Response, error) {
+func (s *service) reject() (*http.Response, error) {
 	switch s.random.IntN(5) {
 	case 0:
 		return response(http.StatusBadRequest, "<html>"), nil
@@ -213,22 +216,23 @@ func (s *service) refuse() (*http.Response, error) {
 	return response(http.StatusOK, `{"errno":1,"errmsg":"illegal","requestId":"r"}`), nil
 }
 
-// answer tells of the jobs, in any order, some of them twice, and of others.
-func (s *service) answer(ids []string, began time.Time) (*http.Response, error) {
+// respond reports the jobs in any order, some of them twice, and a job that
+// nobody polled.
+func (s *service) respond(ids []string, began time.Time) (*http.Response, error) {
 	now := time.Now()
-	states := []wrapper.Job{{JobUUID: "nobody asked", Type: "T", Done: true}}
+	states := []wrapper.Job{{JobUUID: "not polled", Type: "T", Done: true}}
 	for _, id := range ids {
 		j := s.jobs[id]
 		if now.Before(j.knownFrom) || s.random.Float64() < s.omits {
-			j.lack(now, s.isStray(j, began))
+			j.miss(now, s.isStray(j, began))
 			continue
 		}
-		told := []wrapper.Job{j.state(now, s.random)}
+		reported := []wrapper.Job{j.state(now, s.random)}
 		if s.random.Float64() < s.repeats {
-			told = append(told, contradict(told[0], s.random))
+			reported = append(reported, contradict(reported[0], s.random))
 		}
-		j.tell(now, s.isStray(j, began), told...)
-		states = append(states, told...)
+		j.report(now, s.isStray(j, began), reported...)
+		states = append(states, reported...)
 	}
 	s.random.Shuffle(len(states), func(a, b int) { states[a], states[b] = states[b], states[a] })
 	body, err := json.Marshal(map[string]any{"errno": 0, "errmsg": "ok", "requestId": "r", "data": states})

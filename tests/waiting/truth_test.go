@@ -8,73 +8,75 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// truth is what becomes of a job, and what the service said of it. The service's
-// mutex guards what was said.
+// truth is the real course of a job, and what the service reported of it. The
+// service's mutex guards the reports.
 type truth struct {
 	ref       wrapper.JobRef
 	started   time.Time
 	duration  time.Duration
 	succeeds  bool
-	progress  string    // how it goes
-	poison    bool      // a request with its id is refused, whole
-	knownFrom time.Time // before, the service does not know it
+	progress  string    // one of progresses
+	poison    bool      // the service rejects every request with its id
+	knownFrom time.Time // before that, the service does not know it
 
-	ends    []telling                 // the ends that responses told
-	told    map[wrapper.Job]time.Time // the states that responses told, and when last
-	strayed map[wrapper.Job]time.Time // those that stray responses told since, and when first
-	asked   time.Time                 // when it was asked for last
-	noted   time.Time                 // when a poll came to its end last
-	earlier []standing                // after polls that ended at that very moment, before the last
+	ends      []report                  // the final states that responses reported
+	reported  map[wrapper.Job]time.Time // the states that responses reported, and when last
+	strayed   map[wrapper.Job]time.Time // the states that stray responses reported since, and when first
+	polled    time.Time                 // when it was last polled
+	pollEnded time.Time                 // when a poll last ended
+	earlier   []standing                // earlier standings at that very moment
 	standing
 }
 
-// standing is what the polls for a job have come to, as far as those who wait
+// standing is what the polls for a job have found so far, as far as the waits
 // may know.
 type standing struct {
-	last     wrapper.Job // the state that the last response told
-	changed  time.Time   // when responses began to tell it, at the earliest
-	lacking  time.Time   // since when responses lack it, at the earliest; zero: they do not
-	failures int         // polls in a row that failed, at most
-	denied   time.Time   // when it was refused for good
+	last         wrapper.Job // the state that the last response reported
+	changed      time.Time   // the earliest time since which responses report it
+	missingSince time.Time   // the earliest time since which responses lack the job; zero: they have it
+	failures     int         // the maximum number of consecutive failed polls
+	denied       time.Time   // when it was rejected permanently
 }
 
-// note makes ready for what a poll comes to.
+// note prepares for the result of a poll.
 func (j *truth) note(now time.Time) {
-	if now.Equal(j.noted) {
+	if now.Equal(j.pollEnded) {
 		j.earlier = append(j.earlier, j.standing)
 	} else {
 		j.earlier = nil
 	}
-	j.noted = now
+	j.pollEnded = now
 }
 
-// standings are what the polls have come to that somebody may have learned of
-// just now. After a slow poll the next may come, and be answered, at once.
+// standings returns what the polls have found that a wait may have learned at
+// this very moment. A slow poll may be followed at once by another with an
+// immediate response.
 func (j *truth) standings(now time.Time) []standing {
-	if !now.Equal(j.noted) {
+	if !now.Equal(j.pollEnded) {
 		return []standing{j.standing}
 	}
 	return append(slices.Clone(j.earlier), j.standing)
 }
 
-// telling is a state that a response told.
-type telling struct {
+// report is a state that a response reported.
+type report struct {
 	at    time.Time
 	state wrapper.Job
-	stray bool // nobody need hear of it
+	stray bool // the waits may not see it
 }
 
-// progresses are how jobs report their progress.
+// progresses are the ways in which jobs report their progress.
 var progresses = []string{"steady", "stuck at 100 %", "at random"}
 
-// never is when the service gets to know some jobs.
+// never is longer than any wait: some jobs are known only after that.
 const never = 1000 * time.Hour
 
 func (j *truth) isNeverKnown() bool { return j.knownFrom.Sub(j.started) >= never }
 
 func (j *truth) endsAt() time.Time { return j.started.Add(j.duration) }
 
-// state is how the job stands. It may seem to fall back, or to be complete.
+// state returns the job's state now. Its progress may fall, or be complete too
+// early.
 func (j *truth) state(now time.Time, random *rand.Rand) wrapper.Job {
 	state := wrapper.Job{JobUUID: j.ref.JobUUID, Type: "CreateCIMG", ResourceUUID: "image of " + j.ref.JobUUID}
 	switch j.progress {
@@ -107,14 +109,14 @@ func contradict(state wrapper.Job, random *rand.Rand) wrapper.Job {
 	return state
 }
 
-// tell notes what a response tells of the job. Of a stray response it is not known
-// whether those who wait have heard.
-func (j *truth) tell(now time.Time, stray bool, states ...wrapper.Job) {
+// report records what a response reports of the job. The waits may or may not
+// have seen a stray response.
+func (j *truth) report(now time.Time, stray bool, states ...wrapper.Job) {
 	for _, state := range states {
 		if state.Done {
-			j.ends = append(j.ends, telling{now, state, stray})
+			j.ends = append(j.ends, report{now, state, stray})
 		}
-		j.told[state] = now
+		j.reported[state] = now
 	}
 	if stray {
 		for _, state := range states {
@@ -125,7 +127,7 @@ func (j *truth) tell(now time.Time, stray bool, states ...wrapper.Job) {
 		return
 	}
 	j.note(now)
-	j.failures, j.lacking = 0, time.Time{}
+	j.failures, j.missingSince = 0, time.Time{}
 	for _, state := range states {
 		if state == j.last && !j.changed.IsZero() {
 			continue
@@ -138,33 +140,33 @@ func (j *truth) tell(now time.Time, stray bool, states ...wrapper.Job) {
 	clear(j.strayed)
 }
 
-// lack notes that a response lacks the job.
-func (j *truth) lack(now time.Time, stray bool) {
+// miss records that a response lacks the job.
+func (j *truth) miss(now time.Time, stray bool) {
 	j.note(now)
 	if !stray {
 		j.failures = 0
 	}
-	if j.lacking.IsZero() {
-		j.lacking = now
+	if j.missingSince.IsZero() {
+		j.missingSince = now
 	}
 }
 
-// fail notes that a poll failed.
+// fail records that a poll failed.
 func (j *truth) fail(now time.Time) {
 	j.note(now)
 	j.failures++
 }
 
-// deny notes that it was refused for good.
+// deny records that it was rejected permanently.
 func (j *truth) deny(now time.Time) {
 	j.note(now)
 	j.denied = now
 }
 
-// saidFrom returns when the service first said the job's end, not before from,
-// so that all who wait for it must have heard.
-func (j *truth) saidFrom(from time.Time) (at time.Time, found bool) {
-	i := slices.IndexFunc(j.ends, func(end telling) bool { return !end.stray && !end.at.Before(from) })
+// reportedFrom returns when the service first reported that the job had
+// finished, at or after from, so that all its waits must have seen it.
+func (j *truth) reportedFrom(from time.Time) (at time.Time, found bool) {
+	i := slices.IndexFunc(j.ends, func(end report) bool { return !end.stray && !end.at.Before(from) })
 	if i < 0 {
 		return at, false
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
-// waiter is one caller, and what it holds the client to.
+// waiter is one caller, and what it expects of the client.
 type waiter struct {
 	*service
 	client   *wrapper.Client
@@ -25,23 +25,23 @@ type waiter struct {
 	begins   time.Duration
 	lasts    time.Duration
 	cancels  bool          // instead of having a deadline
-	slow     time.Duration // between two reads
-	leaves   int           // after so many reads; 0: does not
+	slow     time.Duration // pause between two reads
+	leaves   int           // after this many reads; 0: never
 	grace    time.Duration
 	stall    time.Duration
 	failures int
 	failFast bool
 	lastPoll time.Duration // negative: the default
 	policy   policy
-	alone    bool // nobody else waits
+	alone    bool // no other waits
 
 	cause       error     // of the context's end
-	began, ends time.Time // the context
+	began, ends time.Time // of the context
 	left        time.Time
-	failedAt    time.Time // when a job was seen not to succeed
+	failedAt    time.Time // when a job was first seen to fail
 }
 
-// policy is a policy and the longest pause that it makes.
+// policy is a policy and its longest pause.
 type policy struct {
 	polling.Policy
 	longest time.Duration
@@ -81,7 +81,7 @@ func newWaiter(r *rapid.T, s *service, client *wrapper.Client, ids []string, nam
 	}
 	many := 1
 	if strings.HasSuffix(w.kind, "All") {
-		many = rapid.IntRange(0, 45).Draw(r, "how many") // some of them twice
+		many = rapid.IntRange(0, 45).Draw(r, "how many") // possibly with duplicates
 	} else {
 		w.failFast = false
 	}
@@ -159,44 +159,45 @@ func (w *waiter) exit() {
 	w.leavers = append(w.leavers, w)
 }
 
-// blame notes that a promise to this caller was broken.
-func (w *waiter) blame(format string, args ...any) {
+// errorf records that a promise to this caller was broken.
+func (w *waiter) errorf(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.service.blame(w.name+" ("+w.kind+"): "+format, args...)
+	w.service.errorf(w.name+" ("+w.kind+"): "+format, args...)
 }
 
-// waitAll holds WaitAll to one outcome for each job, and to end with the last.
+// waitAll checks that WaitAll returns one outcome per job, and ends with the
+// last.
 func (w *waiter) waitAll(ctx context.Context) {
 	outcomes, err := w.client.WaitAll(ctx, w.jobs, w.options()...)
 	now := time.Now()
 	if len(outcomes) != len(w.jobs) {
-		w.blame("%d outcomes for %d jobs", len(outcomes), len(w.jobs))
+		w.errorf("%d outcomes for %d jobs", len(outcomes), len(w.jobs))
 		return
 	}
 	last, allEnded, failed := w.began, true, false
 	for i, outcome := range outcomes {
 		if outcome.Ref != w.jobs[i].Ref {
-			w.blame("outcome %d is that of %s", i, outcome.Ref)
+			w.errorf("outcome %d is that of %s", i, outcome.Ref)
 		}
 		w.end(outcome, false)
 		failed = failed || outcome.Err != nil
-		if said, found := w.said(outcome.Ref, w.began.Add(1)); outcome.Job.Done && found {
-			last = later(last, said)
+		if at, found := w.reported(outcome.Ref, w.began.Add(1)); outcome.Job.Done && found {
+			last = later(last, at)
 		} else {
 			allEnded = false
 		}
 	}
 	if failed != (err != nil) {
-		w.blame("the joined error is %v", err)
+		w.errorf("the joined error is %v", err)
 	}
 	if allEnded && now.After(last) {
-		w.blame("it ended %v after the last job did", now.Sub(last))
+		w.errorf("it ended %v after the last job did", now.Sub(last))
 	}
 	w.joined(outcomes, err)
 }
 
-// joined holds the error of all to name each job that had not ended once.
+// joined checks that the joined error has each unfinished job once.
 func (w *waiter) joined(outcomes []wrapper.JobOutcome, err error) {
 	var unfinished []wrapper.JobRef
 	others, causes := 0, 0
@@ -217,29 +218,30 @@ func (w *waiter) joined(outcomes []wrapper.JobOutcome, err error) {
 		}
 	}
 	if others > 0 && causes == 0 {
-		w.blame("ended because of others, but none failed")
+		w.errorf("ended because of others, but none failed")
 	}
 	var all *wrapper.WaitError
 	switch found := errors.As(err, &all); {
 	case found != (len(unfinished) > 0):
-		w.blame("%v, with %d unfinished jobs", err, len(unfinished))
+		w.errorf("%v, with %d unfinished jobs", err, len(unfinished))
 	case found && !slices.Equal(all.Refs, unfinished):
-		w.blame("the joined error names %v, not %v", all.Refs, unfinished)
+		w.errorf("the joined error has %v, not %v", all.Refs, unfinished)
 	}
 }
 
-// watch holds Watch and WatchAll to yield each end once, and nothing after it.
+// watch checks that Watch and WatchAll yield each end once, and nothing after
+// it.
 func (w *waiter) watch(updates iter.Seq2[int, wrapper.JobOutcome]) {
 	ended := make([]bool, len(w.jobs))
 	seen := make([]wrapper.Job, len(w.jobs))
 	reads := 0
 	for i, outcome := range updates {
 		if ended[i] {
-			w.blame("%s came after its end", outcome.Ref.JobUUID)
+			w.errorf("%s was yielded after its end", outcome.Ref.JobUUID)
 		}
 		switch {
 		case outcome.Ref != w.jobs[i].Ref:
-			w.blame("update %d is that of %s", i, outcome.Ref)
+			w.errorf("update %d is that of %s", i, outcome.Ref)
 		case outcome.Err != nil || outcome.Job.Done:
 			ended[i] = true
 			w.failFastAt(outcome)
@@ -254,11 +256,11 @@ func (w *waiter) watch(updates iter.Seq2[int, wrapper.JobOutcome]) {
 		time.Sleep(w.slow)
 	}
 	if i := slices.Index(ended, false); i >= 0 {
-		w.blame("%s never ended", w.jobs[i].Ref.JobUUID)
+		w.errorf("%s never ended", w.jobs[i].Ref.JobUUID)
 	}
 }
 
-// failFastAt holds a wait that fails fast to end with the first failure.
+// failFastAt checks that a wait that fails fast ends with the first failure.
 func (w *waiter) failFastAt(outcome wrapper.JobOutcome) {
 	now := time.Now()
 	switch {
@@ -266,30 +268,30 @@ func (w *waiter) failFastAt(outcome wrapper.JobOutcome) {
 	case w.failedAt.IsZero() && outcome.Err != nil:
 		w.failedAt = now
 		if errors.Is(outcome.Err, wrapper.ErrOtherFailed) {
-			w.blame("%s ended because of others, but none failed", outcome.Ref.JobUUID)
+			w.errorf("%s ended because of others, but none failed", outcome.Ref.JobUUID)
 		}
 	case !w.failedAt.IsZero() && now.After(w.failedAt):
-		w.blame("%s ended %v after the first failure", outcome.Ref.JobUUID, now.Sub(w.failedAt))
+		w.errorf("%s ended %v after the first failure", outcome.Ref.JobUUID, now.Sub(w.failedAt))
 	}
 }
 
-// change checks a state that is on its way: a response told it, and a reader that
-// is not slow has it at that moment.
+// change checks an intermediate state: a response reported it, and a reader
+// that is not slow gets it at that moment.
 func (w *waiter) change(outcome wrapper.JobOutcome, before wrapper.Job) {
 	now, isFirst := time.Now(), before.JobUUID == ""
 	w.mu.Lock()
 	j := w.service.jobs[outcome.Ref.JobUUID]
-	at, found := j.told[outcome.Job]
+	at, found := j.reported[outcome.Job]
 	isThereAndBack := len(j.standings(now)) > 1
 	w.mu.Unlock()
 	switch {
 	case !found:
-		w.blame("%s: nobody told %+v", outcome.Ref.JobUUID, outcome.Job)
+		w.errorf("%s: no response reported %+v", outcome.Ref.JobUUID, outcome.Job)
 	case w.slow > 0:
 	case outcome.Job == before && !isThereAndBack:
-		w.blame("%s did not change, and was yielded", outcome.Ref.JobUUID)
-	case !at.Equal(now) && !(isFirst && now.Equal(w.began)): // others had been told
-		w.blame("%s was yielded %v after it was told", outcome.Ref.JobUUID, now.Sub(at))
+		w.errorf("%s did not change, and was yielded", outcome.Ref.JobUUID)
+	case !at.Equal(now) && !(isFirst && now.Equal(w.began)): // other waits had it earlier
+		w.errorf("%s was yielded %v after it was reported", outcome.Ref.JobUUID, now.Sub(at))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
-// seen is a history in which progress changed at each of the given moments.
+// seen returns a history in which progress changed at the given times.
 func seen(unchanged int, changes ...polling.Change) polling.History {
 	return polling.History{Changes: changes, Unchanged: unchanged, Polls: len(changes) + unchanged}
 }
@@ -22,7 +22,7 @@ func at(elapsed time.Duration, progress float64) polling.Change {
 	return polling.Change{Elapsed: elapsed, Progress: progress}
 }
 
-// steady rises by 10 % a minute; the first n minutes of it.
+// steady returns the first n minutes of progress that rises by 10 % per minute.
 func steady(n int) []polling.Change {
 	var changes []polling.Change
 	for i := range n + 1 {
@@ -80,7 +80,7 @@ func TestAdaptive(t *testing.T) {
 	}
 }
 
-// Whatever is seen, the pause stays within its bounds, and the history as it is.
+// Pause stays within its bounds for any history, and does not modify it.
 func TestAdaptiveBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var h polling.History

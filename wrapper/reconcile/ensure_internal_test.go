@@ -10,12 +10,12 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// A name is kept while a call holds its lock, waits for it, or left something to
-// remember; and no longer.
-func TestNameLocksKeepNoNamesForNothing(t *testing.T) {
+// A name is stored only while a call holds its lock, waits for it, or left
+// something to remember.
+func TestNameLocksDropUnusedNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var locks nameLocks
-		kept := func() int {
+		stored := func() int {
 			locks.leave(locks.join(imageName{"gz", "probe"})) // as each call does
 			return len(locks.names) - 1
 		}
@@ -30,21 +30,21 @@ func TestNameLocksKeepNoNamesForNothing(t *testing.T) {
 			second <- mine
 		}()
 		synctest.Wait()
-		require.Equal(t, 1, kept())
+		require.Equal(t, 1, stored())
 		locks.unlock(first)
 		mine := <-second
 		require.Same(t, first, mine, "they share one lock")
-		require.Equal(t, 1, kept())
+		require.Equal(t, 1, stored())
 
 		mine.remember(&wrapper.JobHandle{}, nil)
 		locks.unlock(mine)
-		require.Equal(t, 1, kept())
+		require.Equal(t, 1, stored())
 		for _, lost := range []*wrapper.OutcomeUnknownError{{}, nil} {
 			mine, err = locks.lock(t.Context(), imageName{"gz", "a"})
 			require.NoError(t, err)
 			mine.remember(nil, lost)
 			locks.unlock(mine)
-			require.Equal(t, lost != nil, kept() == 1)
+			require.Equal(t, lost != nil, stored() == 1)
 		}
 
 		_, err = locks.lock(t.Context(), imageName{"gz", "b"})
@@ -53,6 +53,6 @@ func TestNameLocksKeepNoNamesForNothing(t *testing.T) {
 		cancel()
 		_, err = locks.lock(ended, imageName{"gz", "b"})
 		require.ErrorIs(t, err, context.Canceled)
-		require.Equal(t, 1, kept())
+		require.Equal(t, 1, stored())
 	})
 }

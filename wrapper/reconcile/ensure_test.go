@@ -64,8 +64,8 @@ func TestEnsureCreatesOnce(t *testing.T) {
 	}
 }
 
-// The response that started the job may leave the image's id to the job's result.
-func TestEnsureLearnsTheIDFromTheJob(t *testing.T) {
+// If the response that started the job has no image id, it comes from the job.
+func TestEnsureTakesTheIDFromTheJob(t *testing.T) {
 	inCloud(t, emulator.Options{ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
 		client := clientThrough(t, editing(cloud.Transport(), "/create", func(response map[string]any) {
 			delete(response["data"].([]any)[0].(map[string]any), "resourceUuid")
@@ -78,7 +78,7 @@ func TestEnsureLearnsTheIDFromTheJob(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, cloud.Images("gz")[0].UUID, uuid)
 
-		// Nobody may tell it.
+		// The job may not have it either.
 		silent := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 			return respond(`{"errno":0,"data":[{"jobUuid":"j1","done":true,"success":true}]}`)
 		})
@@ -113,10 +113,10 @@ func TestEnsureReconciles(t *testing.T) {
 	}
 }
 
-func TestEnsureKeepsWhatHidTheOutcome(t *testing.T) {
+func TestEnsureKeepsTheUnknownOutcome(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Second}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
-		// Reconciling cannot be finished: why, does not make it another outcome.
+		// A failure of Reconcile does not change the outcome.
 		for name, fault := range map[string]emulator.Fault{"a": {Errno: 4}, "b": {Status: 403}} {
 			image := wrapper.CreateImageInput{Name: name, SnapUUID: snapshot}
 			lost(t, cloud, "createCIMG", true)
@@ -138,7 +138,8 @@ func TestEnsureKeepsWhatHidTheOutcome(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Second}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
 
-		// It finds an image that another made at the same time, too.
+		// Reconcile may also find an image that somebody else created
+		// meanwhile.
 		two := wrapper.CreateImageInput{Name: "two", SnapUUID: snapshot}
 		cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", After: true, Delay: 10 * time.Millisecond, Reset: true})
 		time.AfterFunc(time.Millisecond, func() {
@@ -153,8 +154,8 @@ func TestEnsureKeepsWhatHidTheOutcome(t *testing.T) {
 	})
 }
 
-// An outcome that stayed unknown is not forgotten by the next call: it may be
-// about an image that is not listed yet.
+// The next call does not forget an outcome that stayed unknown: the image may
+// exist and not be listed yet.
 func TestEnsureRemembersAnUnknownOutcome(t *testing.T) {
 	for op, ensure := range ensures {
 		for _, carriedOut := range []bool{true, false} {
@@ -182,7 +183,7 @@ func TestEnsureRemembersAnUnknownOutcome(t *testing.T) {
 	}
 }
 
-// Nor is it forgotten when the list could not be read for all of the window.
+// Neither is it forgotten when the list could not be read during the window.
 func TestEnsureRemembersThroughAnOutage(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: 3 * time.Minute}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
 		outage := false
@@ -207,16 +208,16 @@ func TestEnsureRemembersThroughAnOutage(t *testing.T) {
 	})
 }
 
-// A job that the service does not know any more is taken for one that has
-// ended, whichever way it says so.
+// A job that the service no longer knows counts as finished, whichever response
+// says so.
 func TestEnsureWhenTheJobIsUnknown(t *testing.T) {
-	for _, answer := range []emulator.Fault{{Errno: 1}, {Body: `{"errno":0,"data":[]}`}} {
+	for _, fault := range []emulator.Fault{{Errno: 1}, {Body: `{"errno":0,"data":[]}`}} {
 		inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 			r := recovery(t, client)
 			_, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
-			answer.Operation, answer.Count = "getJobResult", 2
-			cloud.InjectFor(t, answer)
+			fault.Operation, fault.Count = "getJobResult", 2
+			cloud.InjectFor(t, fault)
 			same, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
 			require.False(t, same.Created)
@@ -228,7 +229,8 @@ func TestEnsureWhenTheJobIsUnknown(t *testing.T) {
 	}
 }
 
-// What is ambiguous stays so, as long as it may be about what is not listed yet.
+// An ambiguous outcome stays ambiguous while it may be about an image that is
+// not listed yet.
 func TestEnsureRemembersWhatIsAmbiguous(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
 		client := clientThrough(t, editing(cloud.Transport(), "/create", func(response map[string]any) {
@@ -248,7 +250,7 @@ func TestEnsureRemembersWhatIsAmbiguous(t *testing.T) {
 	})
 }
 
-func TestEnsureEndsAsTheCreateDoes(t *testing.T) {
+func TestEnsureReturnsTheErrorOfTheCreate(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
 		cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", Refuse: true})
@@ -258,7 +260,7 @@ func TestEnsureEndsAsTheCreateDoes(t *testing.T) {
 		require.ErrorIs(t, err, wrapper.ErrNotFound)
 		require.NotErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 
-		// Without the list nothing is created.
+		// Nothing is created when the list cannot be read.
 		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 3, Status: 500})
 		_, err = r.EnsureImage(t.Context(), "gz", webImage)
 		require.ErrorIs(t, err, wrapper.ErrServer)
@@ -301,7 +303,7 @@ func TestEnsureDoesNotChooseAmongImages(t *testing.T) {
 	})
 }
 
-// Until the list shows it, the client remembers what it started.
+// Until the list shows it, the Reconciler remembers what it started.
 func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(5 * time.Minute), ListLag: time.Minute}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
@@ -328,7 +330,7 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 		_, err = listed.Wait(t.Context())
 		require.NoError(t, err)
 
-		// From now on the list tells, also that it is gone.
+		// From now on the list counts, also when the image is gone.
 		deleted, err := client.DeleteImage(t.Context(), "gz", listed.Image.UUID)
 		require.NoError(t, err)
 		_, err = deleted.Wait(t.Context())
@@ -338,7 +340,7 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 		require.True(t, anew.Created)
 		require.Equal(t, 2, cloud.Requests("createCIMG"))
 	})
-	// Once it was listed, the list tells, also within the window.
+	// Once the image was listed the list counts, even within the window.
 	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
 		for range 2 {
@@ -352,7 +354,7 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 			require.NoError(t, err)
 		}
 	})
-	// A job that runs is remembered as long as it runs.
+	// A running job is remembered as long as it runs.
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
 		for range 6 {
@@ -362,14 +364,14 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 		}
 		require.Equal(t, 1, cloud.Requests("createCIMG"))
 	})
-	// Not for ever, nor a job that failed.
+	// But neither forever, nor if the job failed.
 	inCloud(t, emulator.Options{Plan: failing("snapshot unreadable"), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
 		made, err := r.EnsureImage(t.Context(), "gz", webImage)
 		require.NoError(t, err)
 		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Errno: 4})
 		_, err = r.EnsureImage(t.Context(), "gz", webImage)
-		require.ErrorIs(t, err, wrapper.ErrAuth, "whether the job lives cannot be told")
+		require.ErrorIs(t, err, wrapper.ErrAuth, "the job's state is unknown")
 		_, err = made.Wait(t.Context())
 		require.ErrorAs(t, err, new(*wrapper.JobFailedError))
 		made, err = r.EnsureImage(t.Context(), "gz", webImage)
@@ -384,7 +386,7 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 			time.Sleep(reconcile.DefaultVisibilityWindow)
 			same, err := r.EnsureImage(t.Context(), "gz", webImage)
 			require.NoError(t, err)
-			require.False(t, same.Created, "it has ended, and may still be listed")
+			require.False(t, same.Created, "it has finished, and its image may still appear in the list")
 		}
 		time.Sleep(time.Nanosecond)
 		anew, err := r.EnsureImage(t.Context(), "gz", webImage)
@@ -393,7 +395,7 @@ func TestEnsureRemembersWhatIsNotListedYet(t *testing.T) {
 	})
 }
 
-// A call that does not get the lock ends with its context.
+// A call that waits for the lock ends with its context.
 func TestEnsureSerializesCallsForOneName(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
@@ -413,7 +415,7 @@ func TestEnsureSerializesCallsForOneName(t *testing.T) {
 		require.ErrorIs(t, err, reason)
 		require.Equal(t, time.Second, time.Since(start))
 
-		// Another name, or another region, has a lock of its own.
+		// Another name or region has its own lock.
 		_, err = r.EnsureImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "web-02", SnapUUID: snapshot})
 		require.NoError(t, err)
 		require.Equal(t, time.Second, time.Since(start))

@@ -13,8 +13,8 @@ import (
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
-// newExample makes a client of an emulator in this process, whose jobs succeed
-// at once.
+// newExample returns a client of an emulator in this process, whose jobs
+// succeed immediately.
 func newExample() (*wrapper.Client, *reconcile.Reconciler, *emulator.Emulator) {
 	cloud, err := emulator.New(emulator.Options{Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{} }})
 	if err != nil {
@@ -23,11 +23,11 @@ func newExample() (*wrapper.Client, *reconcile.Reconciler, *emulator.Emulator) {
 	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken),
 		wrapper.WithBaseURL("http://127.0.0.1"),
 		wrapper.WithHTTPClient(&http.Client{Transport: cloud.Transport()}),
-		wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond})) // nobody shares this service
+		wrapper.WithPolling(wrapper.Polling{RequestInterval: time.Millisecond})) // nobody else needs this service's request rate
 	if err != nil {
 		log.Fatal(err)
 	}
-	// In this process nothing lags.
+	// This emulator has no lag.
 	recovery, err := reconcile.New(client, reconcile.WithVisibilityWindow(time.Millisecond))
 	if err != nil {
 		log.Fatal(err)
@@ -35,8 +35,8 @@ func newExample() (*wrapper.Client, *reconcile.Reconciler, *emulator.Emulator) {
 	return client, recovery, cloud
 }
 
-// Nothing was found by the end of the visibility window: whether to call again
-// is now the caller's decision.
+// Nothing was found within the visibility window: whether to call again is now
+// the caller's decision.
 func ExampleReconciler_Reconcile() {
 	ctx := context.Background()
 	client, recovery, cloud := newExample()

@@ -20,14 +20,14 @@ import (
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
-// lost makes the response to the next change get lost, after the change was
-// carried out or instead.
+// lost loses the response to the next mutating call, after carrying it out or
+// instead of it.
 func lost(t *testing.T, cloud *emulator.Emulator, op string, carriedOut bool) {
 	t.Helper()
 	cloud.InjectFor(t, emulator.Fault{Operation: op, Reset: true, After: carriedOut})
 }
 
-// unknown requires that the outcome of a change is.
+// unknown requires err to be an unknown outcome.
 func unknown(t *testing.T, err error) *wrapper.OutcomeUnknownError {
 	t.Helper()
 	var lost *wrapper.OutcomeUnknownError
@@ -35,7 +35,7 @@ func unknown(t *testing.T, err error) *wrapper.OutcomeUnknownError {
 	return lost
 }
 
-// loseCreate creates images in gz whose response gets lost.
+// loseCreate creates images in gz and loses the response.
 func loseCreate(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client, carriedOut bool, names ...string) *wrapper.OutcomeUnknownError {
 	t.Helper()
 	lost(t, cloud, "createCIMG", carriedOut)
@@ -47,7 +47,7 @@ func loseCreate(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client, 
 	return unknown(t, err)
 }
 
-// reconcileOne reconciles a change of one item.
+// reconcileOne reconciles a mutating call of one item.
 func reconcileOne(t *testing.T, client *wrapper.Client, lost *wrapper.OutcomeUnknownError, options ...reconcile.Option) reconcile.Finding {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // of virtual time
@@ -92,7 +92,7 @@ func TestReconcileACreate(t *testing.T) {
 			},
 			verdict: reconcile.Ambiguous, candidates: 1,
 		},
-		"one that is hardly older": { // the clocks may differ
+		"one that is slightly older": { // the clocks may differ
 			before: func(t *testing.T, client *wrapper.Client) {
 				create(t, client, "web-01")
 				time.Sleep(5 * time.Minute)
@@ -124,7 +124,7 @@ func TestReconcileACreate(t *testing.T) {
 				require.Equal(t, "web-01", finding.Name)
 				require.Equal(t, row.took, time.Since(start))
 				require.Len(t, finding.Candidates, row.candidates)
-				require.Equal(t, sent, cloud.Requests("createCIMG"), "it sent a change")
+				require.Equal(t, sent, cloud.Requests("createCIMG"), "it sent a mutating call")
 				if row.verdict == reconcile.Found {
 					require.Equal(t, "web-01", finding.Image.Name)
 					job, err := finding.Job.Wait(t.Context())
@@ -135,7 +135,7 @@ func TestReconcileACreate(t *testing.T) {
 					finding = reconcileOne(t, client, lost)
 					require.Equal(t, reconcile.Found, finding.Verdict)
 					require.Equal(t, "Ready", finding.Image.Status)
-					require.Nil(t, finding.Job, "it has ended")
+					require.Nil(t, finding.Job, "it has finished")
 				} else {
 					require.Empty(t, finding.Image.UUID)
 					require.Nil(t, finding.Job)
@@ -184,7 +184,7 @@ func TestReconcileAnImport(t *testing.T) {
 		lost(t, cloud, "importCIMG", true)
 		_, err := client.ImportImage(t.Context(), "gz", wrapper.ImportImageInput{Name: "copy", OriginRegionID: "bj", OriginImageUUID: stockImage})
 		lost := unknown(t, err)
-		lost.SentAt = lost.SentAt.Add(time.Hour) // its CreateTime may be that of its origin
+		lost.SentAt = lost.SentAt.Add(time.Hour) // an import may have the CreateTime of its origin
 		finding := reconcileOne(t, client, lost)
 		require.Equal(t, reconcile.Found, finding.Verdict)
 		require.Equal(t, "ImportCIMG", finding.Job.Ref.Type)
@@ -204,14 +204,15 @@ func TestReconcileARename(t *testing.T) {
 		require.Equal(t, reconcile.NotObserved, rename(stockImage, false).Verdict)
 		require.Equal(t, reconcile.NotObserved, rename("no-such-image", false).Verdict)
 		finding := rename(stockImage, true)
-		require.Equal(t, reconcile.Found, finding.Verdict, "it has the name, now that the job is done")
+		require.Equal(t, reconcile.Found, finding.Verdict, "it has the name, now that the job has finished")
 		require.Nil(t, finding.Job)
 		require.Equal(t, "new", finding.Image.Name)
 		uuid, err := finding.Wait(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, stockImage, uuid)
 	})
-	// To what a job renames it, the list does not tell, even if it has the name.
+	// The list does not show the new name of a rename job, even if the image
+	// already has that name.
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		_, err := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "another's"})
 		require.NoError(t, err)
@@ -225,7 +226,7 @@ func TestReconcileARename(t *testing.T) {
 		_, err = client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: name})
 		require.Equal(t, reconcile.Ambiguous, reconcileOne(t, client, unknown(t, err)).Verdict)
 	})
-	// To what a job renames it, the list does not tell.
+	// The list does not show the new name of a rename job.
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		_, err := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "another's"})
 		require.NoError(t, err)
@@ -260,7 +261,7 @@ func TestReconcileADelete(t *testing.T) {
 	})
 }
 
-// editing changes the responses to an operation on their way back.
+// editing modifies the responses to an operation.
 func editing(next http.RoundTripper, path string, edit func(response map[string]any)) roundTripper {
 	return func(r *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)
@@ -278,19 +279,19 @@ func editing(next http.RoundTripper, path string, edit func(response map[string]
 	}
 }
 
-// A job that the response named, and that the service knows, is adopted even if its
-// image is not listed.
-func TestReconcileKeepsTheJobsThatCame(t *testing.T) {
+// A job from the response that the service knows is Found even if its image is
+// not listed.
+func TestReconcileUsesTheJobsOfTheResponse(t *testing.T) {
 	const never = time.Hour
 	for _, test := range []struct {
 		name     string
 		lag      time.Duration
 		names    []string
-		resource bool // the jobs name their images
+		resource bool // the jobs have the ids of their images
 		verdicts []reconcile.Verdict
 	}{
 		{"one, not listed", never, []string{"a"}, true, []reconcile.Verdict{reconcile.Found}},
-		{"one, not listed, image not named", never, []string{"a"}, false, []reconcile.Verdict{reconcile.Found}},
+		{"one, not listed, no image id", never, []string{"a"}, false, []reconcile.Verdict{reconcile.Found}},
 		{"one, listed", 0, []string{"a"}, true, []reconcile.Verdict{reconcile.Found}},
 		{"two, listed", 0, []string{"a", "b"}, true, []reconcile.Verdict{reconcile.Found, reconcile.Found}},
 		{"two, not listed: whose job?", never, []string{"a", "b"}, true, []reconcile.Verdict{reconcile.Ambiguous, reconcile.Ambiguous}},
@@ -328,9 +329,9 @@ func TestReconcileKeepsTheJobsThatCame(t *testing.T) {
 	}
 }
 
-// Jobs that came with the response find their images by id, whichever of them is
-// listed or still worked on.
-func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
+// Jobs from the response match their images by id, whether the image is listed,
+// has a running job, or neither.
+func TestReconcileMatchesTheJobsOfTheResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodPost {
@@ -352,11 +353,12 @@ func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
 		require.Equal(t, reconcile.Found, findings[1].Verdict)
 		require.Equal(t, job("b"), findings[1].Job.Ref)
 		require.Equal(t, "b", findings[1].Image.Name)
-		require.Equal(t, reconcile.Found, findings[0].Verdict, "the job that is left is that of the item that is left")
+		require.Equal(t, reconcile.Found, findings[0].Verdict, "the remaining job belongs to the remaining item")
 		require.Equal(t, job("a"), findings[0].Job.Ref)
 		require.Equal(t, wrapper.Image{UUID: "i-a"}, findings[0].Image)
 
-		// The job of the response tells which image it is, whatever has the name.
+		// The job from the response decides which image it is, whatever image
+		// has the name.
 		findings, err = recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "createCIMG", Region: "gz", Names: []string{"b"}, Jobs: []wrapper.JobRef{job("x")},
 		})
@@ -365,7 +367,7 @@ func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
 		require.Equal(t, wrapper.Image{UUID: "i-x"}, findings[0].Image)
 		require.Equal(t, job("x"), findings[0].Job.Ref)
 
-		// The other items have the list alone.
+		// For the other items there is only the list.
 		findings, err = recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "createCIMG", Region: "gz", Names: []string{"b", "c", "d"}, Jobs: []wrapper.JobRef{job("b")},
 		})
@@ -382,8 +384,8 @@ func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
 		require.Nil(t, findings[2].Job, "it is gone")
 		require.Equal(t, reconcile.Found, findings[2].Verdict)
 
-		// Without ids of images, one job of two items is nobody's, for all the
-		// time that it could become known.
+		// Without image ids, a job of two items belongs to neither, for the
+		// whole window in which that could become known.
 		start := time.Now()
 		findings, err = recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
 			Op: "createCIMG", Region: "gz", Names: []string{"b", "c"}, Jobs: []wrapper.JobRef{{Region: "gz", JobUUID: "j"}},
@@ -398,13 +400,13 @@ func TestReconcilePlacesTheJobsThatCame(t *testing.T) {
 	})
 }
 
-func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
+func TestReconcileUsesTheJobsOfRenamesAndDeletes(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: failing("busy")}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
-		spoil := func(response map[string]any) { delete(response, "errno") }
-		client := clientThrough(t, editing(editing(cloud.Transport(), "/changeName", spoil), "/delete", spoil))
+		corrupt := func(response map[string]any) { delete(response, "errno") }
+		client := clientThrough(t, editing(editing(cloud.Transport(), "/changeName", corrupt), "/delete", corrupt))
 		_, renameErr := client.RenameImage(t.Context(), "bj", wrapper.RenameImageInput{ImageUUID: stockImage, Name: "new"})
 		_, deleteErr := client.DeleteImage(t.Context(), "bj", stockImage)
-		time.Sleep(time.Hour) // both jobs fail, and no list shows them any more
+		time.Sleep(time.Hour) // both jobs fail, and no list shows them anymore
 		for _, err := range []error{renameErr, deleteErr} {
 			lost := unknown(t, err)
 			finding := reconcileOne(t, client, lost)
@@ -426,8 +428,8 @@ func TestReconcileKeepsTheJobsOfRenamesAndDeletes(t *testing.T) {
 	})
 }
 
-// A job that a response named, and that the service does not know, is none.
-func TestReconcileAsksForTheJobsThatCame(t *testing.T) {
+// A job from the response that the service does not know does not count.
+func TestReconcileQueriesTheJobsOfTheResponse(t *testing.T) {
 	for _, unknownJobs := range []emulator.UnknownJobs{emulator.OmitUnknownJobs, emulator.RejectUnknownJobs} {
 		inCloud(t, emulator.Options{UnknownJobs: unknownJobs}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 			cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", Body: `{"errno":41017,"data":[{"jobUuid":"j1"}]}`})
@@ -453,8 +455,8 @@ func TestReconcileAsksForTheJobsThatCame(t *testing.T) {
 	})
 }
 
-// That the list's condition finds what we mean is not published: before
-// something is said to be missing, the whole region is read.
+// Undocumented: whether the list's condition matches exact names. So nothing is
+// reported missing before the whole region was read.
 func TestReconcileDoesNotTrustTheCondition(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		lost := loseCreate(t, cloud, client, true, "web-01")
@@ -480,7 +482,7 @@ func TestReconcileEndsWithAnError(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		lost := loseCreate(t, cloud, client, false, "web-01")
 
-		// What may pass is looked through.
+		// Transient errors are retried.
 		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 9, Status: 503})
 		require.Equal(t, reconcile.NotObserved, reconcileOne(t, client, lost).Verdict)
 
@@ -497,14 +499,14 @@ func TestReconcileEndsWithAnError(t *testing.T) {
 		time.AfterFunc(5*time.Second, func() { cancel(reason) })
 		findings, err = recovery(t, client).Reconcile(ctx, lost)
 		require.ErrorIs(t, err, reason)
-		require.Empty(t, findings, "nothing was said to be missing too early")
+		require.Empty(t, findings, "nothing was reported missing too early")
 		require.Equal(t, 5*time.Second, time.Since(start))
 	})
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		lost := loseCreate(t, cloud, client, false, "web-01")
 		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 3, Status: 503})
 		_, err := recovery(t, client, reconcile.WithVisibilityWindow(0)).Reconcile(t.Context(), lost)
-		require.ErrorIs(t, err, wrapper.ErrServer, "the last look must succeed")
+		require.ErrorIs(t, err, wrapper.ErrServer, "the last list must succeed")
 	})
 
 	client := clientThrough(t, nil)
@@ -520,8 +522,8 @@ func TestReconcileEndsWithAnError(t *testing.T) {
 	require.ErrorContains(t, err, "the client is nil")
 }
 
-// An image that the pages do not show because another was deleted while they
-// were read is not taken for gone.
+// An image that is missing from the pages, because another was deleted while
+// they were read, does not count as deleted.
 func TestReconcileIsNotMisledByPages(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(0), MaxPageSize: 1}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		var uuids []string
@@ -568,8 +570,8 @@ func TestReconcileNeedsACompleteList(t *testing.T) {
 	})
 }
 
-// A list that shows the same page for ever, or that grows while it is read, is
-// not complete either.
+// Neither is a list complete that repeats the same page forever, or grows while
+// it is read.
 func TestReconcileNeedsAListThatAdvances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
@@ -581,7 +583,7 @@ func TestReconcileNeedsAListThatAdvances(t *testing.T) {
 	})
 }
 
-// An image that is not listed yet is not taken for deleted.
+// An image that is not listed yet does not count as deleted.
 func TestReconcileADeleteOfANewImage(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(0), ListLag: time.Minute}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		created := create(t, client, "web-01")[0]
@@ -591,8 +593,8 @@ func TestReconcileADeleteOfANewImage(t *testing.T) {
 	})
 }
 
-// A job is claimed for no item that it may not belong to.
-func TestReconcileClaimsNoJobTwice(t *testing.T) {
+// A job is not assigned to an item that it may not belong to.
+func TestReconcileAssignsNoJobTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodPost {
@@ -642,9 +644,8 @@ func TestReconcileClaimsNoJobTwice(t *testing.T) {
 	})
 }
 
-// When it is not known when a change was sent, an image cannot be told to be
-// newer.
-func TestReconcileWithoutTheTimeOfSending(t *testing.T) {
+// Without the time at which a call was sent, no image is known to be newer.
+func TestReconcileWithoutSentAt(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		create(t, client, "web-01")
 		lost := &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}}
@@ -652,7 +653,7 @@ func TestReconcileWithoutTheTimeOfSending(t *testing.T) {
 	})
 }
 
-// A look that is asked to wait waits.
+// Reconcile honours Retry-After.
 func TestReconcileHonoursRetryAfter(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		lost := loseCreate(t, cloud, client, true, "web-01")
@@ -663,7 +664,7 @@ func TestReconcileHonoursRetryAfter(t *testing.T) {
 	})
 }
 
-// A job id that cannot be asked for makes no handle.
+// A job id that cannot be queried makes no handle.
 func TestReconcileWithAnUnusableJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
@@ -675,7 +676,8 @@ func TestReconcileWithAnUnusableJob(t *testing.T) {
 	})
 }
 
-// Errors are one line of bounded length, whatever a caller's context ends with.
+// Errors are one line of bounded length, whatever the cause of the caller's
+// context.
 func TestErrorsAreOneLine(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		missing := loseCreate(t, cloud, client, false, "web-01")

@@ -17,7 +17,7 @@ import (
 
 const (
 	snapshot   = "3fd352092a3f553cb124223f6a7f09b4"
-	stockImage = "4a48f88391134a01befe88ff98b68af8" // which the emulator has in bj
+	stockImage = "4a48f88391134a01befe88ff98b68af8" // in the emulator's region bj
 )
 
 var webImage = wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot}
@@ -34,18 +34,18 @@ func inCloud(t *testing.T, settings emulator.Options, test func(*testing.T, *emu
 	})
 }
 
-// anotherClient is one that remembers nothing.
+// anotherClient returns a client that remembers nothing.
 func anotherClient(t *testing.T, cloud *emulator.Emulator) *wrapper.Client {
 	t.Helper()
 	return clientThrough(t, cloud.Transport().RoundTrip)
 }
 
-// roundTripper makes a function a transport.
+// roundTripper turns a function into a transport.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// clientThrough makes a client of a transport, without a socket.
+// clientThrough returns a client that uses a transport, without a socket.
 func clientThrough(t *testing.T, transport roundTripper) *wrapper.Client {
 	t.Helper()
 	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"),
@@ -61,7 +61,7 @@ func recovery(t *testing.T, client *wrapper.Client, options ...reconcile.Option)
 	return r
 }
 
-// respond is the response of a transport that sets no more than it must.
+// respond returns a response with as few fields set as a transport may set.
 func respond(body string) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
 }

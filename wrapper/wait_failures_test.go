@@ -16,9 +16,9 @@ import (
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
-var errOutage = errors.New("the line is down")
+var errOutage = errors.New("network is down")
 
-// The default budget is worth three minutes of outage, every time.
+// The default failure budget lasts for three minutes of outage, every time.
 func TestThreeMinutesOfOutage(t *testing.T) {
 	start := time.Time{}
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
@@ -34,9 +34,9 @@ func TestThreeMinutesOfOutage(t *testing.T) {
 	})
 }
 
-// What others ask for in an outage does not count against a wait that has
+// Polls by other waits during an outage do not count against a wait that has
 // backed off.
-func TestOthersPollsLeaveTheBudgetAlone(t *testing.T) {
+func TestOtherPollsDoNotUseUpTheBudget(t *testing.T) {
 	start := time.Time{}
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 		if time.Since(start) < 2*time.Minute {
@@ -59,9 +59,10 @@ func TestOthersPollsLeaveTheBudgetAlone(t *testing.T) {
 	})
 }
 
-// A job that was missing before an outage is not asked for at every turn once
-// its grace has passed, nor one whose time to stall has, while it is missing.
-func TestPausesOutliveOtherLimits(t *testing.T) {
+// A job that was missing before an outage is not polled at every opportunity
+// once its grace has passed. Neither is a missing job whose stall timeout has
+// passed.
+func TestBackoffContinuesAfterOtherLimits(t *testing.T) {
 	t.Run("grace in an outage", func(t *testing.T) {
 		start := time.Time{}
 		inPolls(t, func(context.Context, []string) (*http.Response, error) {
@@ -94,9 +95,9 @@ func TestPausesOutliveOtherLimits(t *testing.T) {
 	})
 }
 
-// Ids that were refused together because one was not known yet do not make the
-// poller ask for fewer at a time once they all are.
-func TestARefusalThatPassesSetsNoLimit(t *testing.T) {
+// A rejected batch, one of whose ids was not known yet, does not make later
+// batches smaller once all ids are known.
+func TestTransientRejectionsSetNoLimit(t *testing.T) {
 	start := time.Time{}
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 		switch known := time.Since(start) > 5*time.Second; {
@@ -120,8 +121,8 @@ func TestARefusalThatPassesSetsNoLimit(t *testing.T) {
 	})
 }
 
-// A poll that began before the time of the last one and brings nothing is
-// followed by it.
+// When a poll that began before the time of the last poll finds the job
+// unfinished, the last poll still follows.
 func TestTheLastPollAfterASlowOne(t *testing.T) {
 	start := time.Time{}
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
@@ -142,8 +143,8 @@ func TestTheLastPollAfterASlowOne(t *testing.T) {
 	})
 }
 
-// A transport that ends its goroutine, as a failing test's does, fails the poll
-// and no more.
+// A transport that exits its goroutine, as a failing test does, fails that poll
+// and nothing else.
 func TestATransportThatExits(t *testing.T) {
 	polls := 0
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
