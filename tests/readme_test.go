@@ -169,6 +169,21 @@ func TestCommandsAndLinksOfThePages(t *testing.T) {
 	}
 }
 
+// Paths that the pages for people name exist. bin/ is built, testing/ is in Go.
+func TestPathsOnThePages(t *testing.T) {
+	for _, page := range pages[:4] {
+		paths := regexp.MustCompile("`((?:[\\w.-]+/)+[\\w.*-]*)`").FindAllStringSubmatch(read(t, page), -1)
+		for _, path := range paths {
+			if strings.HasPrefix(path[1], "bin/") || strings.HasPrefix(path[1], "testing/") {
+				continue
+			}
+			if found, _ := filepath.Glob(filepath.Join("..", path[1])); found == nil {
+				t.Errorf("%s names %s, which does not exist", page, path[1])
+			}
+		}
+	}
+}
+
 var (
 	comment = regexp.MustCompile(`(?m)(^|\s+)(//|#) .*$`)
 	outline = regexp.MustCompile(`^(#+ |\||- |\d\. |` + "```" + `\w*)`)
