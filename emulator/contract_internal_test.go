@@ -48,7 +48,7 @@ func TestABrokenContractStopsTheStart(t *testing.T) {
 	}
 }
 
-// Whoever adds or renames an operation is told which one.
+// The error names the operation that was added or renamed.
 func TestAnOperationWithoutHandlerStopsTheStart(t *testing.T) {
 	e, err := New(Options{})
 	require.NoError(t, err)

@@ -25,7 +25,7 @@ func TestThreeMinutesOfOutage(t *testing.T) {
 		if time.Since(start) < 3*time.Minute {
 			return nil, errOutage
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		start = time.Now()
 		_, err := p.resume(t, "gz", "j1")[0].Wait(t.Context())
@@ -42,7 +42,7 @@ func TestOtherPollsDoNotUseUpTheBudget(t *testing.T) {
 		if time.Since(start) < 2*time.Minute {
 			return nil, errOutage
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		start = time.Now()
 		var group sync.WaitGroup
@@ -83,7 +83,7 @@ func TestBackoffContinuesAfterOtherLimits(t *testing.T) {
 		polls := 0
 		inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 			if polls++; polls == 1 {
-				return told(ids, running)
+				return jobsResponse(ids, running)
 			}
 			return respond(`{"errno":0,"data":[]}`)
 		}, func(t *testing.T, p *polled) {
@@ -104,9 +104,9 @@ func TestTransientRejectionsSetNoLimit(t *testing.T) {
 		case !known && len(ids) > 1:
 			return respond(`{"errno":1,"errmsg":"unknown job"}`)
 		case time.Since(start) > time.Minute:
-			return told(ids, succeeded)
+			return jobsResponse(ids, succeeded)
 		}
-		return told(ids, running)
+		return jobsResponse(ids, running)
 	}, func(t *testing.T, p *polled) {
 		start = time.Now()
 		_, err := p.WaitAll(t.Context(), p.resume(t, "gz", uuids(8)...), wrapper.PollPolicy(polling.Constant(2*time.Second)))
@@ -129,9 +129,9 @@ func TestTheLastPollAfterASlowOne(t *testing.T) {
 		ended := time.Since(start) > 295*time.Second
 		time.Sleep(2 * time.Second)
 		if ended {
-			return told(ids, succeeded)
+			return jobsResponse(ids, succeeded)
 		}
-		return told(ids, running)
+		return jobsResponse(ids, running)
 	}, func(t *testing.T, p *polled) {
 		start = time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Second)
@@ -151,7 +151,7 @@ func TestATransportThatExits(t *testing.T) {
 		if polls++; polls == 1 {
 			runtime.Goexit()
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		_, err := p.resume(t, "gz", "j1")[0].Wait(t.Context())
 		require.NoError(t, err)

@@ -19,8 +19,8 @@ import (
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
-// polled answers polls by a function of the ids, in a bubble, and keeps when
-// each began and what it asked for.
+// polled responds to polls by a function of the ids, in a bubble, and records when
+// each began and its ids.
 type polled struct {
 	*wrapper.Client
 	mu   sync.Mutex
@@ -44,8 +44,8 @@ func inPolls(t *testing.T, answer func(ctx context.Context, ids []string) (*http
 	})
 }
 
-// told is a response in which each job is as a function says.
-func told(ids []string, state func(id string) string) (*http.Response, error) {
+// jobsResponse is a response with the jobs as a function returns them.
+func jobsResponse(ids []string, state func(id string) string) (*http.Response, error) {
 	jobs := make([]string, len(ids))
 	for i, id := range ids {
 		jobs[i] = fmt.Sprintf(`{"jobUuid":%q,"type":"T",%s}`, id, state(id))
@@ -80,9 +80,9 @@ func TestWaitsShareTheirPolls(t *testing.T) {
 	start := time.Time{}
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 		if time.Since(start) < time.Minute {
-			return told(ids, running)
+			return jobsResponse(ids, running)
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		start = time.Now()
 		var group sync.WaitGroup
@@ -102,14 +102,14 @@ func TestWaitsShareTheirPolls(t *testing.T) {
 	})
 }
 
-// One caller's end is no other's, and a poll goes on for those who are left.
+// One canceled wait ends no other, and a poll continues for the remaining waits.
 func TestACancelledWaitDisturbsNoOther(t *testing.T) {
 	inPolls(t, func(ctx context.Context, ids []string) (*http.Response, error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-time.After(10 * time.Second):
-			return told(ids, succeeded)
+			return jobsResponse(ids, succeeded)
 		}
 	}, func(t *testing.T, p *polled) {
 		job := p.resume(t, "gz", "j1")[0]
@@ -129,7 +129,7 @@ func TestACancelledWaitDisturbsNoOther(t *testing.T) {
 	}, wrapper.WithWaitOptions(wrapper.LastPoll(0)))
 }
 
-// When nobody waits any more, the request under way ends, and none follows.
+// When the last wait ends, the request in progress is canceled, and none follows.
 func TestTheLastWaitEndsThePolls(t *testing.T) {
 	ended := false
 	inPolls(t, func(ctx context.Context, _ []string) (*http.Response, error) {
@@ -148,7 +148,7 @@ func TestTheLastWaitEndsThePolls(t *testing.T) {
 	})
 }
 
-// A job that ends just before the caller's deadline is not reported unfinished.
+// A job that finishes just before the caller's deadline is not reported unfinished.
 func TestTheLastPollBeforeADeadline(t *testing.T) {
 	for name, row := range map[string]struct {
 		options []wrapper.WaitOption
@@ -164,9 +164,9 @@ func TestTheLastPollBeforeADeadline(t *testing.T) {
 			start := time.Time{}
 			inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 				if time.Since(start) < 290*time.Second {
-					return told(ids, running)
+					return jobsResponse(ids, running)
 				}
-				return told(ids, succeeded)
+				return jobsResponse(ids, succeeded)
 			}, func(t *testing.T, p *polled) {
 				start = time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Second)
@@ -195,7 +195,7 @@ func TestStallTimeout(t *testing.T) {
 	})
 }
 
-// Of two waits for one job, each ends by its own settings.
+// Of two waits for one job, each ends by its own options.
 func TestWaitsHaveTheirOwnSettings(t *testing.T) {
 	inPolls(t, func(context.Context, []string) (*http.Response, error) {
 		return nil, errors.New("connection reset")
@@ -217,7 +217,7 @@ func TestWaitsHaveTheirOwnSettings(t *testing.T) {
 
 func TestFailFast(t *testing.T) {
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
-		return told(ids, func(id string) string {
+		return jobsResponse(ids, func(id string) string {
 			switch id {
 			case "bad":
 				return `"progress":7,"done":true,"success":false,"result":"disk full"`
@@ -238,7 +238,7 @@ func TestFailFast(t *testing.T) {
 	})
 }
 
-// A reader that is slow misses states, but no end, and holds nobody up.
+// A slow reader misses states, but no end, and delays no other.
 func TestWatchAllWithASlowReader(t *testing.T) {
 	plan := func(job emulator.JobStart) emulator.Plan {
 		if job.Name == "bad" {
@@ -293,7 +293,7 @@ func TestWatchBeginsWithWhatIsKnown(t *testing.T) {
 
 func TestPollsKeepToTheirLimits(t *testing.T) {
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		odd := "a b/ü" // takes more bytes than it has
 		_, err := p.WaitAll(t.Context(), p.resume(t, "gz", append(uuids(40), odd, strings.Repeat("x", 300))...))
@@ -310,29 +310,29 @@ func TestPollsKeepToTheirLimits(t *testing.T) {
 	}, wrapper.WithPolling(wrapper.Polling{MaxURLBytes: 200}))
 }
 
-// A service that accepts fewer ids than we send is found out once.
+// That a service accepts fewer ids is learned once.
 func TestTheAcceptedBatchIsRemembered(t *testing.T) {
-	start, refused := time.Time{}, 0
+	start, rejections := time.Time{}, 0
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 		switch {
 		case len(ids) > 60:
-			refused++
+			rejections++
 			return respond(`{"errno":1,"errmsg":"too many","requestId":"r"}`)
 		case time.Since(start) < 10*time.Minute:
-			return told(ids, running)
+			return jobsResponse(ids, running)
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		start = time.Now()
 		_, err := p.WaitAll(t.Context(), p.resume(t, "gz", uuids(200)...), wrapper.PollPolicy(polling.Constant(5*time.Second)))
 		require.NoError(t, err)
-		require.LessOrEqual(t, refused, 12)
-		require.GreaterOrEqual(t, refused, 2)
+		require.LessOrEqual(t, rejections, 12)
+		require.GreaterOrEqual(t, rejections, 2)
 		require.LessOrEqual(t, time.Since(start), 10*time.Minute+10*time.Second)
 	})
 }
 
-// One id that is always refused takes at most every other request.
+// One id that is always rejected takes at most every other request.
 func TestABadIDDelaysNoOtherJob(t *testing.T) {
 	start := time.Time{}
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
@@ -342,9 +342,9 @@ func TestABadIDDelaysNoOtherJob(t *testing.T) {
 			}
 		}
 		if time.Since(start) < time.Minute {
-			return told(ids, running)
+			return jobsResponse(ids, running)
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		start = time.Now()
 		jobs := p.resume(t, "gz", uuids(20)...)
@@ -362,14 +362,14 @@ func TestABadIDDelaysNoOtherJob(t *testing.T) {
 	})
 }
 
-// A job is not to blame for a refusal of others that were left meanwhile.
+// A rejection is not attributed to a job because other jobs were left meanwhile.
 func TestARefusalOfOthersWhoLeft(t *testing.T) {
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
 		time.Sleep(time.Second)
 		if len(ids) > 1 {
 			return respond(`{"errno":1,"errmsg":"illegal","requestId":"r"}`)
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		jobs := p.resume(t, "gz", "j1", "j2")
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
@@ -385,14 +385,14 @@ func TestARefusalOfOthersWhoLeft(t *testing.T) {
 	})
 }
 
-// One request at a time may hang without holding the others up, and is given up.
+// A request that hangs delays no other, and times out.
 func TestAPollThatHangs(t *testing.T) {
 	inPolls(t, func(ctx context.Context, ids []string) (*http.Response, error) {
 		if ids[0] == "hangs" {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		jobs := p.resume(t, "gz", "hangs", "good")
 		start := time.Now()
@@ -409,16 +409,16 @@ func TestAPollThatHangs(t *testing.T) {
 	}, wrapper.WithPolling(wrapper.Polling{MaxJobs: 1}))
 }
 
-// A poll that is for one caller alone has the values of that caller's context.
+// A poll for a single wait has the values of its context.
 func TestPollsHaveTheValuesOfTheirOnlyWait(t *testing.T) {
 	type key struct{}
 	var seen []any
 	inPolls(t, func(ctx context.Context, ids []string) (*http.Response, error) {
 		seen = append(seen, ctx.Value(key{}))
 		if len(seen) == 1 {
-			return told(ids, running)
+			return jobsResponse(ids, running)
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		jobs := p.resume(t, "gz", "j1", "j2")
 		ctx := context.WithValue(t.Context(), key{}, "mine")
@@ -431,8 +431,8 @@ func TestPollsHaveTheValuesOfTheirOnlyWait(t *testing.T) {
 	})
 }
 
-// With thousands of jobs a region gets several requests a gap, evenly, and every
-// job its turn within twice its interval.
+// With thousands of jobs a region gets several requests an interval, evenly, and
+// every job is polled within twice its own interval.
 func TestManyJobs(t *testing.T) {
 	const jobs, interval = 10_000, 30 * time.Second
 	start, late := time.Time{}, time.Duration(0)
@@ -448,9 +448,9 @@ func TestManyJobs(t *testing.T) {
 			last[id] = time.Now()
 		}
 		if time.Since(start) < 3*time.Minute {
-			return told(ids, running)
+			return jobsResponse(ids, running)
 		}
-		return told(ids, succeeded)
+		return jobsResponse(ids, succeeded)
 	}, func(t *testing.T, p *polled) {
 		start = time.Now()
 		_, err := p.WaitAll(t.Context(), p.resume(t, "gz", uuids(jobs)...), wrapper.PollPolicy(polling.Constant(interval)))
@@ -462,11 +462,11 @@ func TestManyJobs(t *testing.T) {
 	})
 }
 
-// A connection that breaks within a response is a failed poll as others.
+// A connection that breaks within a response is a failed poll like others.
 func TestAResponseThatBreaksOff(t *testing.T) {
 	n := 0
 	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
-		r, err := told(ids, succeeded)
+		r, err := jobsResponse(ids, succeeded)
 		if n++; n == 1 {
 			r.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), brokenBody{}))
 		}

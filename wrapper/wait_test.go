@@ -100,9 +100,9 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, []wrapper.JobRef{created.Ref}, wait.Refs)
 		require.False(t, job.Done)
-		require.Positive(t, job.Progress, "the last state that was told is kept")
+		require.Positive(t, job.Progress, "the last reported state is kept")
 
-		// What the error carries is enough to go on.
+		// The error has all that is needed to resume.
 		resumed, err := client.Resume(wait.Refs[0])
 		require.NoError(t, err)
 		job, err = resumed.Wait(t.Context())
@@ -111,8 +111,8 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// The context that ends a poll is the cause of the wait's end, not trouble of
-// the service.
+// A context that ends during a poll is the cause of the wait's end, not an error
+// of the service.
 func TestWaitEndsInTheMiddleOfAPoll(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		created := create(t, client, "web-01")[0]
@@ -159,7 +159,7 @@ func TestWaitAllSettlesAll(t *testing.T) {
 		require.ErrorAs(t, err, new(*wrapper.JobFailedError))
 		require.ErrorContains(t, err, "2 jobs did not succeed")
 		require.NotContains(t, err.Error(), "\n")
-		require.LessOrEqual(t, cloud.Requests("getJobResult"), 25, "jobs are asked for together")
+		require.LessOrEqual(t, cloud.Requests("getJobResult"), 25, "jobs are polled together")
 	})
 }
 
@@ -250,7 +250,7 @@ func TestWaitGivesUp(t *testing.T) {
 		"token rejected": {emulator.Fault{Errno: 4}, wrapper.ErrAuth, 1},
 		"no permission":  {emulator.Fault{Errno: 10000001}, wrapper.ErrPermission, 1},
 		"server error":   {emulator.Fault{Status: 500, Count: 4}, wrapper.ErrServer, 4},
-		"id is refused":  {emulator.Fault{Errno: 1, Count: 4}, wrapper.ErrBadParameter, 4},
+		"id is rejected": {emulator.Fault{Errno: 1, Count: 4}, wrapper.ErrBadParameter, 4},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestWaitGivesUp(t *testing.T) {
 	}
 }
 
-// A batch is halved only if one of its ids, or their number, may be to blame.
+// A batch is halved only if one of its ids, or their number, may be the reason.
 func TestWaitHalvesARefusedBatch(t *testing.T) {
 	for name, row := range map[string]struct {
 		fault emulator.Fault
@@ -302,8 +302,7 @@ func TestWaitHalvesARefusedBatch(t *testing.T) {
 	}
 }
 
-// The period of grace ends to the moment, and a job that is missing does not
-// hide the one behind it.
+// MissingGrace ends exactly, and a missing job does not hide the one after it.
 func TestWaitForAMissingJobBesideAnother(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		missing, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: "missing"})
@@ -318,7 +317,7 @@ func TestWaitForAMissingJobBesideAnother(t *testing.T) {
 	}, wrapper.WithPolling(wrapper.Polling{RequestInterval: 10 * time.Second}), wrapper.WithWaitOptions(wrapper.PollPolicy(polling.Constant(10*time.Second))))
 }
 
-// A poll that is asked to wait waits, up to the longest interval.
+// Polls pause as long as the service asks for, up to MaxRetryAfter.
 func TestWaitHonoursRetryAfter(t *testing.T) {
 	for _, row := range []struct {
 		asked string
@@ -335,8 +334,8 @@ func TestWaitHonoursRetryAfter(t *testing.T) {
 	}
 }
 
-// A wait that could not reach the service does not look as if the change that
-// started its job had not been sent.
+// A wait that cannot reach the service does not look as if the call that started
+// its job had not been sent.
 func TestWaitIsNotNotSent(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		created := create(t, client, "web-01")[0]
@@ -348,8 +347,8 @@ func TestWaitIsNotNotSent(t *testing.T) {
 	})
 }
 
-// One batch that always fails ends its own waits, and only those, however well
-// the others do.
+// A batch that always fails ends its own waits, and only those, even if others
+// succeed.
 func TestWaitCountsFailuresByJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		polls := 0
@@ -372,11 +371,11 @@ func TestWaitCountsFailuresByJob(t *testing.T) {
 		require.ErrorIs(t, outcomes[0].Err, context.DeadlineExceeded)
 		require.ErrorContains(t, outcomes[1].Err, "connection reset")
 		require.NotErrorIs(t, outcomes[1].Err, context.DeadlineExceeded)
-		require.Equal(t, 3, polls, "a poll is not repeated but by the next one")
+		require.Equal(t, 3, polls, "a poll is repeated only by the next one")
 	})
 }
 
-// Trouble in one region does not end the waits in another.
+// Errors in one region do not end the waits in another.
 func TestWaitInTwoRegions(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
 		good := create(t, client, "web-01")[0]
@@ -401,7 +400,7 @@ func TestWaitForAnUnknownJob(t *testing.T) {
 
 		outcomes, err := client.WaitAll(t.Context(), []*wrapper.JobHandle{lost, good})
 		require.ErrorIs(t, err, wrapper.ErrJobUnknown)
-		require.NoError(t, outcomes[1].Err, "the other job is not disturbed")
+		require.NoError(t, outcomes[1].Err, "the other job is not affected")
 	})
 }
 
@@ -414,7 +413,7 @@ func TestTheFirstPoll(t *testing.T) {
 	}
 	inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
 		created := create(t, client, "web-01")[0]
-		require.Equal(t, time.Second, took(t, created), "a job that was started just now cannot have ended")
+		require.Equal(t, time.Second, took(t, created), "a job that was just started cannot have finished")
 
 		time.Sleep(time.Minute)
 		require.Zero(t, took(t, created), "an older one may have")
@@ -425,17 +424,17 @@ func TestTheFirstPoll(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, time.Second, took(t, resumed))
 
-		unsaid := created.Ref
-		unsaid.StartedAt = time.Time{}
-		resumed, err = client.Resume(unsaid)
+		undated := created.Ref
+		undated.StartedAt = time.Time{}
+		resumed, err = client.Resume(undated)
 		require.NoError(t, err)
-		require.Equal(t, time.Second, took(t, resumed), "the region was asked just now")
+		require.Equal(t, time.Second, took(t, resumed), "the region was just polled")
 		time.Sleep(time.Second)
 		require.Zero(t, took(t, resumed))
 	})
 }
 
-// How often a job is asked for follows its age, within bounds.
+// How often a job is polled follows its age, within limits.
 func TestTimeBetweenPolls(t *testing.T) {
 	silent := func(emulator.JobStart) emulator.Plan {
 		return emulator.Plan{Duration: time.Hour, Curve: emulator.Silent}
@@ -455,11 +454,11 @@ func TestTimeBetweenPolls(t *testing.T) {
 		require.Equal(t, 3, polls(created.Ref, 3500*time.Millisecond), "once a second at first")
 
 		time.Sleep(30 * time.Minute)
-		require.Equal(t, 5, polls(created.Ref, 4*time.Minute+time.Second), "once a minute at last: at 0, 1, ... 4 min")
+		require.Equal(t, 5, polls(created.Ref, 4*time.Minute+time.Second), "once a minute in the end: at 0, 1, ... 4 min")
 
-		unsaid := created.Ref // nothing tells its age: the wait's own will do
-		unsaid.StartedAt = time.Time{}
-		require.Equal(t, 4, polls(unsaid, 3500*time.Millisecond))
+		undated := created.Ref // its age is unknown: that of the wait counts
+		undated.StartedAt = time.Time{}
+		require.Equal(t, 4, polls(undated, 3500*time.Millisecond))
 	}, wrapper.WithWaitOptions(wrapper.LastPoll(0)))
 }
 
@@ -502,7 +501,7 @@ func TestWaitForgivesWhatIsOver(t *testing.T) {
 	}
 }
 
-// A wait that ends carries every job that had not, and no trouble that was over.
+// The error of a wait has every unfinished job, and no error that was overcome.
 func TestWaitErrorHasTheUnfinishedJobs(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		jobs := create(t, client, "a", "b", "c")
@@ -537,7 +536,7 @@ func TestWaitErrorHasTheUnfinishedJobs(t *testing.T) {
 	})
 }
 
-// What the service said counts, even if the context ended before it was read.
+// What the service reported counts, even if the context ended before it was read.
 func TestWatchKeepsAnEndThatWasSaid(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: failing("disk full")}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -68,17 +68,17 @@ async function authorize(page, token) {
   await dialog.locator('button.btn-done').click()
 }
 
-/** Sends a body and returns the reply as it is shown. */
+/** Sends a body and returns the response as it is shown. */
 async function send(create, body) {
   if (body !== undefined) await create.locator('textarea').fill(body)
   await create.locator('button.execute').click()
-  const reply = create.locator('.live-responses-table .response')
-  await reply.locator('.response-col_description .microlight').first().waitFor()
-  const shown = await reply.locator('.response-col_description .microlight').first().innerText()
-  return { status: (await reply.locator('.response-col_status').innerText()).trim(), ...JSON.parse(shown) }
+  const response = create.locator('.live-responses-table .response')
+  await response.locator('.response-col_description .microlight').first().waitFor()
+  const shown = await response.locator('.response-col_description .microlight').first().innerText()
+  return { status: (await response.locator('.response-col_status').innerText()).trim(), ...JSON.parse(shown) }
 }
 
-test('a person authorizes, creates an image and reads the reply', async (t) => {
+test('a person authorizes, creates an image and reads the response', async (t) => {
   const page = await open(t)
   await page.getByText('nothing sent from here reaches DiDi Cloud').waitFor()
   await page.locator('code', { hasText: mock.token }).waitFor()
@@ -91,20 +91,20 @@ test('a person authorizes, creates an image and reads the reply', async (t) => {
   assert.equal(example.cimg[0].snapUuid, snapshotUuid, "the contract's example is what is sent unless it is edited")
 
   const sent = page.waitForRequest((r) => r.method() === 'POST')
-  const reply = await send(create)
+  const response = await send(create)
   assert.equal((await sent).url(), mock.url + '/dicloud/i/storage/cimg/create')
-  assert.equal(reply.status, '200')
-  assert.equal(reply.errno, 0)
-  assert.match(reply.data[0].jobUuid, /^[0-9a-f]{32}$/)
-  assert.equal(reply.data[0].type, 'CreateCIMG')
+  assert.equal(response.status, '200')
+  assert.equal(response.errno, 0)
+  assert.match(response.data[0].jobUuid, /^[0-9a-f]{32}$/)
+  assert.equal(response.data[0].type, 'CreateCIMG')
   await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
   await shoot(page, 'created')
   page.assertQuiet()
 
-  const jobs = await fetch(`${mock.url}/dicloud/i/result?regionId=gz&jobUuids=${reply.data[0].jobUuid}`, {
+  const jobs = await fetch(`${mock.url}/dicloud/i/result?regionId=gz&jobUuids=${response.data[0].jobUuid}`, {
     headers: { authorization: `Bearer ${mock.token}` },
   })
-  assert.equal((await jobs.json()).data[0].jobUuid, reply.data[0].jobUuid, 'the job is there')
+  assert.equal((await jobs.json()).data[0].jobUuid, response.data[0].jobUuid, 'the job is there')
 })
 
 test('a bad body is answered with the errno and the reason', async (t) => {
@@ -124,7 +124,7 @@ test('without the token, or with another, nothing is created', async (t) => {
   const page = await open(t)
   const create = await openCreate(page)
   assert.equal((await send(create)).errno, 4)
-  await create.locator('button.btn-clear').click() // so that the next reply is not taken for this one
+  await create.locator('button.btn-clear').click() // so that the next response is not taken for this one
   await authorize(page, 'f'.repeat(64))
   assert.equal((await send(create)).errno, 4)
   page.assertQuiet()
@@ -214,6 +214,6 @@ test('make docs makes one file that works without a network', async (t) => {
 })
 
 test('the contract is served as it is', async () => {
-  const reply = await fetch(mock.url + '/openapi.yaml')
-  assert.equal(await reply.text(), readFileSync(new URL('../../../openapi.yaml', import.meta.url), 'utf8'))
+  const response = await fetch(mock.url + '/openapi.yaml')
+  assert.equal(await response.text(), readFileSync(new URL('../../../openapi.yaml', import.meta.url), 'utf8'))
 })
