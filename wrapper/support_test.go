@@ -18,8 +18,6 @@ const (
 	snapshot = "3fd352092a3f553cb124223f6a7f09b4"
 	imageID  = "4a48f88391134a01befe88ff98b68af8"
 
-	stockImage = imageID // in the emulator's region bj
-
 	oneJob = `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","type":"CreateCIMG","progress":0,"done":false,"success":false,"resourceUuid":"i1"}]}`
 )
 

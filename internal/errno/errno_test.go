@@ -17,7 +17,8 @@ func TestTableIsTheContracts(t *testing.T) {
 	require.Len(t, errno.Table, len(rows))
 	for i, row := range rows {
 		entry := errno.Table[i]
-		require.Equal(t, row[1:], []string{fmt.Sprint(entry.Errno), string(entry.Changed), entry.Errmsg})
+		got := []string{fmt.Sprint(entry.Errno), string(entry.Changed), entry.Errmsg}
+		require.Equal(t, row[1:], got)
 		require.Equal(t, entry, errno.Find(entry.Errno))
 		require.NotEqual(t, errno.Unlisted, entry.Meaning)
 	}

@@ -116,7 +116,7 @@ test('a bad body is answered with the errno and the reason', async (t) => {
   assert.notEqual(incomplete.errno, 0)
   assert.match(incomplete.errmsg, /snapUuid/)
   await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
-  await shoot(page, 'refused')
+  await shoot(page, 'rejected')
   page.assertQuiet()
 })
 
