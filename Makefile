@@ -31,7 +31,7 @@ docs: ## build bin/cimg.html, the contract as a web page; needs Node.js
 	cd tests/contract && npm run --silent tools && npm run --silent docs ../../bin/cimg.html
 
 .PHONY: check
-check: ## run what CI runs: contract, drift, tidiness, format, linters, race detector
+check: ## run what CI runs: contract, breaking changes, linters, race detector, fuzzing
 	.ci/check
 
 .PHONY: bench

@@ -45,7 +45,7 @@ func newContract(text []byte) (*contract, error) {
 	if err := document.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
 		return nil, fmt.Errorf("openapi.yaml: %w", err)
 	}
-	// An emulator answers at whatever host it is given.
+	// An emulator serves any host.
 	document.Servers = openapi3.Servers{{URL: "/"}}
 	router, err := gorillamux.NewRouter(document)
 	if err != nil {
@@ -65,7 +65,7 @@ func newContract(text []byte) (*contract, error) {
 	return c, nil
 }
 
-// checkHandled rejects a contract with an operation that no handler answers.
+// checkHandled rejects a contract with an operation that has no handler.
 func (c *contract) checkHandled(handlers map[string]handler) error {
 	var errs []error
 	for _, operation := range c.operations {

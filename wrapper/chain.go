@@ -81,11 +81,9 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	header.Set("Content-Type", "application/json") // as the body was found to be
 	header.Set("Content-Length", strconv.Itoa(len(r.body)))
 	return &http.Response{
-		Status:        strings.TrimSpace(fmt.Sprintf("%d %s", r.status, http.StatusText(r.status))),
-		StatusCode:    r.status,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
+		Status:     strings.TrimSpace(fmt.Sprintf("%d %s", r.status, http.StatusText(r.status))),
+		StatusCode: r.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        header,
 		Body:          io.NopCloser(bytes.NewReader(r.body)),
 		ContentLength: int64(len(r.body)),

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// authorize asks the source for the token and sets the Authorization header, if
+// authorize gets the token from the source and sets the Authorization header, if
 // the request is for the host that the token belongs to.
 func authorize(next handler, source TokenSource, base baseURL) handler {
 	return func(c *call) (*response, error) {

@@ -79,7 +79,7 @@ func newAPIError(c *call, r *response) *APIError {
 		Op:         c.op.id,
 		RequestID:  r.envelope.RequestID,
 		HTTPStatus: r.status,
-		RetryAfter: retryAfter(r.header, time.Now()),
+		RetryAfter: parseRetryAfter(r.header, time.Now()),
 	}
 }
 

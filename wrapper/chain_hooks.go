@@ -10,32 +10,6 @@ import (
 	"time"
 )
 
-// Outcome is how a call ended. Of a read-only call, rejected means that the
-// service rejected it, and unknown that there was no valid response.
-type Outcome string
-
-// The four outcomes, see "Four outcomes" in the package's documentation.
-const (
-	OutcomeAccepted Outcome = "accepted"
-	OutcomeRejected Outcome = "rejected"
-	OutcomeNotSent  Outcome = "not sent"
-	OutcomeUnknown  Outcome = "unknown"
-)
-
-func outcomeOf(err error) Outcome {
-	var rejected *APIError
-	var unknown *OutcomeUnknownError
-	switch {
-	case err == nil:
-		return OutcomeAccepted
-	case errors.Is(err, ErrNotSent):
-		return OutcomeNotSent
-	case !errors.As(err, &unknown) && errors.As(err, &rejected) && isRejection(rejected):
-		return OutcomeRejected
-	}
-	return OutcomeUnknown
-}
-
 // Hooks are functions that the client calls for metrics and traces. Each may be
 // nil. They run in the goroutine of the call, which waits for them, or for a
 // poll in one of the client's own, and must be safe for concurrent use. Their

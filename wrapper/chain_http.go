@@ -50,7 +50,7 @@ func newTransport(base baseURL) *http.Transport {
 	if base.Scheme == "http" { // loopback; a proxy would read the token
 		proxy = nil
 	}
-	// Over HTTP/2 net/http automatically repeats what a server refused to process.
+	// Over HTTP/2 net/http repeats requests that the server did not process.
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
 	return &http.Transport{

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/cimg-go/cimg/internal/errno"
 )
 
 // target is what a request is for.
@@ -37,16 +39,52 @@ func targetOf(req *http.Request, body []byte) target {
 			items = []item{one}
 		}
 	}
-	s := target{region: content.RegionID, items: len(items)}
+	t := target{region: content.RegionID, items: len(items)}
 	for _, i := range items {
 		if i.Name != "" {
-			s.names = append(s.names, i.Name)
+			t.names = append(t.names, i.Name)
 		}
 		if i.CIMGUUID != "" {
-			s.imageUUIDs = append(s.imageUUIDs, i.CIMGUUID)
+			t.imageUUIDs = append(t.imageUUIDs, i.CIMGUUID)
 		}
 	}
-	return s
+	return t
+}
+
+// Outcome is how a call ended. Of a read-only call, rejected means that the
+// service rejected it, and unknown that there was no valid response.
+type Outcome string
+
+// The four outcomes, see "Four outcomes" in the package's documentation.
+const (
+	OutcomeAccepted Outcome = "accepted"
+	OutcomeRejected Outcome = "rejected"
+	OutcomeNotSent  Outcome = "not sent"
+	OutcomeUnknown  Outcome = "unknown"
+)
+
+func outcomeOf(err error) Outcome {
+	var rejected *APIError
+	switch {
+	case err == nil:
+		return OutcomeAccepted
+	case errors.Is(err, ErrNotSent):
+		return OutcomeNotSent
+	case !errors.As(err, new(*OutcomeUnknownError)) && errors.As(err, &rejected) && isRejection(rejected):
+		return OutcomeRejected
+	}
+	return OutcomeUnknown
+}
+
+// isRejection reports whether a response says that nothing was done. A 5xx never
+// does, whatever its body: it may come from a gateway that lost the response.
+// After an errno that is not listed, the outcome is unknown.
+func isRejection(e *APIError) bool {
+	switch e.HTTPStatus {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return true
+	}
+	return e.HTTPStatus < 500 && errno.Find(e.Errno).Changed == errno.No
 }
 
 // classifyOutcome gives a mutating call that was not accepted one of the three

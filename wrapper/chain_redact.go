@@ -17,7 +17,7 @@ const redacted = "[token]"
 // in the names of fields.
 const minSecretLength = 16
 
-// redact removes the token from a response, whoever put it there.
+// redact removes the token from a response's body and header.
 func redact(next handler) handler {
 	return func(c *call) (*response, error) {
 		r, err := next(c)

@@ -15,7 +15,7 @@ import (
 
 // Retries sets how a client retries a read-only call (a list, the state of jobs)
 // that failed for a transient reason: its connection broke, HTTP 5xx or 429,
-// errno 2, 3 or 40000. Mutating calls are never retried; the polls of a wait are
+// or an errno of [ErrServer]. Mutating calls are never retried; the polls of a wait are
 // repeated at their own pace, see [MaxFailures]. A zero field takes its default.
 type Retries struct {
 	// MaxAttempts is the maximum number of attempts. Default: 3; 1 disables
@@ -165,10 +165,10 @@ func (b *retryBudget) succeeded(repeated bool) {
 	b.fifths = min(b.fifths+back, b.max)
 }
 
-// retryAfter returns the pause that a response asks for: seconds, or a date. 0
+// parseRetryAfter returns the pause that a response asks for: seconds, or a date. 0
 // means that it asks for none, or that it is over or malformed; what is too long
 // for a Duration becomes the longest there is.
-func retryAfter(header http.Header, now time.Time) time.Duration {
+func parseRetryAfter(header http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(min(seconds, math.MaxInt64/uint64(time.Second))) * time.Second

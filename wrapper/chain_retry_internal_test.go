@@ -35,7 +35,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 	for _, row := range rows {
 		header := http.Header{"Retry-After": {row.value}, "Date": {row.date}}
-		require.Equal(t, row.want, retryAfter(header, now), row)
+		require.Equal(t, row.want, parseRetryAfter(header, now), row)
 	}
-	require.Zero(t, retryAfter(http.Header{}, now))
+	require.Zero(t, parseRetryAfter(http.Header{}, now))
 }

@@ -49,7 +49,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 	return c, nil
 }
 
-// checkSource asks a local source for its token, to reject a bad one early.
+// checkSource gets the token of a local source, to reject a bad one early.
 func checkSource(source TokenSource) error {
 	switch s := source.(type) {
 	case nil:

@@ -37,14 +37,3 @@ func sentinel(number int64, status int) error {
 	}
 	return nil
 }
-
-// isRejection reports whether a response says that nothing was done. A 5xx never
-// does, whatever its body: it may come from a gateway that lost the response.
-// After an errno that is not listed, the outcome is unknown.
-func isRejection(e *APIError) bool {
-	switch e.HTTPStatus {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
-		return true
-	}
-	return e.HTTPStatus < 500 && errno.Find(e.Errno).Changed == errno.No
-}

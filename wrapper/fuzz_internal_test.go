@@ -76,9 +76,9 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value, date string) {
 		now := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
-		delay := retryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, now)
+		delay := parseRetryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, now)
 		require.GreaterOrEqual(t, delay, time.Duration(0))
-		require.Equal(t, delay, retryAfter(http.Header{"Retry-After": {" " + value + " "}, "Date": {date}}, now))
+		require.Equal(t, delay, parseRetryAfter(http.Header{"Retry-After": {" " + value + " "}, "Date": {date}}, now))
 		if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 && seconds < 1e9 && value[0] != '+' && value[0] != '-' {
 			require.Equal(t, time.Duration(seconds)*time.Second, delay)
 		}

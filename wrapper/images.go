@@ -152,7 +152,7 @@ type (
 	Image = gen.CIMG
 	// ImageRequirement is what a machine needs to run an image.
 	ImageRequirement = gen.CIMGRequirement
-	// BackupStorage is a storage that keeps an image's data.
+	// BackupStorage is a storage that holds an image's data.
 	BackupStorage = gen.BackupStorage
 	// Job is the state of a job as the service last reported it.
 	Job = gen.Job

@@ -41,7 +41,8 @@ func WithBaseURL(rawURL string) Option {
 }
 
 // WithHTTPClient sends requests with the caller's client: its transport, timeout
-// and cookies. It is copied, not modified. The copy follows no redirects.
+// (the client's own is 2 minutes a request) and cookies. It is copied, not
+// modified. The copy follows no redirects.
 //
 // A transport that repeats requests automatically breaks the promise that a
 // mutating call is sent at most once.

@@ -123,7 +123,7 @@ type cachedSource struct {
 
 func (s cachedSource) Token(ctx context.Context) (string, error) { return s.token(ctx) }
 
-// forget tells a source that caches tokens that the service rejected one.
+// forget makes a source that caches tokens drop one that the service rejected.
 func forget(source TokenSource, rejected string) {
 	if cache, ok := source.(cachedSource); ok {
 		cache.forget(rejected)

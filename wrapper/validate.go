@@ -31,7 +31,7 @@ func ValidateImport(region string, images ...ImportImageInput) error {
 	})
 }
 
-// inputCheck keeps the first thing that is wrong with a call's arguments.
+// inputCheck records the first invalid argument.
 type inputCheck struct{ err error }
 
 func (c *inputCheck) reject(field, reason string) {

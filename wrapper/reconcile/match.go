@@ -22,15 +22,15 @@ const clockSkew = 5 * time.Minute
 
 // The operations of the contract that have items to look for, besides creating.
 const (
-	opRename = "changeNameCIMG"
-	opDelete = "deleteCIMG"
+	opChangeName = "changeNameCIMG"
+	opDelete     = "deleteCIMG"
 )
 
 // The types of jobs that matter for what an image is taken for.
 const (
-	jobTypeImport = "ImportCIMG"
-	jobTypeRename = "ChangeCIMGName"
-	jobTypeDelete = "DeleteCIMG"
+	jobTypeImport     = "ImportCIMG"
+	jobTypeChangeName = "ChangeCIMGName"
+	jobTypeDelete     = "DeleteCIMG"
 )
 
 // match returns what became of each item of the call, and whether looking again
@@ -49,7 +49,7 @@ func (m *matcher) match() (findings []Finding, settled bool) {
 		switch m.unknown.Op {
 		case opDelete:
 			open = m.matchDelete(f)
-		case opRename:
+		case opChangeName:
 			open = m.matchRename(f)
 		default:
 			open = m.matchNew(f)
@@ -170,7 +170,7 @@ func (m *matcher) isFresh(image wrapper.Image) bool {
 func (m *matcher) matchRename(f *Finding) (open bool) {
 	image, listed := m.images[f.ImageUUID]
 	switch {
-	case listed && hasJob(image, jobTypeRename):
+	case listed && hasJob(image, jobTypeChangeName):
 		f.Verdict, f.Candidates = Ambiguous, []wrapper.Image{image}
 	case listed && image.Name == f.Name:
 		m.found(f, image)
