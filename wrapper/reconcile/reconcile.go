@@ -211,7 +211,7 @@ func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrappe
 				known[id] = news.Job
 			case errors.Is(news.Err, wrapper.ErrOtherFailed):
 				continue
-			case !rejectsID(news.Err):
+			case !isUnknownJob(news.Err):
 				return nil, news.Err
 			}
 			if delete(open, id); len(open) == 0 {
@@ -222,11 +222,13 @@ func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrappe
 	return known, nil
 }
 
-// rejectsID reports whether a wait ended because the service does not know the
-// job: it left the job out, or rejected its id.
-func rejectsID(err error) bool {
-	return errors.Is(err, wrapper.ErrJobUnknown) ||
-		errors.Is(err, wrapper.ErrBadParameter) && !errors.Is(err, wrapper.ErrServer)
+// isUnknownJob reports whether a wait ended because the service does not know the
+// job: it left the job out, or rejected its id alone. Only the wait's cause says
+// so: a failed poll before another end proves nothing.
+func isUnknownJob(err error) bool {
+	wait, ended := errors.AsType[*wrapper.WaitError](err)
+	return ended && (errors.Is(wait.Cause, wrapper.ErrJobUnknown) ||
+		errors.Is(wait.Cause, wrapper.ErrBadParameter) && isPermanent(wait.Cause) && !errors.Is(wait.Cause, wrapper.ErrAuth))
 }
 
 // isPermanent reports whether the response would be the same later.

@@ -695,3 +695,48 @@ func TestErrorsAreOneLine(t *testing.T) {
 		require.Less(t, len(err.Error()), 600)
 	})
 }
+
+// That the service does not know a job is not concluded from a poll that failed
+// for another reason, whatever errno came with it, nor from the context's end.
+func TestReconcileKnowsWhyAJobIsNotReported(t *testing.T) {
+	for name, fault := range map[string]emulator.Fault{
+		"rate limited": {Status: http.StatusTooManyRequests, Body: `{"errno":1,"errmsg":"","requestId":"r"}`},
+		"server error": {Status: http.StatusInternalServerError, Body: `{"errno":13,"errmsg":"","requestId":"r"}`},
+		"unauthorized": {Status: http.StatusUnauthorized, Body: `{"errno":1,"errmsg":"","requestId":"r"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCloud(t, emulator.Options{Plan: lasting(24 * time.Hour), ListLag: 24 * time.Hour}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+				r := recovery(t, client)
+				_, err := r.EnsureImage(t.Context(), "gz", webImage)
+				require.NoError(t, err)
+				fault.Operation, fault.Count = "getJobResult", 1000
+				require.NoError(t, cloud.Inject(fault))
+				for range 3 {
+					_, err := r.EnsureImage(t.Context(), "gz", webImage)
+					require.Error(t, err)
+					time.Sleep(reconcile.DefaultVisibilityWindow)
+				}
+				require.Equal(t, 1, cloud.Requests("createCIMG"))
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			switch ids := r.URL.Query().Get("jobUuids"); {
+			case r.Method == http.MethodPost:
+				return respond(`{"errno":0,"data":[]}`)
+			case strings.Contains(ids, ","):
+				return respond(`{"errno":1}`)
+			}
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		findings, err := recovery(t, client, reconcile.WithVisibilityWindow(0)).Reconcile(ctx, &wrapper.OutcomeUnknownError{
+			Op: "createCIMG", Region: "gz", Names: []string{"a", "b"},
+			Jobs: []wrapper.JobRef{{Region: "gz", JobUUID: "j1"}, {Region: "gz", JobUUID: "j2"}},
+		})
+		require.ErrorIs(t, err, context.DeadlineExceeded, "%+v", findings)
+	})
+}
