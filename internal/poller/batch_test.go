@@ -135,7 +135,8 @@ func TestHalving(t *testing.T) {
 	})
 }
 
-// A job tells of the rejection of its batch even before it was polled again.
+// The rejection of a batch shows as the last poll of its jobs, even before they
+// are polled again.
 func TestHalvingShowsAsTheLastPoll(t *testing.T) {
 	inBubble(t, Config{}, rejects(1, func(string, time.Duration) bool { return false }), func(t *testing.T, s *service) {
 		w := s.follow(t.Context(), every(time.Minute), "a", "b", "c")

@@ -157,7 +157,7 @@ func (e *entry) deadline() time.Time { return e.due.Add(e.interval) }
 // deadline first, a job waits for its turn at most as long again as its interval.
 const maxTurns = 20
 
-// round is the least that an interval counts as.
+// round is the minimum that an interval counts as.
 func (r *region) round() time.Duration {
 	turns := (len(r.jobs) + r.batchSize() - 1) / r.batchSize()
 	return time.Duration(min(max(turns, 1), maxTurns)) * r.config.RequestInterval

@@ -97,7 +97,7 @@ func TestThePaceGoesDownWhenAllHadTheirTurn(t *testing.T) {
 	})
 }
 
-// The least interval is the time in which one request at a time goes round all
+// The minimum interval is the time in which one request at a time goes round all
 // jobs, within limits.
 func TestRound(t *testing.T) {
 	for jobs, intervals := range map[int]time.Duration{0: 1, 1: 1, 100: 1, 101: 2, 200: 2, 201: 3, 1901: 20, 2001: 20, 100_000: 20} {
@@ -140,7 +140,7 @@ func TestRequestsUnderWayAreLimited(t *testing.T) {
 // A region is left alone for as long as a response asks for, within a limit. One
 // that asks for less takes nothing back.
 func TestRetryAfter(t *testing.T) {
-	for asked, next := range map[time.Duration]string{
+	for retryAfter, next := range map[time.Duration]string{
 		0:                "2s: a",
 		40 * time.Second: "41s: a",
 		time.Minute:      "1m1s: a",
@@ -149,7 +149,7 @@ func TestRetryAfter(t *testing.T) {
 		for _, class := range []ErrorClass{Transient, BadID} {
 			inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
 				if p.at == time.Second {
-					return nil, pollError{class, asked}
+					return nil, pollError{class, retryAfter}
 				}
 				return running(p)
 			}, func(t *testing.T, s *service) {
@@ -261,5 +261,18 @@ func TestTheOthersGoOn(t *testing.T) {
 		b.Leave()
 		s.sleepUntil(35 * time.Second)
 		require.Equal(t, []string{"6s: a b", "12s: a", "22s: a", "32s: a"}, s.log())
+	})
+}
+
+// The demand of a region is that of the jobs that it has.
+func TestDemand(t *testing.T) {
+	inBubble(t, Config{}, running, func(t *testing.T, s *service) {
+		defer s.follow(t.Context(), every(10*time.Second), "a").Leave()
+		b := s.follow(t.Context(), every(40*time.Second), "b")
+		s.log()
+		r := s.regions["gz"]
+		require.InDelta(t, 0.125, r.demand, 1e-9)
+		b.Leave()
+		require.InDelta(t, 0.1, r.demand, 1e-9)
 	})
 }

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// service answers the polls of a test, in virtual time, and records them.
+// service responds to the polls of a test, in virtual time, and records them.
 type service struct {
 	*Poller
 	start   time.Time
