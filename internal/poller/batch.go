@@ -19,12 +19,12 @@ type halves struct {
 	accepted int
 }
 
-// live returns the jobs that somebody waits for.
+// live returns the jobs that a wait still needs.
 func (b batch) live() []*entry {
 	return slices.DeleteFunc(slices.Clone(b.jobs), func(e *entry) bool { return len(e.subscriptions) == 0 })
 }
 
-// halve makes suspects of the jobs of a rejected batch.
+// halve splits a rejected batch in two, which are polled apart from other jobs.
 func (r *region) halve(b batch, err error) {
 	jobs := b.live()
 	half := (len(jobs) + 1) / 2
@@ -57,7 +57,7 @@ func (r *region) onAccepted(b batch) {
 func (r *region) choose(now time.Time) batch {
 	for r.waiting.Len() > 0 && !r.waiting.jobs[0].due.After(now) {
 		e := heap.Pop(&r.waiting).(*entry)
-		if e.rejected { // it must not spoil a batch again
+		if e.rejected { // it must not get another batch rejected
 			e.place = suspect
 			r.suspects = append(r.suspects, batch{jobs: []*entry{e}})
 			continue

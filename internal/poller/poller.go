@@ -1,11 +1,11 @@
-// Package poller polls jobs on behalf of everybody who waits for one: many jobs
+// Package poller polls jobs for all waits of a client: many jobs
 // in a request, each as often as its policy says, and no more requests than the
 // pace of a region allows. It knows nothing of HTTP.
 //
 // Data flows one way. A region starts a request for the jobs that are due. What
 // the request brings goes to the jobs: each records it, passes it on to the
 // waits that subscribed to it, and says when it wants to be polled next. Then the
-// region queues the job again, or drops it when nobody waits for it any more.
+// region queues the job again, or drops it when no wait needs it any more.
 package poller
 
 import (
@@ -60,7 +60,7 @@ type Settings struct {
 }
 
 // Poller polls the jobs of all regions. It has no goroutine but those of
-// requests under way, and no timer unless somebody waits.
+// requests under way, and no timer without a wait.
 type Poller struct {
 	config Config
 
@@ -68,7 +68,7 @@ type Poller struct {
 	regions map[string]*region
 }
 
-// New returns a poller that nobody waits for yet.
+// New returns a poller without waits.
 func New(config Config) *Poller {
 	return &Poller{config: config, regions: make(map[string]*region)}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// region is the jobs of a region that somebody waits for, and the pace at which
+// region is the jobs of a region that waits need, and the pace at which
 // they may be polled. It decides what happens to a job after a poll.
 type region struct {
 	*Poller
@@ -124,7 +124,7 @@ func (r *region) enqueue(e *entry, due time.Time) {
 	heap.Push(&r.waiting, e)
 }
 
-// drop forgets a job that nobody waits for.
+// drop forgets a job that no wait needs.
 func (r *region) drop(e *entry) {
 	delete(r.jobs, e.id)
 	r.idSizes -= int(e.size)
@@ -142,7 +142,7 @@ func (r *region) drop(e *entry) {
 	}
 }
 
-// mayBeEarly tells whether the job may be polled before it is due: half way to it.
+// mayBeEarly reports whether the job may be polled before it is due: half way to it.
 func (e *entry) mayBeEarly(now time.Time) bool {
 	return !e.rejected && e.failures == 0 && now.Sub(e.polledAt) >= e.due.Sub(e.polledAt)/2
 }

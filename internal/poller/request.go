@@ -17,7 +17,7 @@ type request struct {
 	started time.Time
 	ctx     context.Context
 	cancel  context.CancelFunc
-	awaited int // jobs that somebody still waits for
+	awaited int // jobs that a wait still needs
 }
 
 // errExited is reported to the waits when a transport, hook or token source ends
@@ -73,7 +73,7 @@ func (b batch) values() context.Context {
 	return single.values
 }
 
-// abandon notes that nobody waits for one of the jobs any more. When none is
+// abandon notes that no wait needs one of the jobs any more. When none is
 // awaited, the request is canceled.
 func (q *request) abandon() {
 	if q.awaited--; q.awaited == 0 {
