@@ -170,7 +170,7 @@ func FuzzErrorTexts(f *testing.F) {
 			&callError{op: opCreate, what: ErrNotSent, cause: errors.New(cause)},
 			&interruptedError{cause: errors.New(errmsg), last: apiErr},
 			&jobErrors{jobs: 2, errs: []error{errors.New(cause), apiErr}},
-			&InputError{Field: "jobUUID", Reason: clean(errmsg)},
+			&InputError{Field: "JobUUID", Reason: clean(errmsg)},
 			malformed(&call{op: opCreate}, &response{header: http.Header{"Content-Type": {errmsg}}, envelope: envelope{RequestID: requestID}}, errors.New(cause)),
 		} {
 			requireOneLine(t, err)

@@ -144,8 +144,8 @@ func (r *JobRef) UnmarshalText(text []byte) error {
 // check rejects a reference that no job can have.
 func (r JobRef) check() error {
 	var check inputCheck
-	check.region(r.Region)
+	check.id("Region", r.Region)
 	check.time("StartedAt", r.StartedAt)
-	check.jobUUID("jobUUID", r.JobUUID)
+	check.jobUUID("JobUUID", r.JobUUID)
 	return check.err
 }

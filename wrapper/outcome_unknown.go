@@ -128,7 +128,7 @@ func (e *OutcomeUnknownError) Validate() error {
 		return &InputError{Field: "unknown outcome", Reason: "it is nil"}
 	}
 	var check inputCheck
-	check.region(e.Region)
+	check.id("Region", e.Region)
 	check.time("SentAt", e.SentAt)
 	for i, job := range e.Jobs {
 		if err := job.check(); err != nil {

@@ -99,13 +99,13 @@ func TestInvalidInputIsRejectedUnsent(t *testing.T) {
 		{"results: one id twice", "jobUUIDs[1]", results("a", "a")},
 		{"list: no region", "region", list("")},
 		{"list: an empty name", "names[0]", list("gz", "")},
-		{"resume: no region", "region", resume(wrapper.JobRef{JobUUID: "a"})},
+		{"resume: no region", "Region", resume(wrapper.JobRef{JobUUID: "a"})},
 		{"wait: a handle without a client", "JobHandle", wait(&wrapper.JobHandle{Ref: wrapper.JobRef{Region: "gz", JobUUID: "a"}})},
-		{"wait: a changed handle", "jobUUID", wait(changed)},
-		{"watch: a changed handle", "jobUUID", watch(changed)},
+		{"wait: a changed handle", "JobUUID", wait(changed)},
+		{"watch: a changed handle", "JobUUID", watch(changed)},
 		{"wait: no handle", "JobHandle", wait(nil)},
 		{"watch: a handle without a client", "JobHandle", watch(&wrapper.JobHandle{})},
-		{"resume: no job", "jobUUID", resume(wrapper.JobRef{Region: "gz"})},
+		{"resume: no job", "JobUUID", resume(wrapper.JobRef{Region: "gz"})},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
