@@ -72,7 +72,7 @@ func retry(next handler, settings Retries) handler {
 			return next(c)
 		}
 		ctx := c.req.Context()
-		for maxPause := settings.BaseDelay; ; maxPause = min(maxPause, math.MaxInt64/4) * 2 {
+		for maxPause := settings.BaseDelay; ; maxPause = 2 * min(maxPause, math.MaxInt64/2) {
 			r, err := next(c)
 			if err == nil {
 				budget.succeeded(c.attempts > 1)
@@ -83,7 +83,7 @@ func retry(next handler, settings Retries) handler {
 				return nil, err
 			}
 			if pause == 0 {
-				pause = rand.N(maxPause + 1)
+				pause = rand.N(maxPause)
 			}
 			// If the context ends in the pause, the error at hand says more.
 			if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) <= pause || !budget.take() {

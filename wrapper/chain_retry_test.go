@@ -3,6 +3,7 @@ package wrapper_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"testing"
@@ -129,6 +130,16 @@ func TestPausesHaveFullJitter(t *testing.T) {
 		require.Greater(t, longest, 9*time.Second)
 		require.LessOrEqual(t, longest, 10*time.Second)
 	}, wrapper.WithRetries(wrapper.Retries{BaseDelay: 10 * time.Second}))
+}
+
+// A BaseDelay of any length is accepted.
+func TestTheLongestBaseDelay(t *testing.T) {
+	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Microsecond)
+		defer cancel()
+		failingReads(t, cloud, 1, emulator.Fault{Reset: true})
+		require.ErrorContains(t, readOnce(ctx, client), "reset", "returned instead of waiting for centuries")
+	}, wrapper.WithRetries(wrapper.Retries{BaseDelay: math.MaxInt64}))
 }
 
 func TestRetryAfterIsHonoured(t *testing.T) {
