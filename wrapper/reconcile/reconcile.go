@@ -207,6 +207,8 @@ func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrappe
 			wrapper.PollPolicy(polling.Constant(0)), wrapper.MissingGrace(0), wrapper.MaxFailures(2), wrapper.StallTimeout(0)) {
 			id := news.Ref.JobUUID
 			switch {
+			case ctx.Err() != nil: // its cause may be any error, also one that looks like news
+				return nil, context.Cause(ctx)
 			case news.Job.JobUUID != "":
 				known[id] = news.Job
 			case errors.Is(news.Err, wrapper.ErrOtherFailed):

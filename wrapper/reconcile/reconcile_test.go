@@ -740,3 +740,24 @@ func TestReconcileKnowsWhyAJobIsNotReported(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded, "%+v", findings)
 	})
 }
+
+// A canceled context says nothing about jobs, whatever error it was canceled with.
+func TestReconcileIsNotMisledByTheCauseOfACancel(t *testing.T) {
+	for _, cause := range []error{wrapper.ErrJobUnknown, wrapper.ErrOtherFailed, &wrapper.APIError{Op: "createCIMG", Errno: 1, HTTPStatus: 200}} {
+		synctest.Test(t, func(t *testing.T) {
+			client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+				if r.Method == http.MethodPost {
+					return respond(`{"errno":0,"data":[]}`)
+				}
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { cancel(cause) })
+			findings, err := recovery(t, client, reconcile.WithVisibilityWindow(0)).Reconcile(ctx, &wrapper.OutcomeUnknownError{
+				Op: "createCIMG", Region: "gz", Names: []string{"a"}, Jobs: []wrapper.JobRef{{Region: "gz", JobUUID: "j1"}},
+			})
+			require.ErrorIs(t, err, cause, "%+v", findings)
+		})
+	}
+}
