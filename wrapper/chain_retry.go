@@ -14,9 +14,9 @@ import (
 )
 
 // Retries sets how a client retries a read-only call (a list, the state of jobs)
-// that failed for a transient reason: its connection broke, HTTP 5xx or 429,
-// or an errno of [ErrServer]. Mutating calls are never retried; the polls of a wait are
-// repeated at their own pace, see [MaxFailures]. A zero field takes its default.
+// that failed for a transient reason: its connection broke, HTTP 5xx or 429, or
+// an errno of [ErrServer]. Mutating calls are never retried; the polls of a wait
+// are repeated at their own pace, see [MaxFailures]. A zero field takes its default.
 type Retries struct {
 	// MaxAttempts is the maximum number of attempts. Default: 3; 1 disables
 	// retries.

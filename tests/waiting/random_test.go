@@ -31,7 +31,7 @@ func inBubble(t *testing.T, run func()) {
 	}
 }
 
-// Whatever the service does and whoever leaves: each job's end is delivered
+// Whatever the service does and whichever waits leave: each job's end is delivered
 // once to each of its waits, at the moment at which the service reports it and
 // never before; a wait ends exactly with its context; and requests stay within
 // their rate.

@@ -240,11 +240,10 @@ func isPermanent(err error) bool {
 
 // retryAfterOf returns how long the service asked to wait; 0 if it did not.
 func retryAfterOf(err error) time.Duration {
-	var response *wrapper.APIError
-	if !errors.As(err, &response) {
-		return 0
+	if response, found := errors.AsType[*wrapper.APIError](err); found {
+		return response.RetryAfter
 	}
-	return response.RetryAfter
+	return 0
 }
 
 // lookError says why looking for the result of a call failed.
