@@ -68,12 +68,19 @@ func outcomeOf(err error) Outcome {
 	switch {
 	case err == nil:
 		return OutcomeAccepted
-	case errors.Is(err, ErrNotSent):
+	case isNotSent(err):
 		return OutcomeNotSent
 	case !errors.As(err, new(*OutcomeUnknownError)) && errors.As(err, &rejected) && isRejection(rejected):
 		return OutcomeRejected
 	}
 	return OutcomeUnknown
+}
+
+// isNotSent asks the chain's own error: the cause of a context, which it may wrap,
+// can be the ErrNotSent of another call.
+func isNotSent(err error) bool {
+	ended, found := errors.AsType[*callError](err)
+	return found && ended.what == ErrNotSent
 }
 
 // isRejection reports whether a response says that nothing was done. A 5xx never
@@ -100,7 +107,7 @@ func classifyOutcome(next handler) handler {
 		switch {
 		case err == nil:
 			return r, nil
-		case errors.Is(err, ErrNotSent):
+		case isNotSent(err):
 			return nil, err
 		case r != nil && errors.As(err, &rejected) && isRejection(rejected) && isEmpty(r.envelope.Data): // data would contradict it
 			return nil, err

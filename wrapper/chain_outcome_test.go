@@ -391,3 +391,27 @@ func TestACallEndsWithItsContext(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled, op)
 	}
 }
+
+// With errgroup, the cause of the context is the error of a sibling: that it was
+// not sent says nothing of this call.
+func TestOutcomeIgnoresTheContextsCause(t *testing.T) {
+	_, siblings := func() (*wrapper.JobHandle, error) {
+		c, err := wrapper.New(wrapper.TokenFunc(func(context.Context) (string, error) { return "", context.Canceled }))
+		require.NoError(t, err)
+		return c.CreateImage(t.Context(), "gz", webImage)
+	}()
+	require.ErrorIs(t, siblings, wrapper.ErrNotSent)
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		cancel(siblings) // the request has arrived
+		<-r.Context().Done()
+	})
+	var outcome wrapper.Outcome
+	client := clientOf(t, s, wrapper.WithHooks(wrapper.Hooks{End: func(_ context.Context, end wrapper.CallEnd) { outcome = end.Outcome }}))
+	_, err := client.CreateImage(ctx, "gz", webImage)
+	require.Len(t, s.received(), 1, "it was sent")
+	assert.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+	assert.NotErrorIs(t, err, wrapper.ErrNotSent)
+	assert.Equal(t, wrapper.OutcomeUnknown, outcome)
+}

@@ -175,11 +175,16 @@ func (e *callError) Error() string {
 	return fmt.Sprintf("cimg: %s: %v: %s", e.op.id, e.what, oneLine(e.cause))
 }
 
-func (e *callError) Unwrap() []error {
-	if e.what == nil {
-		return []error{e.cause}
+// Unwrap hides a cause that is the outcome of another call, as that of a context
+// can be: it must not be taken for the outcome of this one.
+func (e *callError) Unwrap() (errs []error) {
+	if e.what != nil {
+		errs = append(errs, e.what)
 	}
-	return []error{e.what, e.cause}
+	if errors.Is(e.cause, ErrNotSent) || errors.As(e.cause, new(*OutcomeUnknownError)) || errors.As(e.cause, new(*APIError)) {
+		return errs
+	}
+	return append(errs, e.cause)
 }
 
 // notSent says that a call ended before there was a connection. Only of a
