@@ -175,8 +175,8 @@ func (r *Reconciler) findListed(ctx context.Context, region, name string) (liste
 }
 
 // isExpected reports whether the list may still come to show the image of the
-// job that is remembered: the job runs, or finished recently. Otherwise the job
-// is forgotten.
+// job that is remembered: the job runs, or finished or became unknown recently.
+// Otherwise the job is forgotten.
 func (r *Reconciler) isExpected(ctx context.Context, memory *nameMemory) (bool, error) {
 	ref := memory.started.Ref
 	jobs, err := r.knownJobs(ctx, ref.Region, []wrapper.JobRef{ref})
@@ -186,12 +186,13 @@ func (r *Reconciler) isExpected(ctx context.Context, memory *nameMemory) (bool, 
 	job, known := jobs[ref.JobUUID]
 	switch {
 	case known && !job.Done:
+		memory.finished, memory.listedBy = false, time.Time{} // if it was unknown, that was a lag
 		return true, nil
 	case known && !job.Success:
 		memory.forget()
 		return false, nil
-	case memory.listedBy.IsZero():
-		memory.listedBy = time.Now().Add(r.window)
+	case memory.listedBy.IsZero(), known && !memory.finished:
+		memory.finished, memory.listedBy = known, time.Now().Add(r.window)
 	}
 	if time.Now().After(memory.listedBy) {
 		memory.forget()
@@ -221,7 +222,8 @@ type nameMemory struct {
 	// images are few, and cost more than memory.
 	started  *wrapper.JobHandle
 	unknown  *wrapper.OutcomeUnknownError
-	listedBy time.Time // by then, an image whose job has finished must be listed
+	finished bool      // the job, as the service reported
+	listedBy time.Time // by then, an image whose job has finished, or is unknown, must be listed
 }
 
 // lock waits for the lock of a name, or for the end of ctx.
@@ -264,7 +266,7 @@ func (l *nameLocks) leave(memory *nameMemory) {
 }
 
 func (m *nameMemory) remember(started *wrapper.JobHandle, unknown *wrapper.OutcomeUnknownError) {
-	m.started, m.unknown, m.listedBy = started, unknown, time.Time{}
+	m.started, m.unknown, m.finished, m.listedBy = started, unknown, false, time.Time{}
 }
 
 func (m *nameMemory) forget() { m.remember(nil, nil) }

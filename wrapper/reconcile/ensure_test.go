@@ -422,3 +422,29 @@ func TestEnsureSerializesCallsForOneName(t *testing.T) {
 		group.Wait()
 	})
 }
+
+// A job that the service did not know at first has not finished then.
+func TestEnsureCountsTheWindowFromTheEndOfTheJob(t *testing.T) {
+	for _, between := range []bool{true, false} {
+		inCloud(t, emulator.Options{Plan: lasting(10 * time.Minute), ListLag: 11 * time.Minute}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+			r := recovery(t, client)
+			ensure := func() reconcile.EnsuredImage {
+				made, err := r.EnsureImage(t.Context(), "gz", webImage)
+				require.NoError(t, err)
+				return made
+			}
+			ensure()
+			cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Body: `{"errno":0,"errmsg":"ok","requestId":"r","data":[]}`})
+			ensure() // the service lags: it does not know the job yet
+			if between {
+				time.Sleep(5 * time.Minute)
+				ensure() // the job runs
+				time.Sleep(5*time.Minute + time.Second)
+			} else {
+				time.Sleep(10*time.Minute + time.Second)
+			}
+			ensure() // it has just succeeded, but is not listed yet
+			require.Equal(t, 1, cloud.Requests("createCIMG"), "between: %t", between)
+		})
+	}
+}
