@@ -100,8 +100,9 @@ func (j *job) history() polling.History {
 }
 
 // onMissing takes note of a response without the job, or of the rejection of its
-// id alone.
-func (j *job) onMissing(rejection error, now time.Time) {
+// id alone. To a wait that joined after the poll began, that is no news: what it
+// waits for may have happened since.
+func (j *job) onMissing(rejection error, began, now time.Time) {
 	j.failures, j.lastPoll, j.rejected = 0, rejection, rejection != nil
 	if j.missingSince.IsZero() {
 		j.missingSince = now
@@ -112,7 +113,7 @@ func (j *job) onMissing(rejection error, now time.Time) {
 	}
 	j.finish(cause, func(s *subscription) bool {
 		s.failures = 0
-		return !now.Before(j.graceEnds(s))
+		return !began.Before(s.wait.joined) && !now.Before(j.graceEnds(s))
 	})
 }
 

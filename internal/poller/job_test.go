@@ -152,17 +152,17 @@ func TestGrace(t *testing.T) {
 		settings.MissingGrace = 10 * time.Second
 		early := subscribe(j, 0, settings)
 		late := subscribe(j, 5, settings)
-		j.onMissing(rejection, after(1))
+		j.onMissing(rejection, after(1), after(1))
 		require.Equal(t, rejection, j.lastPoll)
 		require.Equal(t, rejection != nil, j.rejected)
-		j.onMissing(rejection, after(10.9))
+		j.onMissing(rejection, after(10.9), after(10.9))
 		require.Len(t, j.subscriptions, 2)
-		j.onMissing(rejection, after(11))
+		j.onMissing(rejection, after(11), after(11))
 		require.Equal(t, cause, early.final.Cause)
 		require.Equal(t, []*subscription{late}, j.subscriptions)
-		j.onMissing(rejection, after(14.9))
+		j.onMissing(rejection, after(14.9), after(14.9))
 		require.False(t, late.finished)
-		j.onMissing(rejection, after(15))
+		j.onMissing(rejection, after(15), after(15))
 		require.Equal(t, cause, late.final.Cause)
 		require.Empty(t, j.subscriptions)
 	}
@@ -173,14 +173,14 @@ func TestGrace(t *testing.T) {
 func TestGraceBeginsAnew(t *testing.T) {
 	j := newJob()
 	s := subscribe(j, 0, every(time.Second)) // 30 s
-	j.onMissing(errBadID, after(1))
+	j.onMissing(errBadID, after(1), after(1))
 	j.onState(progress(1), after(2))
 	require.False(t, j.rejected)
 	require.NoError(t, j.lastPoll)
-	j.onMissing(nil, after(20))
-	j.onMissing(nil, after(49.9))
+	j.onMissing(nil, after(20), after(20))
+	j.onMissing(nil, after(49.9), after(49.9))
 	require.False(t, s.finished)
-	j.onMissing(nil, after(50))
+	j.onMissing(nil, after(50), after(50))
 	require.True(t, s.finished)
 }
 
@@ -206,7 +206,7 @@ func TestMaxFailures(t *testing.T) {
 func TestFailuresThatAreNotInARow(t *testing.T) {
 	for name, brings := range map[string]func(*job){
 		"a state": func(j *job) { j.onState(progress(1), after(1)) },
-		"no job":  func(j *job) { j.onMissing(nil, after(1)) },
+		"no job":  func(j *job) { j.onMissing(nil, after(1), after(1)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJob()
@@ -338,7 +338,7 @@ func TestNextPollComesInTime(t *testing.T) {
 	next := func() time.Time { return j.nextPoll(after(9), after(10), time.Second) }
 	j.onState(progress(1), after(10))
 	require.Equal(t, after(40), next(), "the end of its stall")
-	j.onMissing(nil, after(10))
+	j.onMissing(nil, after(10), after(10))
 	require.Equal(t, after(30), next(), "the end of its grace")
 	j.missingSince = time.Time{}
 	late := subscribe(j, 1, every(time.Minute))

@@ -96,9 +96,9 @@ func (q *request) finish(states []gen.Job, err error) {
 	}
 	if err == nil {
 		r.onAccepted(q.batch)
-		onStates(jobs, states, now)
+		onStates(jobs, states, q.started, now)
 	} else {
-		r.onError(q.batch, err, now)
+		r.onError(q.batch, err, q.started, now)
 	}
 	for _, e := range jobs {
 		r.settle(e, q.started, now)
@@ -108,7 +108,7 @@ func (q *request) finish(states []gen.Job, err error) {
 
 // onStates hands jobs the states that a response reported, the final ones first.
 // Of several states of one job a final one counts, otherwise the last.
-func onStates(jobs []*entry, states []gen.Job, now time.Time) {
+func onStates(jobs []*entry, states []gen.Job, began, now time.Time) {
 	byID := make(map[string]gen.Job, len(states))
 	for _, state := range states {
 		if !byID[state.JobUUID].Done {
@@ -123,14 +123,14 @@ func onStates(jobs []*entry, states []gen.Job, now time.Time) {
 			case found:
 				e.onState(state, now)
 			default:
-				e.onMissing(nil, now)
+				e.onMissing(nil, began, now)
 			}
 		}
 	}
 }
 
 // onError decides what a failed request counts for.
-func (r *region) onError(b batch, err error, now time.Time) {
+func (r *region) onError(b batch, err error, began, now time.Time) {
 	class, retryAfter := r.config.Classify(err)
 	r.next = latest(r.next, now.Add(min(retryAfter, r.config.MaxRetryAfter)))
 	if class == BadID && len(b.jobs) > 1 {
@@ -141,7 +141,7 @@ func (r *region) onError(b batch, err error, now time.Time) {
 		if class == BadID {
 			// It may still become known, like an id that a response lacks: what
 			// the service does with unknown ids is not published.
-			e.onMissing(err, now)
+			e.onMissing(err, began, now)
 		} else {
 			e.onFailure(err, class == Permanent)
 		}

@@ -761,3 +761,34 @@ func TestReconcileIsNotMisledByTheCauseOfACancel(t *testing.T) {
 		})
 	}
 }
+
+// A response to a poll that began before the look is older than the list.
+func TestLookWaitsForAPollOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		polls := 0
+		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(r.URL.Path, "/result") {
+				return respond(`{"errno":0,"data":[]}`)
+			}
+			if polls++; polls == 1 {
+				time.Sleep(20 * time.Second) // the answer is old when it arrives
+				return respond(`{"errno":0,"data":[]}`)
+			}
+			return respond(`{"errno":0,"data":[{"jobUuid":"j1","progress":1,"done":false,"success":false}]}`)
+		})
+		ref := wrapper.JobRef{Region: "gz", JobUUID: "j1"}
+		job, err := client.Resume(ref)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go job.Wait(ctx)
+		time.Sleep(19 * time.Second)
+		r := recovery(t, client, reconcile.WithVisibilityWindow(0))
+		findings, err := r.Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+			Op: "createCIMG", Region: "gz", Names: []string{"web-01"}, SentAt: time.Now(),
+			Jobs: []wrapper.JobRef{ref},
+		})
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Found, findings[0].Verdict)
+	})
+}
