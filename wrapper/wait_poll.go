@@ -18,9 +18,9 @@ type Polling struct {
 	// takes to poll each job within twice the pause of its policy, where a pause
 	// under 20 intervals counts as 20 intervals.
 	RequestInterval time.Duration
-	// MaxJobs is the most ids that one request carries. Default: 100. Should the
-	// service accept fewer, the client finds out: it halves a rejected request,
-	// and if both halves are accepted, sends no more ids than those from then on.
+	// MaxJobs is the most ids in one request. Default: 100. The client learns that
+	// the service accepts fewer: if it rejects more ids than it ever accepted, and
+	// then accepts both halves, no request has more ids than the larger half.
 	MaxJobs int
 	// MaxURLBytes is the maximum length of a request's URL, unless a single id
 	// makes it longer. Default: 4096.

@@ -332,6 +332,26 @@ func TestTheAcceptedBatchIsRemembered(t *testing.T) {
 	})
 }
 
+// One rejection of as many ids as were accepted before, a gateway's for instance,
+// lowers no limit.
+func TestOneRejectionLowersNoLimit(t *testing.T) {
+	polls := 0
+	inPolls(t, func(_ context.Context, ids []string) (*http.Response, error) {
+		if polls++; polls == 5 {
+			return &http.Response{StatusCode: http.StatusBadRequest, Body: http.NoBody}, nil
+		}
+		return jobsResponse(ids, running)
+	}, func(t *testing.T, p *polled) {
+		for _, jobs := range []int{2, 100} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := p.WaitAll(ctx, p.resume(t, "gz", uuids(jobs)...))
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		require.Len(t, p.ids[len(p.ids)-1], 100)
+	})
+}
+
 // One id that is always rejected takes at most every other request.
 func TestABadIDDelaysNoOtherJob(t *testing.T) {
 	start := time.Time{}

@@ -29,8 +29,10 @@ func (r *region) halve(b batch, err error) {
 	jobs := b.live()
 	half := (len(jobs) + 1) / 2
 	proof := &halves{size: half}
-	if len(jobs) < len(b.jobs) || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
-		proof = nil // a job that left, or an id that was not known yet, may have been the reason
+	if len(jobs) < len(b.jobs) || len(jobs) <= r.accepted || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
+		// A job that left, or an id that was not known yet, may have been the
+		// reason; or nothing lasting, if as many jobs were accepted before.
+		proof = nil
 	}
 	for _, part := range [][]*entry{jobs[:half], jobs[half:]} {
 		for _, e := range part {
@@ -43,6 +45,7 @@ func (r *region) halve(b batch, err error) {
 // onAccepted draws the conclusion from a batch that was accepted: if both halves
 // of a rejected one are, there were too many jobs in it. The limit stays.
 func (r *region) onAccepted(b batch) {
+	r.accepted = max(r.accepted, len(b.jobs))
 	if b.halves == nil {
 		return
 	}
@@ -70,7 +73,7 @@ func (r *region) choose(now time.Time) batch {
 		r.suspects = r.suspects[1:]
 		jobs := b.live()
 		if len(jobs) < len(b.jobs) {
-			b = batch{jobs: jobs} // who left may have been the reason
+			b = batch{jobs: jobs} // a job that left may have been the reason, so it proves nothing
 		}
 		if len(jobs) > 0 {
 			r.lastSuspect = true

@@ -19,6 +19,7 @@ type region struct {
 	ready    queue   // due
 	suspects []batch // parts of rejected ones
 	maxJobs  int     // of a request, as far as the service accepts them
+	accepted int     // the most jobs of a request that the service accepted
 
 	timer       *time.Timer // for the next request
 	next        time.Time   // before that, no request may start
