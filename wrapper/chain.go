@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // A handler carries out one call. An error means that the response is not the
@@ -71,7 +73,7 @@ func assembleChain(source TokenSource, cfg config, clients httpClients) handler 
 // return.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if req.URL == nil {
-		return nil, notSent(operation{id: clean(req.Method), mutates: true}, errors.New("the request has no URL"))
+		return nil, notSent(operation{id: oneline.Text(req.Method), mutates: true}, errors.New("the request has no URL"))
 	}
 	r, err := c.send(&call{op: operationOf(req), req: req})
 	if err != nil {

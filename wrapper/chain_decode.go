@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // envelope wraps every response of the service.
@@ -184,7 +186,7 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 	jobs := make([]Job, len(reported))
 	for i, r := range reported {
 		if r.Done && r.Success == nil {
-			return nil, fmt.Errorf("data: job %s is done, but has no success field", clean(r.JobUUID))
+			return nil, fmt.Errorf("data: job %s is done, but has no success field", oneline.Text(r.JobUUID))
 		}
 		jobs[i] = r.Job
 		jobs[i].Success = r.Success != nil && *r.Success

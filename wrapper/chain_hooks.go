@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // Hooks are functions that the client calls for metrics and traces. Each may be
@@ -113,14 +115,14 @@ func shownHeader(header http.Header) http.Header {
 	shown := make(http.Header)
 	for _, name := range shownHeaders {
 		if values := header.Values(name); len(values) > 0 {
-			shown.Set(name, clean(strings.Join(values, ", ")))
+			shown.Set(name, oneline.Text(strings.Join(values, ", ")))
 		}
 	}
 	return shown
 }
 
 // public is what hooks may see of a call.
-func (c *call) public() Call { return Call{Op: c.op.id, Region: clean(c.target.region)} }
+func (c *call) public() Call { return Call{Op: c.op.id, Region: oneline.Text(c.target.region)} }
 
 // observeAttempts calls the hooks after each attempt.
 func observeAttempts(next handler, hooks []Hooks) handler {
@@ -136,7 +138,7 @@ func observeAttempts(next handler, hooks []Hooks) handler {
 		if r != nil {
 			attempt.HTTPStatus = r.status
 			attempt.Header = shownHeader(r.header)
-			attempt.RequestID = clean(r.envelope.RequestID)
+			attempt.RequestID = oneline.Text(r.envelope.RequestID)
 			if r.envelope.Errno != nil {
 				attempt.Errno = *r.envelope.Errno
 			}

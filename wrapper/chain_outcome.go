@@ -80,7 +80,7 @@ func outcomeOf(err error) Outcome {
 // can be the ErrNotSent of another call.
 func isNotSent(err error) bool {
 	ended, found := errors.AsType[*callError](err)
-	return found && ended.what == ErrNotSent
+	return found && errors.Is(ended.what, ErrNotSent)
 }
 
 // isRejection reports whether a response says that nothing was done. A 5xx never

@@ -395,11 +395,9 @@ func TestACallEndsWithItsContext(t *testing.T) {
 // With errgroup, the cause of the context is the error of a sibling: that it was
 // not sent says nothing of this call.
 func TestOutcomeIgnoresTheContextsCause(t *testing.T) {
-	_, siblings := func() (*wrapper.JobHandle, error) {
-		c, err := wrapper.New(wrapper.TokenFunc(func(context.Context) (string, error) { return "", context.Canceled }))
-		require.NoError(t, err)
-		return c.CreateImage(t.Context(), "gz", webImage)
-	}()
+	other, err := wrapper.New(wrapper.TokenFunc(func(context.Context) (string, error) { return "", context.Canceled }))
+	require.NoError(t, err)
+	_, siblings := other.CreateImage(t.Context(), "gz", webImage)
 	require.ErrorIs(t, siblings, wrapper.ErrNotSent)
 
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -409,9 +407,9 @@ func TestOutcomeIgnoresTheContextsCause(t *testing.T) {
 	})
 	var outcome wrapper.Outcome
 	client := clientOf(t, s, wrapper.WithHooks(wrapper.Hooks{End: func(_ context.Context, end wrapper.CallEnd) { outcome = end.Outcome }}))
-	_, err := client.CreateImage(ctx, "gz", webImage)
+	_, err = client.CreateImage(ctx, "gz", webImage)
 	require.Len(t, s.received(), 1, "it was sent")
-	assert.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
-	assert.NotErrorIs(t, err, wrapper.ErrNotSent)
-	assert.Equal(t, wrapper.OutcomeUnknown, outcome)
+	require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+	require.NotErrorIs(t, err, wrapper.ErrNotSent)
+	require.Equal(t, wrapper.OutcomeUnknown, outcome)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // Retries sets how a client retries a read-only call (a list, the state of jobs)
@@ -96,23 +98,19 @@ func retry(next handler, settings Retries) handler {
 	}
 }
 
-// sleep returns false when ctx ended first.
+// sleep returns false if ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	over, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-over.Done()
+	return ctx.Err() == nil
 }
 
 // interruptedError says that the context ended between two attempts.
 type interruptedError struct{ cause, last error }
 
 func (e *interruptedError) Error() string {
-	return fmt.Sprintf("cimg: %s; before that: %s", oneLine(e.cause), oneLine(e.last))
+	return fmt.Sprintf("cimg: %s; before that: %s", oneline.Error(e.cause), oneline.Error(e.last))
 }
 
 func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // Sentinels for errors.Is.
@@ -70,12 +70,12 @@ type APIError struct {
 
 func (e *APIError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "cimg: %s: ", clean(e.Op))
+	fmt.Fprintf(&b, "cimg: %s: ", oneline.Text(e.Op))
 	if meaning := sentinel(e.Errno, e.HTTPStatus); meaning != nil {
 		fmt.Fprintf(&b, "%v: ", meaning) // the service's own message is in Chinese
 	}
 	if e.Errno != 0 {
-		fmt.Fprintf(&b, "errno %d (%s)", e.Errno, clean(e.Errmsg))
+		fmt.Fprintf(&b, "errno %d (%s)", e.Errno, oneline.Text(e.Errmsg))
 	}
 	if e.Errno != 0 && e.HTTPStatus != http.StatusOK {
 		b.WriteString(", ")
@@ -87,7 +87,7 @@ func (e *APIError) Error() string {
 		fmt.Fprintf(&b, ", retry after %v", e.RetryAfter)
 	}
 	if e.RequestID != "" {
-		fmt.Fprintf(&b, ", request %s", clean(e.RequestID))
+		fmt.Fprintf(&b, ", request %s", oneline.Text(e.RequestID))
 	}
 	return b.String()
 }
@@ -101,10 +101,10 @@ func (e *APIError) Is(target error) bool {
 // LogValue makes slog log the fields one by one.
 func (e *APIError) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("op", clean(e.Op)),
+		slog.String("op", oneline.Text(e.Op)),
 		slog.Int64("errno", e.Errno),
-		slog.String("errmsg", clean(e.Errmsg)),
-		slog.String("requestId", clean(e.RequestID)),
+		slog.String("errmsg", oneline.Text(e.Errmsg)),
+		slog.String("requestId", oneline.Text(e.RequestID)),
 		slog.Int("httpStatus", e.HTTPStatus),
 		slog.Duration("retryAfter", e.RetryAfter),
 	)
@@ -119,7 +119,7 @@ type JobFailedError struct {
 
 func (e *JobFailedError) Error() string {
 	return fmt.Sprintf("cimg: job %s (%s in %s) failed at %g %%: %s",
-		clean(e.Ref.JobUUID), clean(e.Job.Type), clean(e.Ref.Region), e.Job.Progress, clean(e.Job.Result))
+		oneline.Text(e.Ref.JobUUID), oneline.Text(e.Job.Type), oneline.Text(e.Ref.Region), e.Job.Progress, oneline.Text(e.Job.Result))
 }
 
 // WaitError says that a wait ended before its jobs finished. They may still be
@@ -133,12 +133,12 @@ type WaitError struct {
 func (e *WaitError) Error() string {
 	var b strings.Builder
 	if len(e.Refs) == 1 {
-		fmt.Fprintf(&b, "cimg: waiting for job %s in %s: %s", clean(e.Refs[0].JobUUID), clean(e.Refs[0].Region), oneLine(e.Cause))
+		fmt.Fprintf(&b, "cimg: waiting for job %s in %s: %s", oneline.Text(e.Refs[0].JobUUID), oneline.Text(e.Refs[0].Region), oneline.Error(e.Cause))
 	} else {
-		fmt.Fprintf(&b, "cimg: waiting for %d jobs: %s", len(e.Refs), oneLine(e.Cause))
+		fmt.Fprintf(&b, "cimg: waiting for %d jobs: %s", len(e.Refs), oneline.Error(e.Cause))
 	}
 	if e.LastPoll != nil {
-		fmt.Fprintf(&b, " (last poll: %s)", oneLine(e.LastPoll))
+		fmt.Fprintf(&b, " (last poll: %s)", oneline.Error(e.LastPoll))
 	}
 	return b.String()
 }
@@ -170,9 +170,9 @@ type callError struct {
 
 func (e *callError) Error() string {
 	if e.what == nil {
-		return fmt.Sprintf("cimg: %s: %s", e.op.id, oneLine(e.cause))
+		return fmt.Sprintf("cimg: %s: %s", e.op.id, oneline.Error(e.cause))
 	}
-	return fmt.Sprintf("cimg: %s: %v: %s", e.op.id, e.what, oneLine(e.cause))
+	return fmt.Sprintf("cimg: %s: %v: %s", e.op.id, e.what, oneline.Error(e.cause))
 }
 
 // Unwrap hides a cause that is the outcome of another call, as that of a context
@@ -200,41 +200,10 @@ func notSent(op operation, cause error) *callError {
 
 // malformed describes what is wrong with a response without showing its body.
 func malformed(c *call, r *response, cause error) error {
-	about := fmt.Sprintf("HTTP %d, %s, %d bytes", r.status, clean(r.header.Get("Content-Type")), len(r.body))
+	about := fmt.Sprintf("HTTP %d, %s, %d bytes", r.status, oneline.Text(r.header.Get("Content-Type")), len(r.body))
 	if r.envelope.RequestID != "" {
-		about += ", request " + clean(r.envelope.RequestID)
+		about += ", request " + oneline.Text(r.envelope.RequestID)
 	}
 	// A decoder may quote what is escaped in the body.
-	return fmt.Errorf("cimg: %s: %w (%s): %s", c.op.id, ErrMalformedResponse, about, clean(redactText(cause.Error(), c.token)))
-}
-
-// clean makes text from elsewhere fit for one line of a log.
-func clean(s string) string { return escape(s, 200) }
-
-// oneLine does so with an error that becomes part of one of ours, which already
-// begins with the package's name.
-func oneLine(err error) string {
-	if err == nil { // in an error that a caller constructed
-		return "no cause given"
-	}
-	return escape(strings.TrimPrefix(err.Error(), "cimg: "), 1000)
-}
-
-// escape uses at most the first maxBytes of s and escapes what does not print.
-// Text that is escaped already stays as it is.
-func escape(s string, maxBytes int) string {
-	var b strings.Builder
-	for i, r := range s {
-		if i >= maxBytes {
-			b.WriteString("...")
-			break
-		}
-		if _, size := utf8.DecodeRuneInString(s[i:]); strconv.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteToASCII(string(r))
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
+	return fmt.Errorf("cimg: %s: %w (%s): %s", c.op.id, ErrMalformedResponse, about, oneline.Text(redactText(cause.Error(), c.token)))
 }

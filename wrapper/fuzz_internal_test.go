@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // testdata/fuzz holds more inputs, which fuzzing found to reach more code.
@@ -170,7 +171,7 @@ func FuzzErrorTexts(f *testing.F) {
 			&callError{op: opCreate, what: ErrNotSent, cause: errors.New(cause)},
 			&interruptedError{cause: errors.New(errmsg), last: apiErr},
 			&jobErrors{jobs: 2, errs: []error{errors.New(cause), apiErr}},
-			&InputError{Field: "JobUUID", Reason: clean(errmsg)},
+			&InputError{Field: "JobUUID", Reason: oneline.Text(errmsg)},
 			malformed(&call{op: opCreate}, &response{header: http.Header{"Content-Type": {errmsg}}, envelope: envelope{RequestID: requestID}}, errors.New(cause)),
 		} {
 			requireOneLine(t, err)

@@ -3,6 +3,8 @@ package wrapper
 import (
 	"net/http"
 	"strings"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // operation is one operation of the contract.
@@ -31,7 +33,7 @@ func operationOf(req *http.Request) operation {
 		}
 	}
 	return operation{
-		id:      clean(req.Method + " " + req.URL.Path),
+		id:      oneline.Text(req.Method + " " + req.URL.Path),
 		mutates: req.Method != http.MethodGet && req.Method != http.MethodHead,
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // OutcomeUnknownError says that a mutating call was sent, or may have been, and
@@ -30,13 +32,13 @@ type OutcomeUnknownError struct {
 func (e *OutcomeUnknownError) Error() string {
 	items := slices.Concat(e.Names, e.ImageUUIDs)
 	var b strings.Builder
-	fmt.Fprintf(&b, "cimg: %s", clean(e.Op))
+	fmt.Fprintf(&b, "cimg: %s", oneline.Text(e.Op))
 	if e.Region != "" {
-		fmt.Fprintf(&b, " in %s", clean(e.Region))
+		fmt.Fprintf(&b, " in %s", oneline.Text(e.Region))
 	}
 	const shown = 3
 	for i, s := range items[:min(len(items), shown)] {
-		items[i] = `"` + clean(s) + `"`
+		items[i] = `"` + oneline.Text(s) + `"`
 	}
 	if len(items) > 0 {
 		b.WriteString(" of " + strings.Join(items[:min(len(items), shown)], ", "))
@@ -46,9 +48,9 @@ func (e *OutcomeUnknownError) Error() string {
 	}
 	b.WriteString(": outcome unknown; check whether it took effect before calling again")
 	if e.RequestID != "" {
-		fmt.Fprintf(&b, " (request %s)", clean(e.RequestID))
+		fmt.Fprintf(&b, " (request %s)", oneline.Text(e.RequestID))
 	}
-	fmt.Fprintf(&b, ": %s", oneLine(e.Cause))
+	fmt.Fprintf(&b, ": %s", oneline.Error(e.Cause))
 	return b.String()
 }
 
@@ -84,7 +86,7 @@ func (e *OutcomeUnknownError) MarshalText() ([]byte, error) {
 		v.Add("job", job.String())
 	}
 	if e.Cause != nil {
-		v.Set("cause", oneLine(e.Cause))
+		v.Set("cause", oneline.Error(e.Cause))
 	}
 	return []byte(unknownPrefix + v.Encode()), nil
 }
@@ -132,7 +134,7 @@ func (e *OutcomeUnknownError) Validate() error {
 	check.time("SentAt", e.SentAt)
 	for i, job := range e.Jobs {
 		if err := job.check(); err != nil {
-			check.reject(fmt.Sprintf("Jobs[%d]", i), oneLine(err))
+			check.reject(fmt.Sprintf("Jobs[%d]", i), oneline.Error(err))
 		}
 	}
 	for i, name := range e.Names {
@@ -149,7 +151,7 @@ func (e *OutcomeUnknownError) Validate() error {
 			check.reject("Names", "their number is not that of ImageUUIDs")
 		}
 	default:
-		check.reject("Op", fmt.Sprintf("%q is not a mutating operation", clean(e.Op)))
+		check.reject("Op", fmt.Sprintf("%q is not a mutating operation", oneline.Text(e.Op)))
 	}
 	return check.err
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // parseText reads the text form of a reference: a prefix with the version, then
@@ -17,11 +19,11 @@ func parseText(field, prefix string, text []byte, repeated ...string) (url.Value
 	}
 	v, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, &InputError{Field: field, Reason: clean(err.Error())}
+		return nil, &InputError{Field: field, Reason: oneline.Text(err.Error())}
 	}
 	for name, values := range v {
 		if len(values) > 1 && !slices.Contains(repeated, name) {
-			return nil, &InputError{Field: field, Reason: clean(name) + " appears twice"}
+			return nil, &InputError{Field: field, Reason: oneline.Text(name) + " appears twice"}
 		}
 	}
 	return v, nil
@@ -36,7 +38,7 @@ func parseTime(field, text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return t, &InputError{Field: field, Reason: clean(err.Error())}
+		return t, &InputError{Field: field, Reason: oneline.Text(err.Error())}
 	}
 	return t, nil
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // ValidateCreate returns the [*InputError] with which [Client.CreateImages]
@@ -64,7 +66,7 @@ func (c *inputCheck) id(field, value string) {
 	c.text(field, value)
 	switch {
 	case value == "." || value == "..", strings.ContainsAny(value, ",/ "):
-		c.reject(field, fmt.Sprintf(`"%s" is not an id: an id has no comma, slash or space`, clean(value)))
+		c.reject(field, fmt.Sprintf(`"%s" is not an id: an id has no comma, slash or space`, oneline.Text(value)))
 	}
 }
 
@@ -116,7 +118,7 @@ func (c *inputCheck) ids(field string, values []string) {
 // first, has it too.
 func (c *inputCheck) unique(field, value string, i int, first map[string]int) {
 	if j, found := first[value]; found {
-		c.reject(field, fmt.Sprintf(`"%s" is already at index %d`, clean(value), j))
+		c.reject(field, fmt.Sprintf(`"%s" is already at index %d`, oneline.Text(value), j))
 		return
 	}
 	first[value] = i

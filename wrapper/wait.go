@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/internal/poller"
 )
 
@@ -114,7 +115,7 @@ func (c *Client) checkWait(jobs []*JobHandle, options []WaitOption) ([]JobRef, *
 			return nil, nil, &InputError{Field: fmt.Sprintf("jobs[%d]", i), Reason: "it is nil"}
 		}
 		if err := job.Ref.check(); err != nil {
-			return nil, nil, &InputError{Field: fmt.Sprintf("jobs[%d]", i), Reason: oneLine(err)}
+			return nil, nil, &InputError{Field: fmt.Sprintf("jobs[%d]", i), Reason: oneline.Error(err)}
 		}
 		refs[i] = job.Ref
 	}
@@ -264,7 +265,7 @@ func joinOutcomes(outcomes []JobOutcome) error {
 }
 
 func (e *jobErrors) Error() string {
-	return fmt.Sprintf("cimg: %d jobs did not succeed; the first: %s", e.jobs, oneLine(e.errs[0]))
+	return fmt.Sprintf("cimg: %d jobs did not succeed; the first: %s", e.jobs, oneline.Error(e.errs[0]))
 }
 
 func (e *jobErrors) Unwrap() []error { return e.errs }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -35,7 +36,8 @@ type AmbiguousImageError struct {
 }
 
 func (e *AmbiguousImageError) Error() string {
-	return fmt.Sprintf(`cimg: %.200q in %.200s is ambiguous: it is not clear which image is meant (%d have the name)`, e.Name, e.Region, len(e.Images))
+	return fmt.Sprintf(`cimg: "%s" in %s is ambiguous: it is not clear which image is meant (%d have the name)`,
+		oneline.Text(e.Name), oneline.Text(e.Region), len(e.Images))
 }
 
 // EnsureImage creates an image unless the region has one of that exact name. It
@@ -131,9 +133,9 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 		// Its type would say that nothing was sent, or that the call was
 		// rejected: that was the list. The context's end is the call's, too.
 		if cause := context.Cause(ctx); cause != nil {
-			return image, false, fmt.Errorf("%w; %w; %s", memory.unknown, cause, oneLine(err))
+			return image, false, fmt.Errorf("%w; %w; %s", memory.unknown, cause, oneline.Error(err))
 		}
-		return image, false, fmt.Errorf("%w; %s", memory.unknown, oneLine(err))
+		return image, false, fmt.Errorf("%w; %s", memory.unknown, oneline.Error(err))
 	}
 	switch f := findings[0]; f.Verdict {
 	case Found:

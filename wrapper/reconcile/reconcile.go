@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper"
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
@@ -253,29 +252,15 @@ type lookError struct {
 }
 
 func (e *lookError) Error() string {
-	return fmt.Sprintf("cimg: reconciling %s: %s", e.op, oneLine(e.cause))
+	return fmt.Sprintf("cimg: reconciling %s: %s", e.op, oneline.Error(e.cause))
 }
 
 func (e *lookError) Unwrap() error { return e.cause }
 
-// oneLine is the text of an error within one of this package's, whatever the
-// cause that a caller gave a context.
-func oneLine(err error) string {
-	words := strings.FieldsFunc(strings.TrimPrefix(err.Error(), "cimg: "), func(r rune) bool { return !strconv.IsPrint(r) })
-	return fmt.Sprintf("%.1000s", strings.Join(words, " "))
-}
-
-// sleep returns false when ctx ended first.
+// sleep returns false if ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	over, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-over.Done()
+	return ctx.Err() == nil
 }

@@ -1,0 +1,39 @@
+// Package oneline makes text from elsewhere fit for one line of a log.
+package oneline
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Text returns s, escaped and truncated to some 200 bytes.
+func Text(s string) string { return escape(s, 200) }
+
+// Error returns the text of an error that becomes part of one of ours, which
+// already begins with the package's name, escaped and truncated to some 1,000 bytes.
+func Error(err error) string {
+	if err == nil { // in an error that a caller constructed
+		return "no cause given"
+	}
+	return escape(strings.TrimPrefix(err.Error(), "cimg: "), 1000)
+}
+
+// escape escapes what does not print and ends after some maxBytes. Text that is
+// escaped already stays as it is.
+func escape(s string, maxBytes int) string {
+	var b strings.Builder
+	for i, r := range s {
+		if b.Len() >= maxBytes {
+			b.WriteString("...")
+			break
+		}
+		if _, size := utf8.DecodeRuneInString(s[i:]); strconv.IsPrint(r) && !(r == utf8.RuneError && size == 1) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteToASCII(string(r))
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
