@@ -2,6 +2,7 @@ package wrapper_test
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -134,5 +135,16 @@ func TestBodiesAreClosed(t *testing.T) {
 		})
 		_, _ = client.CreateImage(t.Context(), "gz", webImage)
 		require.Equal(t, 1, body.closed)
+	}
+}
+
+// Any status from 300 on is a response of its own kind, not a malformed one.
+func TestStatuses(t *testing.T) {
+	for status, rejected := range map[int]bool{201: false, 299: false, 300: true, 418: true, 599: true} {
+		client := clientOf(t, serve(t, response(status, "text/html", "<html>")), wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1}))
+		_, err := client.JobResults(t.Context(), "gz", "j1")
+		var apiErr *wrapper.APIError
+		require.Equal(t, rejected, errors.As(err, &apiErr), status)
+		require.Equal(t, !rejected, errors.Is(err, wrapper.ErrMalformedResponse), status)
 	}
 }

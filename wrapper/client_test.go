@@ -85,7 +85,7 @@ func TestNewJoinsErrors(t *testing.T) {
 		wrapper.WithMaxResponseBytes(0),
 		wrapper.WithPageSize(0),
 		wrapper.WithPolling(wrapper.Polling{RequestInterval: -time.Second}),
-		wrapper.WithWaitOptions(wrapper.MaxFailures(-1), wrapper.PollPolicy(nil)),
+		wrapper.WithWaitOptions(nil, wrapper.MaxFailures(-1), wrapper.PollPolicy(nil)),
 	)
 	for _, part := range []string{"no token", "option 0 is nil", "use https", "http client", "max response bytes", "page size", "polling", "MaxFailures", "PollPolicy"} {
 		require.ErrorContains(t, err, part)

@@ -82,9 +82,6 @@ type JobRef struct {
 func refsOf(region string, jobs []Job, startedAt time.Time) []JobRef {
 	var refs []JobRef
 	for _, job := range jobs {
-		if job.JobUUID == "" {
-			continue
-		}
 		refs = append(refs, JobRef{
 			Region:       region,
 			JobUUID:      job.JobUUID,

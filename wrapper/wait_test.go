@@ -501,6 +501,19 @@ func TestWaitForgivesWhatIsOver(t *testing.T) {
 	}
 }
 
+// A job that is listed twice has two outcomes, and hides none that is listed after.
+func TestWaitForAJobTwice(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		jobs := create(t, client, "a", "b")
+		outcomes, err := client.WaitAll(t.Context(), []*wrapper.JobHandle{jobs[0], jobs[0], jobs[1]})
+		require.NoError(t, err)
+		for i, job := range []int{0, 0, 1} {
+			require.True(t, outcomes[i].Job.Success)
+			require.Equal(t, jobs[job].Ref.JobUUID, outcomes[i].Job.JobUUID)
+		}
+	})
+}
+
 // The error of a wait has every unfinished job, and no error that was overcome.
 func TestWaitErrorHasTheUnfinishedJobs(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
@@ -567,4 +580,11 @@ func TestWaitKeepsTheResource(t *testing.T) {
 	job, err := created.Wait(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "i1", job.ResourceUUID)
+
+	// What was never reported has none.
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	job, err = created.Wait(ended)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, job)
 }

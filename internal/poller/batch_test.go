@@ -269,6 +269,8 @@ func TestTheLimitStays(t *testing.T) {
 				defer s.inTurn(t.Context(), every(10*time.Second), ids[:3]...).Leave()
 				d := s.inTurn(t.Context(), every(10*time.Second), "d")
 				defer d.Leave()
+				s.sleepUntil(16 * time.Second)
+				s.region("gz").accepted = 0 // as if no four had been accepted, which would do alone
 				if row.leave > 0 {
 					s.sleepUntil(row.leave)
 					d.Leave()
@@ -278,6 +280,21 @@ func TestTheLimitStays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// One rejection of as many ids as were accepted before proves nothing lasting.
+func TestTheLimitStaysIfAsManyWereAccepted(t *testing.T) {
+	polls := 0
+	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+		if polls++; polls == 2 {
+			return nil, errBadID
+		}
+		return running(p)
+	}, func(t *testing.T, s *service) {
+		defer s.inTurn(t.Context(), every(10*time.Second), "a", "b", "c", "d").Leave()
+		s.sleepUntil(33500 * time.Millisecond)
+		require.Equal(t, []string{"10s: a b c d", "20s: a b c d", "21s: a b", "22s: c d", "31s: a b c d"}, s.log()[:5])
+	})
 }
 
 func TestBatchSize(t *testing.T) {

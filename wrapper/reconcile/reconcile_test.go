@@ -792,3 +792,26 @@ func TestLookWaitsForAPollOfItsOwn(t *testing.T) {
 		require.Equal(t, reconcile.Found, findings[0].Verdict)
 	})
 }
+
+// A client whose waits end at the first failed job does not hide the others.
+func TestReconcileWithFailFast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPost {
+				return respond(`{"errno":0,"data":[]}`)
+			}
+			return respond(fmt.Sprintf(`{"errno":0,"data":[{"jobUuid":%q,"type":"T","done":true,"success":false}]}`, r.URL.Query().Get("jobUuids")))
+		}, wrapper.WithWaitOptions(wrapper.FailFast()), wrapper.WithPolling(wrapper.Polling{MaxJobs: 1}))
+		ref := func(id string) wrapper.JobRef {
+			return wrapper.JobRef{Region: "gz", JobUUID: id, ResourceUUID: "i-" + id}
+		}
+		findings, err := recovery(t, client, reconcile.WithVisibilityWindow(0)).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{
+			Op: "deleteCIMG", Region: "gz", ImageUUIDs: []string{"i-j1", "i-j2"}, Jobs: []wrapper.JobRef{ref("j1"), ref("j2")},
+		})
+		require.NoError(t, err)
+		for i, id := range []string{"j1", "j2"} {
+			require.NotNil(t, findings[i].Job, id)
+			require.Equal(t, ref(id), findings[i].Job.Ref)
+		}
+	})
+}

@@ -46,10 +46,10 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // clientThrough returns a client that uses a transport, without a socket.
-func clientThrough(t *testing.T, transport roundTripper) *wrapper.Client {
+func clientThrough(t *testing.T, transport roundTripper, options ...wrapper.Option) *wrapper.Client {
 	t.Helper()
-	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"),
-		wrapper.WithHTTPClient(&http.Client{Transport: transport}))
+	client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), append(options,
+		wrapper.WithBaseURL("http://127.0.0.1"), wrapper.WithHTTPClient(&http.Client{Transport: transport}))...)
 	require.NoError(t, err)
 	return client
 }
