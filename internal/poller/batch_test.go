@@ -270,7 +270,9 @@ func TestTheLimitStays(t *testing.T) {
 				d := s.inTurn(t.Context(), every(10*time.Second), "d")
 				defer d.Leave()
 				s.sleepUntil(16 * time.Second)
+				s.Poller.mu.Lock()
 				s.region("gz").accepted = 0 // as if no four had been accepted, which would do alone
+				s.Poller.mu.Unlock()
 				if row.leave > 0 {
 					s.sleepUntil(row.leave)
 					d.Leave()
@@ -315,6 +317,8 @@ func TestBatchSize(t *testing.T) {
 				if row.ids != nil {
 					defer s.follow(t.Context(), every(time.Hour), row.ids...).Leave()
 				}
+				s.Poller.mu.Lock()
+				defer s.Poller.mu.Unlock()
 				require.Equal(t, row.size, s.region("gz").batchSize())
 			})
 		})
