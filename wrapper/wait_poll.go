@@ -68,8 +68,9 @@ func (p *Polling) setDefaults() {
 // newPoller returns the poller that all waits of the client share.
 func newPoller(c *Client) *poller.Poller {
 	return poller.New(poller.Config{
-		Poll: func(ctx context.Context, region string, jobUUIDs []string) ([]Job, error) {
-			return c.getJobs(ctx, region, jobUUIDs, true) // the poller repeats what failed, at its own pace
+		Poll: func(ctx context.Context, region string, jobUUIDs []string) ([]Job, map[string]error, error) {
+			jobs, err := c.getJobs(ctx, region, jobUUIDs, true) // the poller repeats what failed, at its own pace
+			return jobs, nil, err
 		},
 		Classify:        classify,
 		Size:            c.pollSize,

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// batch is jobs that are polled in one request. A rejected one is halved until
-// the id that the service rejects stands alone.
+// batch is jobs that are polled in one request. One that fails is halved until
+// the id that makes it fail stands alone.
 type batch struct {
 	jobs   []*entry
 	halves *halves // of the rejected batch that it is a half of, if they prove anything
@@ -24,27 +24,32 @@ func (b batch) live() []*entry {
 	return slices.DeleteFunc(slices.Clone(b.jobs), func(e *entry) bool { return len(e.subscriptions) == 0 })
 }
 
-// halve splits a rejected batch in two, which are polled apart from other jobs.
-func (r *region) halve(b batch, err error) {
-	jobs := b.live()
+// split halves a batch that failed; the halves are polled apart from other jobs.
+// If it was rejected as a whole and both are accepted, it had too many jobs.
+func (r *region) split(jobs []*entry, rejected bool) {
 	half := (len(jobs) + 1) / 2
 	proof := &halves{size: half}
-	if len(jobs) < len(b.jobs) || len(jobs) <= r.accepted || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
-		// A job that left, or an id that was not known yet, may have been the
-		// reason; or nothing lasting, if as many jobs were accepted before.
+	if !rejected || len(jobs) <= r.accepted || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
+		// An id that was not known yet may have been the reason; or nothing
+		// lasting, if as many jobs were accepted before.
 		proof = nil
 	}
-	for _, part := range [][]*entry{jobs[:half], jobs[half:]} {
-		for _, e := range part {
-			e.place, e.lastPoll = suspect, err
-		}
-		r.suspects = append(r.suspects, batch{jobs: part, halves: proof})
+	r.suspect(batch{jobs: jobs[:half], halves: proof})
+	r.suspect(batch{jobs: jobs[half:], halves: proof})
+}
+
+// suspect lets jobs be polled in a batch of their own.
+func (r *region) suspect(b batch) {
+	for _, e := range b.jobs {
+		e.place = suspect
 	}
+	r.suspects = append(r.suspects, b)
 }
 
 // onAccepted draws the conclusion from a batch that was accepted: if both halves
 // of a rejected one are, there were too many jobs in it. The limit stays.
 func (r *region) onAccepted(b batch) {
+	r.onResponse()
 	r.accepted = max(r.accepted, len(b.jobs))
 	if b.halves == nil {
 		return
@@ -60,9 +65,8 @@ func (r *region) onAccepted(b batch) {
 func (r *region) choose(now time.Time) batch {
 	for r.waiting.Len() > 0 && !r.waiting.jobs[0].due.After(now) {
 		e := heap.Pop(&r.waiting).(*entry)
-		if e.rejected { // it must not get another batch rejected
-			e.place = suspect
-			r.suspects = append(r.suspects, batch{jobs: []*entry{e}})
+		if e.alone {
+			r.suspect(batch{jobs: []*entry{e}})
 			continue
 		}
 		e.place = ready
@@ -74,6 +78,11 @@ func (r *region) choose(now time.Time) batch {
 		jobs := b.live()
 		if len(jobs) < len(b.jobs) {
 			b = batch{jobs: jobs} // a job that left may have been the reason, so it proves nothing
+		}
+		if len(jobs) > 1 && r.outage() >= freeFailures {
+			// One id is the lightest question to a service that may be down.
+			r.suspect(batch{jobs: jobs[1:]})
+			b = batch{jobs: jobs[:1]}
 		}
 		if len(jobs) > 0 {
 			r.lastSuspect = true

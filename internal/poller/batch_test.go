@@ -91,10 +91,11 @@ func TestTheSearchForJobsToFillABatchIsLimited(t *testing.T) {
 	for tooEarly, want := range map[int]int{maxTooEarly - 1: 1, maxTooEarly: 0} {
 		inBubble(t, Config{}, running, func(t *testing.T, s *service) {
 			r, now := s.region("gz"), time.Now()
-			r.jobs["a"] = &entry{polledAt: now.Add(-10 * time.Second)}
+			subscribed := job{subscriptions: []*subscription{{wait: &Wait{}}}}
+			r.jobs["a"] = &entry{job: subscribed, polledAt: now.Add(-10 * time.Second)}
 			r.enqueue(r.jobs["a"], now.Add(10*time.Second))
 			for _, id := range names(tooEarly) {
-				r.jobs[id] = &entry{polledAt: now}
+				r.jobs[id] = &entry{job: subscribed, polledAt: now}
 				r.enqueue(r.jobs[id], now.Add(9*time.Second))
 			}
 			require.Len(t, r.fill(now), want)
@@ -177,7 +178,8 @@ func TestBadIDsThatAreDueWithOthers(t *testing.T) {
 	inBubble(t, Config{}, running, func(t *testing.T, s *service) {
 		r, now := s.region("gz"), time.Now()
 		r.lastSuspect = true
-		bad, good := &entry{job: job{rejected: true, subscriptions: []*subscription{nil}}}, &entry{}
+		subscribed := []*subscription{{wait: &Wait{}}}
+		bad, good := &entry{job: job{alone: true, subscriptions: subscribed}}, &entry{job: job{subscriptions: subscribed}}
 		r.enqueue(bad, now.Add(-2))
 		r.enqueue(good, now.Add(-1))
 		require.Equal(t, []*entry{good}, r.choose(now).jobs)

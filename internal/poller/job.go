@@ -27,7 +27,7 @@ type job struct {
 	changeCount uint8 // of changes that are set
 
 	reported     bool
-	rejected     bool      // when it was polled alone
+	alone        bool      // to be polled alone: its last poll was, and failed
 	failures     int32     // polls in a row that failed
 	lastPoll     error     // why the last poll failed, if it did
 	missingSince time.Time // zero: it is not
@@ -38,20 +38,24 @@ func (j *job) subscribe(s *subscription, startedAt, now time.Time) {
 	if !startedAt.IsZero() && j.changeCount == 0 { // otherwise it may have been running for long
 		j.since, j.changeCount = earliest(startedAt, now), 1 // 0 % after 0 s; clocks may differ
 	}
+	s.place = int32(len(j.subscriptions))
 	j.subscriptions = append(j.subscriptions, s)
 	if j.reported {
 		s.onChange()
 	}
 }
 
-// unsubscribe takes off a subscription.
+// unsubscribe takes off a subscription. There may be thousands.
 func (j *job) unsubscribe(gone *subscription) {
-	j.subscriptions = slices.DeleteFunc(j.subscriptions, func(s *subscription) bool { return s == gone })
+	last := len(j.subscriptions) - 1
+	moved := j.subscriptions[last]
+	j.subscriptions[gone.place], moved.place = moved, gone.place
+	j.subscriptions = slices.Delete(j.subscriptions, last, last+1)
 }
 
 // onState takes note of a state that a poll showed.
 func (j *job) onState(state gen.Job, now time.Time) {
-	j.failures, j.lastPoll, j.missingSince, j.rejected = 0, nil, time.Time{}, false
+	j.failures, j.lastPoll, j.missingSince, j.alone = 0, nil, time.Time{}, false
 	for _, s := range j.subscriptions {
 		s.failures = 0
 	}
@@ -103,7 +107,7 @@ func (j *job) history() polling.History {
 // id alone. To a wait that joined after the poll began, that is no news: what it
 // waits for may have happened since.
 func (j *job) onMissing(rejection error, began, now time.Time) {
-	j.failures, j.lastPoll, j.rejected = 0, rejection, rejection != nil
+	j.failures, j.lastPoll, j.alone = 0, rejection, rejection != nil
 	if j.missingSince.IsZero() {
 		j.missingSince = now
 	}
@@ -117,13 +121,14 @@ func (j *job) onMissing(rejection error, began, now time.Time) {
 	})
 }
 
-// onFailure takes note of a poll that failed.
+// onFailure takes note of a poll that failed because of this job, as far as is
+// known.
 func (j *job) onFailure(err error, permanent bool) {
 	j.failures++
 	j.lastPoll = err
 	j.finish(err, func(s *subscription) bool {
 		s.failures++
-		return permanent || s.failures > s.wait.settings.MaxFailures
+		return permanent || int(s.failures) > s.wait.settings.MaxFailures
 	})
 }
 
@@ -136,6 +141,9 @@ func (j *job) finish(cause error, ends func(*subscription) bool) {
 		s.onFinish(cause)
 		return true
 	})
+	for i, s := range j.subscriptions {
+		s.place = int32(i)
+	}
 }
 
 // graceEnds is when a subscription gives a missing job up.
@@ -153,7 +161,7 @@ func (j *job) stallEnds(s *subscription) time.Time {
 func (j *job) firstPoll(s *subscription, now time.Time) time.Time {
 	due := now
 	if j.changeCount > 0 {
-		due = latest(due, j.since.Add(s.wait.settings.Policy.Pause(0, polling.History{})))
+		due = latest(due, j.since.Add(s.wait.pause(0, polling.History{})))
 	}
 	return s.withLastPoll(due, now)
 }
@@ -189,21 +197,25 @@ var jitter = rand.Float64 // tests replace it
 // doubles from one to the next.
 func (j *job) pause(now time.Time, interval time.Duration) time.Duration {
 	if j.failures > 0 {
-		return interval * time.Duration(min(1<<min(j.failures-1, 6), maxBackoff))
+		return backoff(int(j.failures), interval)
 	}
 	pause := time.Duration(math.MaxInt64)
 	var last *Settings
 	for _, s := range j.subscriptions {
 		if s.wait.settings != last { // most waits have the client's
-			last = s.wait.settings
-			pause = min(pause, last.Policy.Pause(now.Sub(j.since), j.history()))
+			pause = min(pause, s.wait.pause(now.Sub(j.since), j.history()))
+			if s.wait.panicked == nil {
+				last = s.wait.settings
+			}
 		}
 	}
 	return pause
 }
 
-// maxBackoff is the longest pause after a failed poll, in request intervals.
-const maxBackoff = 60
+// backoff returns the pause after so many failures: it doubles, up to 60 intervals.
+func backoff(failures int, interval time.Duration) time.Duration {
+	return interval * time.Duration(min(1<<min(failures-1, 6), 60))
+}
 
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {

@@ -154,7 +154,7 @@ func TestGrace(t *testing.T) {
 		late := subscribe(j, 5, settings)
 		j.onMissing(rejection, after(1), after(1))
 		require.Equal(t, rejection, j.lastPoll)
-		require.Equal(t, rejection != nil, j.rejected)
+		require.Equal(t, rejection != nil, j.alone)
 		j.onMissing(rejection, after(10.9), after(10.9))
 		require.Len(t, j.subscriptions, 2)
 		j.onMissing(rejection, after(11), after(11))
@@ -175,7 +175,7 @@ func TestGraceBeginsAnew(t *testing.T) {
 	s := subscribe(j, 0, every(time.Second)) // 30 s
 	j.onMissing(errBadID, after(1), after(1))
 	j.onState(progress(1), after(2))
-	require.False(t, j.rejected)
+	require.False(t, j.alone)
 	require.NoError(t, j.lastPoll)
 	j.onMissing(nil, after(20), after(20))
 	j.onMissing(nil, after(49.9), after(49.9))
@@ -353,13 +353,23 @@ func TestNextPollComesInTime(t *testing.T) {
 	require.Equal(t, after(10.5), next(), "a failure does not put off the last poll")
 }
 
+// Waits leave a job in any order, also after others have ended.
 func TestUnsubscribe(t *testing.T) {
 	j := newJob()
+	j.id = "a"
+	impatient := every(time.Second)
+	impatient.MaxFailures = 0
 	one, two := subscribe(j, 0, every(time.Second)), subscribe(j, 0, every(time.Second))
-	j.unsubscribe(one)
-	require.Equal(t, []*subscription{two}, j.subscriptions)
-	j.unsubscribe(one)
-	require.Equal(t, []*subscription{two}, j.subscriptions)
+	ended := subscribe(j, 0, impatient)
+	three, four := subscribe(j, 0, every(time.Second)), subscribe(j, 0, every(time.Second))
+	j.onFailure(errTransient, false)
+	require.True(t, ended.finished)
+	left := []*subscription{one, two, three, four}
+	for _, gone := range []*subscription{two, four, one, three} {
+		j.unsubscribe(gone)
+		left = slices.DeleteFunc(left, func(s *subscription) bool { return s == gone })
+		require.ElementsMatch(t, left, j.subscriptions)
+	}
 }
 
 // A wait learns at once what was reported before it began.

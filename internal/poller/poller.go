@@ -19,8 +19,9 @@ import (
 
 // Config is how a [Poller] polls. All fields must be set.
 type Config struct {
-	// Poll polls jobs of a region in one request.
-	Poll func(ctx context.Context, region string, ids []string) ([]gen.Job, error)
+	// Poll polls jobs of a region in one request. The response may hold states
+	// that cannot be read, of jobs with these ids.
+	Poll func(ctx context.Context, region string, ids []string) (states []gen.Job, unreadable map[string]error, err error)
 	// Classify says what an error of Poll means for the jobs that were polled,
 	// and for how long the service asks to be left alone.
 	Classify func(error) (class ErrorClass, retryAfter time.Duration)
@@ -37,11 +38,12 @@ type Config struct {
 // ErrorClass is what an error means for the jobs that were polled.
 type ErrorClass int
 
-// The classes of errors.
+// The classes of errors. All but Fatal may be the trouble of one of the jobs.
 const (
 	Transient ErrorClass = iota // a later poll may succeed
-	BadID                       // one of the ids was rejected, or their number
-	Permanent                   // a later poll would fail as well
+	BadID                       // an id was rejected, or their number; a later poll may succeed
+	Permanent                   // a later poll of these jobs would fail as well
+	Fatal                       // so would one of others
 )
 
 // Job names a job to wait for.

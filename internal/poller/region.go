@@ -1,8 +1,11 @@
 package poller
 
 import (
+	"cmp"
 	"container/heap"
+	"maps"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -17,9 +20,14 @@ type region struct {
 	idSizes  int     // of all jobs
 	waiting  queue   // until they are due
 	ready    queue   // due
-	suspects []batch // parts of rejected ones
+	suspects []batch // parts of those that failed
 	maxJobs  int     // of a request, as far as the service accepts them
 	accepted int     // the most jobs of a request that the service accepted
+
+	failed       int       // requests
+	failedBefore int       // those before the last one that did not fail
+	backoff      int       // requests that failed in a row, since a wait joined
+	backoffEnds  time.Time // before that, no request may start
 
 	timer       *time.Timer // for the next request
 	next        time.Time   // before that, no request may start
@@ -84,16 +92,20 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 		r.idSizes += size
 	}
 	s.entry = e
+	s.failedBefore = r.failed
 	e.subscribe(s, named.StartedAt, now)
+	r.backoff, r.backoffEnds = 0, time.Time{} // the new wait has seen no failure
 	switch e.place {
 	case nowhere: // it is new
 		r.enqueue(e, e.firstPoll(s, now))
 	case waiting: // the new wait may want to know sooner
 		heap.Remove(&r.waiting, int(e.index))
+		e.place = nowhere
 		due := e.firstPoll(s, now)
-		if e.wasPolled {
+		if e.wasPolled && e.failures == 0 {
 			due = e.nextPoll(e.polledAt, e.polledAt, r.config.RequestInterval)
 		}
+		e.failures = 0
 		r.enqueue(e, earliest(e.due, due))
 	}
 }
@@ -117,6 +129,10 @@ func (r *region) settle(e *entry, began, now time.Time) {
 
 // enqueue lets a job wait until it is due.
 func (r *region) enqueue(e *entry, due time.Time) {
+	if e.finish(errPolicy, func(s *subscription) bool { return s.wait.panicked != nil }); len(e.subscriptions) == 0 {
+		r.drop(e)
+		return
+	}
 	e.place, e.due = waiting, due
 	e.interval = max(due.Sub(e.polledAt), r.round())
 	r.demand -= e.demand
@@ -143,9 +159,53 @@ func (r *region) drop(e *entry) {
 	}
 }
 
+// freeFailures are how many requests in a row may fail because of bad ids: for
+// one, its batch and half of it.
+const freeFailures = 3
+
+// outage is how many requests failed in a row, whatever their jobs. More than
+// freeFailures look like an outage: pauses double, suspects are polled one at a
+// time, and each failure counts for all jobs in trouble.
+func (r *region) outage() int { return r.failed - r.failedBefore }
+
+// onFailure takes note of a request that failed.
+func (r *region) onFailure(err error, permanent bool, now time.Time) {
+	r.failed++
+	if r.backoff++; r.backoff > freeFailures {
+		r.backoffEnds = now.Add(backoff(r.backoff-freeFailures+1, r.config.RequestInterval))
+	}
+	if r.outage() <= freeFailures {
+		return
+	}
+	byID := func(a, b *entry) int { return cmp.Compare(a.id, b.id) }
+	for _, e := range slices.SortedFunc(maps.Values(r.jobs), byID) {
+		if e.place == inRequest || e.place != ready && e.lastPoll == nil {
+			continue
+		}
+		e.finish(err, func(s *subscription) bool {
+			limit := s.wait.settings.MaxFailures
+			if permanent {
+				limit = min(limit, freeFailures)
+			}
+			return r.failed-max(r.failedBefore, s.failedBefore)-freeFailures > limit
+		})
+		if len(e.subscriptions) == 0 && e.place != nowhere { // otherwise settle does it
+			r.drop(e)
+		}
+	}
+}
+
+// onResponse takes note that the service works.
+func (r *region) onResponse() {
+	r.failedBefore, r.backoff, r.backoffEnds = r.failed, 0, time.Time{}
+}
+
+// mayStart is when the next request may start.
+func (r *region) mayStart() time.Time { return latest(r.next, r.backoffEnds) }
+
 // mayBeEarly reports whether the job may be polled before it is due: half way to it.
 func (e *entry) mayBeEarly(now time.Time) bool {
-	return !e.rejected && e.failures == 0 && now.Sub(e.polledAt) >= e.due.Sub(e.polledAt)/2
+	return !e.alone && e.failures == 0 && now.Sub(e.polledAt) >= e.due.Sub(e.polledAt)/2
 }
 
 // deadline is by when the job should have been polled, at twice its interval.
@@ -183,7 +243,7 @@ func (r *region) maxUnderWay() int { return 4 * r.perInterval }
 
 // arm sets the timer for the next request, if there is one to come.
 func (r *region) arm(now time.Time) {
-	at := r.next
+	at := r.mayStart()
 	switch {
 	case r.underWay >= r.maxUnderWay() || len(r.jobs) == 0:
 		r.timer.Stop()

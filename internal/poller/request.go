@@ -31,9 +31,10 @@ func (r *region) tick() {
 		return
 	}
 	var states []gen.Job
+	var unreadable map[string]error
 	err := errExited
-	defer func() { q.finish(states, err) }()
-	states, err = r.config.Poll(q.ctx, r.name, q.ids)
+	defer func() { q.finish(states, unreadable, err) }()
+	states, unreadable, err = r.config.Poll(q.ctx, r.name, q.ids)
 }
 
 // start begins a request, or returns nil if it is not time for one.
@@ -42,7 +43,7 @@ func (r *region) start() *request {
 	defer r.mu.Unlock()
 	now := time.Now()
 	defer r.arm(now)
-	if now.Before(r.next) || r.underWay >= r.maxUnderWay() {
+	if now.Before(r.mayStart()) || r.underWay >= r.maxUnderWay() {
 		return nil
 	}
 	b := r.choose(now)
@@ -82,7 +83,7 @@ func (q *request) abandon() {
 }
 
 // finish hands each job what the request brought, and settles it.
-func (q *request) finish(states []gen.Job, err error) {
+func (q *request) finish(states []gen.Job, unreadable map[string]error, err error) {
 	r := q.region
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,11 +95,13 @@ func (q *request) finish(states []gen.Job, err error) {
 		e.place, e.request = nowhere, nil
 		e.polledAt, e.wasPolled = now, true
 	}
-	if err == nil {
+	switch {
+	case len(jobs) == 0: // everybody left, which may be why it failed
+	case err == nil:
 		r.onAccepted(q.batch)
-		onStates(jobs, states, q.started, now)
-	} else {
-		r.onError(q.batch, err, q.started, now)
+		onStates(jobs, states, unreadable, q.started, now)
+	default:
+		r.onError(q.batch, jobs, err, q.started, now)
 	}
 	for _, e := range jobs {
 		r.settle(e, q.started, now)
@@ -108,7 +111,7 @@ func (q *request) finish(states []gen.Job, err error) {
 
 // onStates hands jobs the states that a response reported, the final ones first.
 // Of several states of one job a final one counts, otherwise the last.
-func onStates(jobs []*entry, states []gen.Job, began, now time.Time) {
+func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, began, now time.Time) {
 	byID := make(map[string]gen.Job, len(states))
 	for _, state := range states {
 		if !byID[state.JobUUID].Done {
@@ -122,6 +125,8 @@ func onStates(jobs []*entry, states []gen.Job, began, now time.Time) {
 			case state.Done != final:
 			case found:
 				e.onState(state, now)
+			case unreadable[e.id] != nil:
+				e.onFailure(unreadable[e.id], false)
 			default:
 				e.onMissing(nil, began, now)
 			}
@@ -129,21 +134,38 @@ func onStates(jobs []*entry, states []gen.Job, began, now time.Time) {
 	}
 }
 
-// onError decides what a failed request counts for.
-func (r *region) onError(b batch, err error, began, now time.Time) {
+// onError decides what a failed request counts for. A batch is halved, until the
+// failure is that of one job. But if whatever is polled fails, see outage.
+func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time) {
 	class, retryAfter := r.config.Classify(err)
 	r.next = latest(r.next, now.Add(min(retryAfter, r.config.MaxRetryAfter)))
-	if class == BadID && len(b.jobs) > 1 {
-		r.halve(b, err)
-		return
+	for _, e := range jobs {
+		e.lastPoll = err
 	}
-	for _, e := range b.live() {
-		if class == BadID {
-			// It may still become known, like an id that a response lacks: what
-			// the service does with unknown ids is not published.
-			e.onMissing(err, began, now)
-		} else {
-			e.onFailure(err, class == Permanent)
+	announced := class == Transient && retryAfter > 0
+	switch {
+	case class == BadID:
+		r.onResponse()
+	case !announced:
+		r.onFailure(err, class != Transient, now)
+	}
+	switch {
+	case announced:
+		for _, e := range jobs {
+			r.enqueue(e, now)
 		}
+	case class == Fatal:
+		for _, e := range jobs {
+			e.onFailure(err, true)
+		}
+	case len(jobs) > 1:
+		r.split(jobs, class == BadID && len(jobs) == len(b.jobs))
+	case class == BadID:
+		// It may still become known, like an id that a response lacks: what the
+		// service does with unknown ids is not published.
+		jobs[0].onMissing(err, began, now)
+	default:
+		jobs[0].alone = true
+		jobs[0].onFailure(err, class == Permanent)
 	}
 }

@@ -144,9 +144,10 @@ func TestErrors(t *testing.T) {
 		jobs []string
 		rest []string
 	}{
-		"transient":          {errTransient, []string{"a", "b"}, []string{"4s: a: transient", "4s: b: transient"}},
+		"transient":          {errTransient, []string{"a"}, []string{"4s: a: transient"}},
 		"of no class":        {errors.New("reset"), []string{"a"}, []string{"4s: a: reset"}},
-		"permanent":          {errPermanent, []string{"a", "b"}, []string{"1s: a: permanent", "1s: b: permanent"}},
+		"permanent":          {errPermanent, []string{"a", "b"}, []string{"2s: a: permanent", "3s: b: permanent"}},
+		"fatal":              {errFatal, []string{"a", "b"}, []string{"1s: a: fatal", "1s: b: fatal"}},
 		"bad id, alone":      {errBadID, []string{"a"}, []string{"6s: a: bad id"}},
 		"bad id, of several": {errBadID, []string{"a", "b"}, []string{"8s: a: bad id", "9s: b: bad id"}},
 	} {

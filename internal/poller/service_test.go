@@ -76,13 +76,13 @@ func inBubble(t *testing.T, config Config, respond func(poll) ([]gen.Job, error)
 			Timeout:         30 * time.Second,
 			MaxJobs:         cmp.Or(config.MaxJobs, 100),
 			MaxBytes:        cmp.Or(config.MaxBytes, 4096),
-			MaxRetryAfter:   time.Minute,
+			MaxRetryAfter:   cmp.Or(config.MaxRetryAfter, time.Minute),
 		})
 		test(t, s)
 	})
 }
 
-func (s *service) poll(ctx context.Context, region string, ids []string) ([]gen.Job, error) {
+func (s *service) poll(ctx context.Context, region string, ids []string) (states []gen.Job, unreadable map[string]error, err error) {
 	p := poll{ctx, s.elapsed(), region, slices.Sorted(slices.Values(ids))}
 	s.mu.Lock()
 	s.polls = append(s.polls, p)
@@ -90,8 +90,17 @@ func (s *service) poll(ctx context.Context, region string, ids []string) ([]gen.
 		panic("the polls never end")
 	}
 	s.mu.Unlock()
-	return s.respond(p)
+	states, err = s.respond(p)
+	for _, state := range states {
+		if state.Type == garbled {
+			unreadable = map[string]error{state.JobUUID: errUnreadable}
+		}
+	}
+	return slices.DeleteFunc(states, func(state gen.Job) bool { return state.Type == garbled }), unreadable, err
 }
+
+// garbled is the type of a job whose state cannot be read.
+const garbled = "garbled"
 
 // newPolls returns the polls since it, or log, was called last.
 func (s *service) newPolls() (polls []poll) {
@@ -122,12 +131,17 @@ type pollError struct {
 	retryAfter time.Duration
 }
 
-func (e pollError) Error() string { return []string{"transient", "bad id", "permanent"}[e.class] }
+func (e pollError) Error() string {
+	return []string{"transient", "bad id", "permanent", "fatal"}[e.class]
+}
 
 var (
 	errTransient = pollError{class: Transient}
 	errBadID     = pollError{class: BadID}
 	errPermanent = pollError{class: Permanent}
+	errFatal     = pollError{class: Fatal}
+
+	errUnreadable = errors.New("unreadable")
 )
 
 func classify(err error) (class ErrorClass, retryAfter time.Duration) {

@@ -2,9 +2,12 @@ package poller
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
 // Wait is what one caller learns of the jobs that it follows. One goroutine at a
@@ -23,6 +26,7 @@ type Wait struct {
 	finished      []*subscription // for Next to report, as are
 	changed       []*subscription
 	news          chan struct{} // holds something when finished or changed do
+	panicked      error         // the policy did
 }
 
 // subscription is that of one wait to one job.
@@ -30,10 +34,13 @@ type subscription struct {
 	wait     *Wait
 	entry    *entry
 	index    int     // in the list that is followed
-	failures int     // polls in a row that failed, since it began
+	final    *Update // if it ended before the job
+	failures int32   // polls in a row that failed, since it began
+	place    int32   // in the job's subscriptions
 	changed  bool    // is in wait.changed
 	finished bool    // it has ended, with the job or before
-	final    *Update // if it ended before the job
+
+	failedBefore int // requests of the region, before it began
 }
 
 // Update is what was learned of a job.
@@ -54,6 +61,8 @@ func (r reason) Error() string { return string(r) }
 const (
 	ErrMissing reason = "the service does not know the job"
 	ErrStalled reason = "the job stays as it is"
+
+	errPolicy reason = "the policy panicked" // becomes Wait.panicked
 )
 
 // Next returns what was learned of one of the jobs: that it finished before what
@@ -136,6 +145,9 @@ func (s *subscription) onChange() {
 // it stands: it may go on, for others.
 func (s *subscription) onFinish(cause error) {
 	s.finished = true
+	if cause == errPolicy {
+		cause = s.wait.panicked
+	}
 	if cause != nil {
 		final := s.update()
 		final.Cause = cause
@@ -152,6 +164,16 @@ func (s *subscription) withLastPoll(due, began time.Time) time.Time {
 		return earliest(due, last)
 	}
 	return due
+}
+
+// pause asks the policy. A caller wrote it: if it panics, the wait ends.
+func (w *Wait) pause(elapsed time.Duration, history polling.History) (pause time.Duration) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked, pause = fmt.Errorf("%w: %v", errPolicy, p), math.MaxInt64
+		}
+	}()
+	return w.settings.Policy.Pause(elapsed, history)
 }
 
 func (w *Wait) signal() {

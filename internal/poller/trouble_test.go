@@ -1,0 +1,275 @@
+package poller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/wrapper/polling"
+)
+
+// fails is a service at which whatever contains one of the ids fails. Other jobs
+// finish a minute after the start.
+func fails(ids []string, err error, takes time.Duration) func(poll) ([]gen.Job, error) {
+	return func(p poll) ([]gen.Job, error) {
+		if slices.ContainsFunc(p.ids, func(id string) bool { return slices.Contains(ids, id) }) {
+			if ended := p.take(takes); ended != nil {
+				return nil, ended
+			}
+			return nil, err
+		}
+		return finishedAt(time.Minute)(p)
+	}
+}
+
+// requirePace requires that no two polls began within a second.
+func requirePace(t *testing.T, polls []poll) {
+	t.Helper()
+	for i := range polls[1:] {
+		require.GreaterOrEqual(t, polls[i+1].at-polls[i].at, time.Second, "%v", polls[i:i+2])
+	}
+}
+
+// Ids that make whatever request they are in fail, in whatever way, fail alone,
+// and the other jobs finish.
+func TestABadIDTakesNoOtherJobWithIt(t *testing.T) {
+	type row struct {
+		jobs int
+		bad  []int
+		late time.Duration // at most, of other jobs
+	}
+	for name, fault := range map[string]struct {
+		err   error
+		takes time.Duration
+		rows  []row
+	}{
+		"transient": {errTransient, 0, []row{
+			{1, []int{0}, 0}, {2, []int{0}, 15 * time.Second}, {2, []int{1}, 15 * time.Second}, {3, []int{0}, 15 * time.Second}, {3, []int{1}, 15 * time.Second}, {3, []int{2}, 15 * time.Second},
+			{3, []int{0, 2}, 15 * time.Second}, {3, []int{0, 1}, 15 * time.Second}, {3, []int{0, 1, 2}, 0}, {10, []int{0, 2, 4, 6, 8}, 30 * time.Second},
+			{100, []int{0}, 30 * time.Second}, {100, []int{99}, 30 * time.Second}, {100, []int{37}, 30 * time.Second}, {100, []int{0, 50}, 40 * time.Second}, {100, []int{1, 30, 60, 90}, 60 * time.Second},
+		}},
+		"permanent": {errPermanent, 0, []row{
+			{2, []int{0}, 15 * time.Second}, {3, []int{1}, 15 * time.Second}, {3, []int{0, 2}, 15 * time.Second}, {100, []int{0, 50}, 40 * time.Second},
+		}},
+		"rejected": {errBadID, 0, []row{
+			{2, []int{0}, 15 * time.Second}, {3, []int{0, 1}, 15 * time.Second}, {3, []int{0, 1, 2}, 0}, {100, []int{0, 50}, 40 * time.Second},
+		}},
+		"no response": {errTransient, time.Hour, []row{ // until the time limit of 30 s
+			{3, []int{0}, 75 * time.Second}, {3, []int{1}, 75 * time.Second}, {3, []int{2}, 75 * time.Second},
+		}},
+	} {
+		for _, row := range fault.rows {
+			t.Run(fmt.Sprint(name, row), func(t *testing.T) {
+				ids := names(row.jobs)
+				var bad []string
+				for _, i := range row.bad {
+					bad = append(bad, ids[i])
+				}
+				inBubble(t, Config{}, fails(bad, fault.err, fault.takes), func(t *testing.T, s *service) {
+					w := s.inTurn(t.Context(), every(10*time.Second), ids...)
+					latest := time.Duration(0)
+					for range ids {
+						update, ok := w.Next(t.Context())
+						for ok && !update.Finished {
+							update, ok = w.Next(t.Context())
+						}
+						require.True(t, ok)
+						if slices.Contains(bad, ids[update.Index]) {
+							require.Error(t, update.Cause)
+							continue
+						}
+						require.NoError(t, update.Cause)
+						require.True(t, update.Job.Success)
+						latest = s.elapsed()
+					}
+					require.LessOrEqual(t, latest, time.Minute+row.late)
+					requirePace(t, s.newPolls())
+				})
+			})
+		}
+	}
+}
+
+// A state that cannot be read is the trouble of its job alone.
+func TestAStateThatCannotBeRead(t *testing.T) {
+	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+		states, _ := finishedAt(20 * time.Second)(p)
+		for i := range states {
+			if states[i].JobUUID == "b" && p.at < 60*time.Second {
+				states[i].Type = garbled
+			}
+		}
+		return states, nil
+	}, func(t *testing.T, s *service) {
+		impatient := every(10 * time.Second)
+		impatient.MaxFailures = 2
+		w := s.inTurn(t.Context(), impatient, "b")
+		ends := slices.DeleteFunc(s.inTurn(t.Context(), every(10*time.Second), "a", "b", "c").rest(t.Context()), func(text string) bool {
+			return strings.Contains(text, "%")
+		})
+		require.ElementsMatch(t, []string{"25s: a finished", "25s: c finished", "1m13s: b finished"}, ends)
+		require.Equal(t, []string{"1m13s: b: unreadable"}, w.rest(t.Context()))
+	})
+}
+
+// An outage looks like one: few requests, at pauses that double, and no wait ends
+// before it has lasted three minutes. After it, all go on as before.
+func TestAnOutage(t *testing.T) {
+	for _, jobs := range []int{1, 2, 3, 100, 1000} {
+		t.Run(fmt.Sprint(jobs), func(t *testing.T) {
+			for _, lasts := range []time.Duration{2 * time.Second, 20 * time.Second, 3 * time.Minute} {
+				inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+					if p.at < 10*time.Second+lasts {
+						return nil, errTransient
+					}
+					return finishedAt(0)(p)
+				}, func(t *testing.T, s *service) {
+					w := s.inTurn(t.Context(), every(10*time.Second), names(jobs)...)
+					for _, text := range w.rest(t.Context()) {
+						require.Contains(t, text, "finished")
+					}
+					require.LessOrEqual(t, s.elapsed(), 10*time.Second+2*lasts+30*time.Second, "%v", lasts)
+					polls := s.newPolls()
+					requirePace(t, polls)
+					during := 0
+					for _, p := range polls {
+						if p.at < 10*time.Second+lasts {
+							during++
+						}
+					}
+					require.LessOrEqual(t, during, 14)
+					require.LessOrEqual(t, len(polls)-during, 14+jobs/50)
+				})
+			}
+			inBubble(t, Config{}, func(p poll) ([]gen.Job, error) { return nil, errTransient }, func(t *testing.T, s *service) {
+				w := s.inTurn(t.Context(), every(10*time.Second), names(jobs)...)
+				w.rest(t.Context())
+				require.GreaterOrEqual(t, s.elapsed(), 190*time.Second)
+				require.LessOrEqual(t, s.elapsed(), 5*time.Minute)
+				require.LessOrEqual(t, len(s.newPolls()), 12)
+			})
+		})
+	}
+}
+
+// What is rejected for good, whatever the ids, soon ends the waits for all.
+func TestAllAreRejectedForGood(t *testing.T) {
+	inBubble(t, Config{}, func(poll) ([]gen.Job, error) { return nil, errPermanent }, func(t *testing.T, s *service) {
+		require.Len(t, s.inTurn(t.Context(), every(10*time.Second), names(100)...).rest(t.Context()), 100)
+		require.Len(t, s.newPolls(), 7)
+		require.Equal(t, 27*time.Second, s.elapsed())
+	})
+}
+
+// A pause that the service asks for is kept, and no failure.
+func TestAnAnnouncedOutage(t *testing.T) {
+	for _, jobs := range []int{1, 3} {
+		inBubble(t, Config{MaxRetryAfter: time.Hour}, func(p poll) ([]gen.Job, error) {
+			if p.at < 2*time.Hour {
+				return nil, pollError{Transient, 15 * time.Minute}
+			}
+			return finishedAt(0)(p)
+		}, func(t *testing.T, s *service) {
+			settings := every(10 * time.Second)
+			settings.MaxFailures = 0
+			w := s.inTurn(t.Context(), settings, names(jobs)...)
+			s.sleepUntil(time.Hour)
+			for _, update := range w.Leave() {
+				require.Equal(t, pollError{Transient, 15 * time.Minute}, update.LastPoll)
+			}
+			w = s.follow(t.Context(), settings, names(jobs)...)
+			require.Len(t, w.rest(t.Context()), jobs)
+			require.Equal(t, 2*time.Hour+10*time.Second, s.elapsed())
+			require.Len(t, s.newPolls(), 9)
+		})
+	}
+}
+
+// A wait that begins during an outage gets a poll at once, and its own count of
+// failures.
+func TestAWaitThatBeginsInAnOutage(t *testing.T) {
+	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) { return nil, errTransient }, func(t *testing.T, s *service) {
+		patient := every(time.Second)
+		patient.MaxFailures = 100
+		defer s.inTurn(t.Context(), patient, "a", "b").Leave()
+		s.sleepUntil(2 * time.Minute)
+		s.log()
+		impatient := every(time.Second)
+		impatient.MaxFailures = 2
+		for _, id := range []string{"a", "c"} {
+			w := s.follow(t.Context(), impatient, id)
+			w.rest(t.Context())
+			require.LessOrEqual(t, len(s.newPolls()), 8)
+		}
+		require.LessOrEqual(t, s.elapsed(), 3*time.Minute)
+	})
+}
+
+// moody is a policy that panics from some call on.
+type moody struct{ calm *int }
+
+func (p moody) Pause(time.Duration, polling.History) time.Duration {
+	if *p.calm--; *p.calm < 0 {
+		panic("no idea")
+	}
+	return time.Second
+}
+
+// A policy that panics ends its own wait, for whatever poll it was asked.
+func TestAPolicyThatPanics(t *testing.T) {
+	for calm := range 4 {
+		inBubble(t, Config{}, running, func(t *testing.T, s *service) {
+			settings := every(0)
+			settings.Policy = moody{&calm}
+			other := s.follow(t.Context(), every(10*time.Second), "a", "b")
+			defer other.Leave()
+			for _, text := range s.inTurn(t.Context(), settings, "a", "b", "c").rest(t.Context()) {
+				if strings.Contains(text, "%") {
+					continue
+				}
+				require.Contains(t, text, ": the policy panicked: no idea")
+			}
+			at := s.elapsed()
+			s.log()
+			s.sleepUntil(at + 30*time.Second)
+			require.Len(t, s.log(), 3, "others wait for a and b")
+			after := s.follow(t.Context(), every(time.Second), "c")
+			_, ok := after.next(t.Context())
+			require.True(t, ok, "who waits for c later gets polls")
+			after.Leave()
+		})
+	}
+}
+
+// BenchmarkLeave measures how long a wait takes to leave a job that others wait for.
+func BenchmarkLeave(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 40_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				p := New(Config{
+					Poll:     func(context.Context, string, []string) ([]gen.Job, map[string]error, error) { return nil, nil, nil },
+					Classify: classify,
+					Size:     func(string, string) (int, int) { return 1, 1 },
+
+					RequestInterval: time.Hour, MaxJobs: 100, MaxBytes: 4096,
+				})
+				waits := make([]*Wait, n)
+				for i := range waits {
+					waits[i] = p.Follow(b.Context(), []Job{{Region: "gz", ID: "a", StartedAt: time.Now()}}, every(time.Hour), false)
+				}
+				b.StartTimer()
+				for _, w := range waits {
+					w.Leave()
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/wait")
+		})
+	}
+}
