@@ -212,6 +212,8 @@ func outcomeOfJob(ref JobRef, update poller.Update, cause error) JobOutcome {
 	case cause == nil:
 		outcome.Err = &JobFailedError{Ref: ref, Job: outcome.Job}
 		return outcome
+	case errors.Is(cause, poller.ErrMissing) && errors.Is(lastPoll, ErrResponseTooLarge): // not about the id
+		cause, lastPoll = lastPoll, nil
 	case errors.Is(cause, poller.ErrMissing):
 		cause = ErrJobUnknown
 	case errors.Is(cause, poller.ErrStalled):

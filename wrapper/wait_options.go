@@ -45,6 +45,11 @@ func PollPolicy(policy polling.Policy) WaitOption {
 // reason (connection, server error, rate limit, a malformed response) before the
 // wait for it ends. The default is 8: with pauses that double from one
 // [Polling].RequestInterval to 60, a wait survives an outage of three minutes.
+//
+// A poll of many jobs that fails is halved until the failure is one job's; what
+// fails whatever the jobs counts for all of them. A pause that the service asks for
+// (header Retry-After, see [Polling].MaxRetryAfter) and the time in the client's
+// own rate limiter are no failures.
 func MaxFailures(n int) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.MaxFailures = n
@@ -52,9 +57,10 @@ func MaxFailures(n int) WaitOption {
 	}
 }
 
-// MissingGrace is how long responses may lack a job before the wait for it ends
-// with [ErrJobUnknown], or the service may reject its id before the wait ends with
-// that [*APIError]: the service may lag behind a create. The default is 30 s.
+// MissingGrace is how long the service may not know a job, which it shows by
+// leaving it out or by rejecting its id (errno 1, 13, 41026, HTTP 400, 404), before
+// the wait for it ends with [ErrJobUnknown]: it may lag behind a create. The
+// rejection is WaitError.LastPoll. The default is 30 s.
 func MissingGrace(d time.Duration) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.MissingGrace = d

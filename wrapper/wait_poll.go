@@ -3,9 +3,12 @@ package wrapper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
+	"runtime"
 	"time"
 
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/internal/poller"
 )
 
@@ -26,7 +29,8 @@ type Polling struct {
 	// makes it longer. Default: 4096.
 	MaxURLBytes int
 	// MaxRetryAfter is the longest pause of a region's polls that a response can
-	// ask for (header Retry-After). Default: 60 s.
+	// ask for (header Retry-After). A pause that a transient error asks for is no
+	// failure, see [MaxFailures]. Default: 1 h.
 	MaxRetryAfter time.Duration
 	// Timeout limits one request. Default: 30 s.
 	Timeout time.Duration
@@ -58,7 +62,7 @@ func (p *Polling) setDefaults() {
 		p.MaxURLBytes = 4096
 	}
 	if p.MaxRetryAfter == 0 {
-		p.MaxRetryAfter = time.Minute
+		p.MaxRetryAfter = time.Hour
 	}
 	if p.Timeout == 0 {
 		p.Timeout = 30 * time.Second
@@ -68,10 +72,7 @@ func (p *Polling) setDefaults() {
 // newPoller returns the poller that all waits of the client share.
 func newPoller(c *Client) *poller.Poller {
 	return poller.New(poller.Config{
-		Poll: func(ctx context.Context, region string, jobUUIDs []string) ([]Job, map[string]error, error) {
-			jobs, err := c.getJobs(ctx, region, jobUUIDs, true) // the poller repeats what failed, at its own pace
-			return jobs, nil, err
-		},
+		Poll:            c.poll,
 		Classify:        classify,
 		Size:            c.pollSize,
 		RequestInterval: c.polling.RequestInterval,
@@ -82,6 +83,30 @@ func newPoller(c *Client) *poller.Poller {
 	})
 }
 
+// poll makes one request, which the poller repeats at its own pace if it fails. A
+// hook, token source or transport of the caller's that panics must not end the
+// process from a goroutine that the caller does not know.
+func (c *Client) poll(ctx context.Context, region string, jobUUIDs []string) (jobs []Job, unreadable map[string]error, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{p}
+		}
+	}()
+	jobs, err = c.getJobs(ctx, region, jobUUIDs, true)
+	return jobs, nil, err
+}
+
+// panicError says that a caller's code panicked in a poll. It does not show with
+// which value, which may hold the token, unless it is the runtime's own.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string {
+	if own, ok := e.value.(runtime.Error); ok {
+		return "cimg: getJobResult: a hook, token source or transport panicked: " + oneline.Error(own)
+	}
+	return fmt.Sprintf("cimg: getJobResult: a hook, token source or transport panicked with a value of type %T", e.value)
+}
+
 // pollSize returns the length of a poll's URL without ids, and what an id adds to
 // it.
 func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
@@ -89,25 +114,18 @@ func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
 	return len(empty) + len(url.QueryEscape(region)), len(url.QueryEscape(jobUUID)) + len(",")
 }
 
-// classify says what the error of a poll means for the jobs that were polled.
+// classify says what the error of a poll means for the jobs that were polled. What
+// an unknown id does is not published.
 func classify(err error) (class poller.ErrorClass, retryAfter time.Duration) {
 	switch {
-	case mayBeBadID(err):
+	case isTransient(err):
+		class = poller.Transient
+	case errors.Is(err, ErrAuth):
+		class = poller.Fatal
+	case errors.Is(err, ErrBadParameter), errors.Is(err, ErrNotFound), errors.Is(err, ErrResponseTooLarge):
 		class = poller.BadID
-	case isPermanent(err):
+	case errors.As(err, new(*APIError)), errors.As(err, new(*panicError)):
 		class = poller.Permanent
 	}
 	return class, retryAfterOf(err)
-}
-
-// mayBeBadID reports whether a poll may have been rejected because of one of its
-// ids, or of their number. What an unknown id does is not published.
-func mayBeBadID(err error) bool {
-	return errors.Is(err, ErrResponseTooLarge) ||
-		errors.Is(err, ErrBadParameter) && !isTransient(err) && !errors.Is(err, ErrAuth)
-}
-
-// isPermanent reports whether the response would be the same later.
-func isPermanent(err error) bool {
-	return errors.As(err, new(*APIError)) && !isTransient(err)
 }

@@ -269,24 +269,30 @@ func TestWaitGivesUp(t *testing.T) {
 	}
 }
 
-// A batch is halved only if one of its ids, or their number, may be the reason.
-func TestWaitHalvesARefusedBatch(t *testing.T) {
+// A batch that is rejected is halved until each id has been rejected alone. If it
+// fails for another reason, so many failures in a row are everybody's; if the token
+// is rejected, one is.
+func TestWaitHalvesABatchThatFails(t *testing.T) {
 	for name, row := range map[string]struct {
 		fault emulator.Fault
 		polls int // after which all of eight jobs were given up
 	}{
 		"errno 1":        {emulator.Fault{Errno: 1}, 15},
 		"errno 13":       {emulator.Fault{Errno: 13}, 15},
+		"errno 16000002": {emulator.Fault{Errno: 16000002}, 15},
+		"errno 41026":    {emulator.Fault{Errno: 41026}, 15},
 		"HTTP 400":       {emulator.Fault{Status: 400}, 15},
+		"HTTP 404":       {emulator.Fault{Status: 404}, 15},
 		"HTTP 413":       {emulator.Fault{Status: 413}, 15},
 		"HTTP 414":       {emulator.Fault{Status: 414}, 15},
-		"HTTP 404":       {emulator.Fault{Status: 404}, 1},
+		"HTTP 431":       {emulator.Fault{Status: 431}, 15},
+		"HTTP 494":       {emulator.Fault{Status: 494}, 15},
+		"HTTP 403":       {emulator.Fault{Status: 403}, 6},
+		"errno 10000001": {emulator.Fault{Errno: 10000001}, 6},
+		"errno 1000011":  {emulator.Fault{Errno: 1000011}, 6},
+		"errno 424242":   {emulator.Fault{Errno: 424242}, 6},
 		"errno 4":        {emulator.Fault{Errno: 4}, 1},
 		"HTTP 401":       {emulator.Fault{Status: 401, Errno: 1}, 1},
-		"errno 10000001": {emulator.Fault{Errno: 10000001}, 1},
-		"errno 16000002": {emulator.Fault{Errno: 16000002}, 1},
-		"errno 1000011":  {emulator.Fault{Errno: 1000011}, 1},
-		"errno 424242":   {emulator.Fault{Errno: 424242}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
@@ -322,7 +328,7 @@ func TestWaitHonoursRetryAfter(t *testing.T) {
 	for _, row := range []struct {
 		asked string
 		waits time.Duration
-	}{{"40", 40 * time.Second}, {"3600", time.Minute}} {
+	}{{"40", 40 * time.Second}, {"3600", time.Hour}, {"3601", time.Hour}} {
 		inCloud(t, emulator.Options{Plan: lasting(0)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 			created := create(t, client, "web-01")[0]
 			cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Status: 429, Header: http.Header{"Retry-After": {row.asked}}})

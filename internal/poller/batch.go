@@ -79,7 +79,7 @@ func (r *region) choose(now time.Time) batch {
 		if len(jobs) < len(b.jobs) {
 			b = batch{jobs: jobs} // a job that left may have been the reason, so it proves nothing
 		}
-		if len(jobs) > 1 && r.outage() >= freeFailures {
+		if len(jobs) > 1 && r.outage >= freeFailures {
 			// One id is the lightest question to a service that may be down.
 			r.suspect(batch{jobs: jobs[1:]})
 			b = batch{jobs: jobs[:1]}

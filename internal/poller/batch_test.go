@@ -132,7 +132,7 @@ func TestHalving(t *testing.T) {
 			"41s: a b c d e g h", "46s: f",
 		}, s.log())
 		last, _ := w.next(t.Context())
-		require.Equal(t, "46s: f: bad id", last)
+		require.Equal(t, "46s: f: the service does not know the job", last)
 	})
 }
 

@@ -111,11 +111,7 @@ func (j *job) onMissing(rejection error, began, now time.Time) {
 	if j.missingSince.IsZero() {
 		j.missingSince = now
 	}
-	cause := rejection
-	if cause == nil {
-		cause = ErrMissing
-	}
-	j.finish(cause, func(s *subscription) bool {
+	j.finish(ErrMissing, func(s *subscription) bool {
 		s.failures = 0
 		return !began.Before(s.wait.joined) && !now.Before(j.graceEnds(s))
 	})
@@ -215,6 +211,11 @@ func (j *job) pause(now time.Time, interval time.Duration) time.Duration {
 // backoff returns the pause after so many failures: it doubles, up to 60 intervals.
 func backoff(failures int, interval time.Duration) time.Duration {
 	return interval * time.Duration(min(1<<min(failures-1, 6), 60))
+}
+
+// backoffs returns the sum of the pauses after so many failures in a row.
+func backoffs(failures int, interval time.Duration) time.Duration {
+	return interval * time.Duration(1<<min(failures, 6)-1+60*min(max(failures-6, 0), 1e6))
 }
 
 func latest(a, b time.Time) time.Time {

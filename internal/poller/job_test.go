@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -146,7 +147,7 @@ func TestStall(t *testing.T) {
 // A job that is missing is given up after a time of grace, counted for each wait
 // from when it began at the earliest.
 func TestGrace(t *testing.T) {
-	for rejection, cause := range map[error]error{nil: ErrMissing, errBadID: errBadID} {
+	for _, rejection := range []error{nil, errBadID} {
 		j := newJob()
 		settings := every(time.Second)
 		settings.MissingGrace = 10 * time.Second
@@ -158,12 +159,12 @@ func TestGrace(t *testing.T) {
 		j.onMissing(rejection, after(10.9), after(10.9))
 		require.Len(t, j.subscriptions, 2)
 		j.onMissing(rejection, after(11), after(11))
-		require.Equal(t, cause, early.final.Cause)
+		require.Equal(t, ErrMissing, early.final.Cause)
 		require.Equal(t, []*subscription{late}, j.subscriptions)
 		j.onMissing(rejection, after(14.9), after(14.9))
 		require.False(t, late.finished)
 		j.onMissing(rejection, after(15), after(15))
-		require.Equal(t, cause, late.final.Cause)
+		require.Equal(t, ErrMissing, late.final.Cause)
 		require.Empty(t, j.subscriptions)
 	}
 }
@@ -378,4 +379,16 @@ func TestSubscribeReportsWhatIsKnown(t *testing.T) {
 	require.False(t, subscribe(j, 0, every(time.Second)).changed)
 	j.onState(progress(1), now)
 	require.True(t, subscribe(j, 1, every(time.Second)).changed)
+}
+
+// A wait gives up after an outage that lasts as long as its own pauses would.
+func TestBackoffs(t *testing.T) {
+	sum := time.Duration(0)
+	for failures := range 20 {
+		if failures > 0 {
+			sum += backoff(failures, time.Second)
+		}
+		require.Equal(t, sum, backoffs(failures, time.Second))
+	}
+	require.Positive(t, backoffs(math.MaxInt, time.Second))
 }

@@ -24,9 +24,9 @@ type region struct {
 	maxJobs  int     // of a request, as far as the service accepts them
 	accepted int     // the most jobs of a request that the service accepted
 
-	failed       int       // requests
-	failedBefore int       // those before the last one that did not fail
-	backoff      int       // requests that failed in a row, since a wait joined
+	outage       int       // requests in a row that failed, whatever their jobs
+	failingSince time.Time // when the first of them did
+	backoff      int       // those since a wait joined
 	backoffEnds  time.Time // before that, no request may start
 
 	timer       *time.Timer // for the next request
@@ -92,7 +92,6 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 		r.idSizes += size
 	}
 	s.entry = e
-	s.failedBefore = r.failed
 	e.subscribe(s, named.StartedAt, now)
 	r.backoff, r.backoffEnds = 0, time.Time{} // the new wait has seen no failure
 	switch e.place {
@@ -160,21 +159,19 @@ func (r *region) drop(e *entry) {
 }
 
 // freeFailures are how many requests in a row may fail because of bad ids: for
-// one, its batch and half of it.
+// one, its batch and half of it. More look like an outage: pauses double, suspects
+// are polled one at a time, and the failure is that of all jobs in trouble.
 const freeFailures = 3
-
-// outage is how many requests failed in a row, whatever their jobs. More than
-// freeFailures look like an outage: pauses double, suspects are polled one at a
-// time, and each failure counts for all jobs in trouble.
-func (r *region) outage() int { return r.failed - r.failedBefore }
 
 // onFailure takes note of a request that failed.
 func (r *region) onFailure(err error, permanent bool, now time.Time) {
-	r.failed++
+	if r.outage++; r.outage == 1 {
+		r.failingSince = now
+	}
 	if r.backoff++; r.backoff > freeFailures {
 		r.backoffEnds = now.Add(backoff(r.backoff-freeFailures+1, r.config.RequestInterval))
 	}
-	if r.outage() <= freeFailures {
+	if r.outage <= freeFailures {
 		return
 	}
 	byID := func(a, b *entry) int { return cmp.Compare(a.id, b.id) }
@@ -183,11 +180,11 @@ func (r *region) onFailure(err error, permanent bool, now time.Time) {
 			continue
 		}
 		e.finish(err, func(s *subscription) bool {
-			limit := s.wait.settings.MaxFailures
+			failures := s.wait.settings.MaxFailures
 			if permanent {
-				limit = min(limit, freeFailures)
+				failures = min(failures, freeFailures)
 			}
-			return r.failed-max(r.failedBefore, s.failedBefore)-freeFailures > limit
+			return now.Sub(latest(r.failingSince, s.wait.joined)) >= backoffs(failures, r.config.RequestInterval)
 		})
 		if len(e.subscriptions) == 0 && e.place != nowhere { // otherwise settle does it
 			r.drop(e)
@@ -196,9 +193,7 @@ func (r *region) onFailure(err error, permanent bool, now time.Time) {
 }
 
 // onResponse takes note that the service works.
-func (r *region) onResponse() {
-	r.failedBefore, r.backoff, r.backoffEnds = r.failed, 0, time.Time{}
-}
+func (r *region) onResponse() { r.outage, r.backoff, r.backoffEnds = 0, 0, time.Time{} }
 
 // mayStart is when the next request may start.
 func (r *region) mayStart() time.Time { return latest(r.next, r.backoffEnds) }

@@ -158,7 +158,7 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 		for _, e := range jobs {
 			e.onFailure(err, true)
 		}
-	case len(jobs) > 1:
+	case len(b.jobs) > 1: // a job that left may have been the reason
 		r.split(jobs, class == BadID && len(jobs) == len(b.jobs))
 	case class == BadID:
 		// It may still become known, like an id that a response lacks: what the

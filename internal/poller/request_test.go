@@ -148,8 +148,8 @@ func TestErrors(t *testing.T) {
 		"of no class":        {errors.New("reset"), []string{"a"}, []string{"4s: a: reset"}},
 		"permanent":          {errPermanent, []string{"a", "b"}, []string{"2s: a: permanent", "3s: b: permanent"}},
 		"fatal":              {errFatal, []string{"a", "b"}, []string{"1s: a: fatal", "1s: b: fatal"}},
-		"bad id, alone":      {errBadID, []string{"a"}, []string{"6s: a: bad id"}},
-		"bad id, of several": {errBadID, []string{"a", "b"}, []string{"8s: a: bad id", "9s: b: bad id"}},
+		"bad id, alone":      {errBadID, []string{"a"}, []string{"6s: a: the service does not know the job"}},
+		"bad id, of several": {errBadID, []string{"a", "b"}, []string{"8s: a: the service does not know the job", "9s: b: the service does not know the job"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Config{}, func(poll) ([]gen.Job, error) { return nil, row.err }, func(t *testing.T, s *service) {

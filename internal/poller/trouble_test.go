@@ -162,8 +162,8 @@ func TestAnOutage(t *testing.T) {
 func TestAllAreRejectedForGood(t *testing.T) {
 	inBubble(t, Config{}, func(poll) ([]gen.Job, error) { return nil, errPermanent }, func(t *testing.T, s *service) {
 		require.Len(t, s.inTurn(t.Context(), every(10*time.Second), names(100)...).rest(t.Context()), 100)
-		require.Len(t, s.newPolls(), 7)
-		require.Equal(t, 27*time.Second, s.elapsed())
+		require.Len(t, s.newPolls(), 6)
+		require.Equal(t, 19*time.Second, s.elapsed())
 	})
 }
 

@@ -39,8 +39,6 @@ type subscription struct {
 	place    int32   // in the job's subscriptions
 	changed  bool    // is in wait.changed
 	finished bool    // it has ended, with the job or before
-
-	failedBefore int // requests of the region, before it began
 }
 
 // Update is what was learned of a job.
