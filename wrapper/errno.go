@@ -28,8 +28,11 @@ func sentinel(number int64, status int) error {
 		return ErrAuth
 	case status == http.StatusForbidden:
 		return ErrPermission
-	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong:
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusRequestURITooLong,
+		status == http.StatusRequestHeaderFieldsTooLarge, status == 494: // nginx's own
 		return ErrBadParameter
+	case status == http.StatusNotFound:
+		return ErrNotFound
 	case status == http.StatusTooManyRequests:
 		return ErrRateLimited
 	case status >= http.StatusInternalServerError:

@@ -50,7 +50,9 @@ func TestAPIErrorSentinels(t *testing.T) {
 		{7, 403, wrapper.ErrPermission},
 		{7, 200, nil},
 		{0, 302, nil},
-		{0, 404, nil},
+		{0, 404, wrapper.ErrNotFound},
+		{0, 431, wrapper.ErrBadParameter},
+		{0, 494, wrapper.ErrBadParameter},
 	}
 	for _, row := range rows {
 		t.Run(fmt.Sprintf("errno %d, HTTP %d", row.errno, row.status), func(t *testing.T) {

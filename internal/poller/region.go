@@ -26,6 +26,7 @@ type region struct {
 
 	outage       int       // requests in a row that failed, whatever their jobs
 	failingSince time.Time // when the first of them did
+	permanent    bool      // all of them, for good
 	backoff      int       // those since a wait joined
 	backoffEnds  time.Time // before that, no request may start
 
@@ -166,8 +167,9 @@ const freeFailures = 3
 // onFailure takes note of a request that failed.
 func (r *region) onFailure(err error, permanent bool, now time.Time) {
 	if r.outage++; r.outage == 1 {
-		r.failingSince = now
+		r.failingSince, r.permanent = now, true
 	}
+	r.permanent = r.permanent && permanent
 	if r.backoff++; r.backoff > freeFailures {
 		r.backoffEnds = now.Add(backoff(r.backoff-freeFailures+1, r.config.RequestInterval))
 	}
@@ -181,7 +183,7 @@ func (r *region) onFailure(err error, permanent bool, now time.Time) {
 		}
 		e.finish(err, func(s *subscription) bool {
 			failures := s.wait.settings.MaxFailures
-			if permanent {
+			if r.permanent {
 				failures = min(failures, freeFailures)
 			}
 			return now.Sub(latest(r.failingSince, s.wait.joined)) >= backoffs(failures, r.config.RequestInterval)

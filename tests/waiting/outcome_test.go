@@ -91,29 +91,42 @@ func (w *waiter) unfounded(j *truth, standing standing, wait *wrapper.WaitError,
 			return fmt.Sprintf("stalled after %v", now.Sub(since))
 		}
 	case errors.Is(wait.Cause, wrapper.ErrJobUnknown):
-		if now.Before(graceEnds) || w.omits == 0 && !w.began.Before(j.knownFrom) {
+		if now.Before(graceEnds) || w.omits == 0 && !w.began.Before(j.knownFrom) && j.poison != "rejected" {
 			return fmt.Sprintf("is unknown %v before its grace ends", graceEnds.Sub(now))
 		}
-	case isResponse && apiErr.HTTPStatus == http.StatusUnauthorized:
+	case !prompt && w.sawOutage(j.ref.Region, time.Time{}), w.sawOutage(j.ref.Region, now):
+	case isResponse && (apiErr.HTTPStatus == http.StatusUnauthorized || apiErr.HTTPStatus == http.StatusForbidden):
 		if denied := standing.denied; denied.Before(w.began) || prompt && !denied.Equal(now) {
 			return fmt.Sprintf("was rejected permanently at %v, and ended at %v", denied, now)
 		}
-	case isResponse && mayBeBadID(apiErr):
-		if now.Before(graceEnds) || !j.poison && !(w.rejectsUnknown && w.began.Before(j.knownFrom)) {
-			return fmt.Sprintf("was rejected %v before its grace ends", graceEnds.Sub(now))
-		}
-	case w.fails == 0:
-		return "ended although no poll failed"
+	case w.fails == 0 && j.poison == "":
+		return "ended although none of its polls failed because of it"
 	case prompt && standing.failures <= w.failures:
 		return fmt.Sprintf("ended after %d failed polls, of %d that are tolerated", standing.failures, w.failures)
 	}
 	return ""
 }
 
-// mayBeBadID reports whether a response rejected an id, or the number of ids.
-func mayBeBadID(apiErr *wrapper.APIError) bool {
-	return errors.Is(apiErr, wrapper.ErrBadParameter) ||
-		apiErr.HTTPStatus/100 == 4 && apiErr.HTTPStatus != http.StatusTooManyRequests
+// sawOutage reports whether whatever was polled failed for as long as the tolerated
+// failures would take: until now, or ever.
+func (w *waiter) sawOutage(region string, until time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.outages[region], func(o outage) bool {
+		failures := w.failures
+		if !o.transient {
+			failures = min(failures, 3)
+		}
+		return o.requests > 3 && o.until.Sub(later(o.since, w.began)) >= w.patience(failures) && (until.IsZero() || o.until.Equal(until))
+	})
+}
+
+// patience is the time that so many failures take.
+func (w *waiter) patience(failures int) (d time.Duration) {
+	for i := range failures {
+		d += w.polling.RequestInterval * time.Duration(min(1<<i, 60))
+	}
+	return d
 }
 
 // runOut checks a wait that ended with its context.
@@ -143,7 +156,9 @@ func (w *waiter) endsBy(j *truth) time.Time {
 	const rounds, requests = 20, 200
 	since := later(w.began, j.endsAt())
 	switch {
-	case j.poison || j.isNeverKnown():
+	case j.poison != "":
+		since = w.began.Add(w.grace + 3*w.patience(w.failures) + time.Duration(w.failures)*30*time.Second)
+	case j.isNeverKnown():
 		since = w.began.Add(w.grace)
 	default:
 		since = later(since, j.knownFrom)

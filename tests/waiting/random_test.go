@@ -100,6 +100,7 @@ func newService(r *rapid.T) *service {
 		waiters:        make(map[*waiter]bool),
 		last:           make(map[string]time.Time),
 		pausedUntil:    make(map[string]time.Time),
+		outages:        make(map[string][]outage),
 	}
 	s.plain = s.limit == 0
 	inRegion := make(map[string]int)
@@ -110,7 +111,7 @@ func newService(r *rapid.T) *service {
 		}
 		inRegion[region]++
 		j := newTruth(r, s.random, wrapper.JobRef{Region: region, JobUUID: fmt.Sprintf("job-%02d", i)})
-		s.plain = s.plain && !j.poison && j.knownFrom.IsZero()
+		s.plain = s.plain && j.poison == "" && j.knownFrom.IsZero()
 		s.jobs[j.ref.JobUUID] = j
 	}
 	return s
@@ -129,9 +130,11 @@ func newTruth(r *rapid.T, random *rand.Rand, ref wrapper.JobRef) *truth {
 		duration: time.Duration(rapid.SampledFrom([]float64{0, 5, 5.5, 30, 70, 600, 3600}).Draw(r, "seconds") * float64(time.Second)),
 		succeeds: rapid.Bool().Draw(r, "succeeds"),
 		progress: rapid.SampledFrom(progresses).Draw(r, "progress"),
-		poison:   rapid.IntRange(0, 30).Draw(r, "poison") == 30,
 		reported: make(map[wrapper.Job]time.Time),
 		strayed:  make(map[wrapper.Job]time.Time),
+	}
+	if rapid.IntRange(0, 30).Draw(r, "poisoned") == 30 {
+		j.poison = rapid.SampledFrom(poisons).Draw(r, "poison")
 	}
 	if rapid.IntRange(0, 15).Draw(r, "unknown") == 15 {
 		j.knownFrom = now.Add(rapid.SampledFrom([]time.Duration{10 * time.Second, never + time.Hour}).Draw(r, "for"))

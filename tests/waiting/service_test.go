@@ -36,8 +36,31 @@ type service struct {
 	underWay    int
 	last        map[string]time.Time // when a region was polled last
 	pausedUntil map[string]time.Time // because of Retry-After
+	outages     map[string][]outage  // of each region; the last may go on
 	violations  []string             // broken promises
 }
+
+// outage is requests in a row that failed.
+type outage struct {
+	since, until time.Time
+	requests     int
+	transient    bool // one of them may pass
+}
+
+// failed notes that a request failed.
+func (s *service) failed(region string, transient bool) {
+	if len(s.outages[region]) == 0 {
+		s.works(region)
+	}
+	now, o := time.Now(), &s.outages[region][len(s.outages[region])-1]
+	if o.requests++; o.requests == 1 {
+		o.since = now
+	}
+	o.until, o.transient = now, o.transient || transient
+}
+
+// works notes that a request did not fail.
+func (s *service) works(region string) { s.outages[region] = append(s.outages[region], outage{}) }
 
 // String describes what was drawn for the service.
 func (s *service) String() string {
@@ -82,23 +105,61 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 			for _, id := range ids {
 				s.jobs[id].fail(time.Now())
 			}
+			s.failed(region, true)
 			return failure, err
+		}
+	}
+	for _, id := range ids {
+		if poison := s.jobs[id].poison; poison != "" && poison != "rejected" {
+			return s.spoil(r, s.jobs[id], len(ids) == 1)
 		}
 	}
 	switch {
 	case s.random.Float64() < s.denies:
+		s.failed(region, false)
 		for _, id := range ids {
 			s.jobs[id].deny(time.Now())
 		}
 		return response(http.StatusUnauthorized, ""), nil
 	case s.rejects(ids):
+		s.works(region)
 		if len(ids) == 1 { // alone, it counts as missing
 			j := s.jobs[ids[0]]
 			j.miss(time.Now(), s.isStray(j, began))
 		}
 		return s.reject()
 	}
+	s.works(region)
 	return s.respond(ids, began)
+}
+
+// spoil lets a request fail because of a poisoned job. If that is alone in it, the
+// failure is the job's.
+func (s *service) spoil(r *http.Request, j *truth, alone bool) (*http.Response, error) {
+	region := j.ref.Region
+	if j.poison == "hangs" {
+		s.mu.Unlock()
+		<-r.Context().Done()
+		s.mu.Lock()
+	}
+	s.failed(region, j.poison != "denied")
+	switch {
+	case alone && j.poison == "denied":
+		j.deny(time.Now())
+	case alone:
+		j.fail(time.Now())
+	}
+	switch j.poison {
+	case "hangs":
+		return nil, r.Context().Err()
+	case "denied":
+		return response(http.StatusForbidden, ""), nil
+	}
+	return []*http.Response{
+		response(http.StatusInternalServerError, "<html>"),
+		response(http.StatusOK, "<html>"),
+		response(http.StatusOK, `{"errno":2,"errmsg":"busy","requestId":"r"}`),
+	}[s.random.IntN(3)], nil
 }
 
 // check checks what is promised of each request.
@@ -198,14 +259,18 @@ func (s *service) pause(region string, retryAfter time.Duration) {
 func (s *service) rejects(ids []string) bool {
 	now := time.Now()
 	return s.limit > 0 && len(ids) > s.limit || slices.ContainsFunc(ids, func(id string) bool {
-		return s.jobs[id].poison || s.rejectsUnknown && now.Before(s.jobs[id].knownFrom)
+		return s.jobs[id].poison == "rejected" || s.rejectsUnknown && now.Before(s.jobs[id].knownFrom)
 	})
 }
 
 func (s *service) reject() (*http.Response, error) {
-	switch s.random.IntN(5) {
+	switch s.random.IntN(7) {
 	case 0:
 		return response(http.StatusBadRequest, "<html>"), nil
+	case 4:
+		return response(http.StatusNotFound, "<html>"), nil
+	case 5:
+		return response(http.StatusOK, `{"errno":41026,"errmsg":"no such image","requestId":"r"}`), nil
 	case 3:
 		return response(http.StatusRequestEntityTooLarge, ""), nil
 	case 1:

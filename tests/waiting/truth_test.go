@@ -16,7 +16,7 @@ type truth struct {
 	duration  time.Duration
 	succeeds  bool
 	progress  string    // one of progresses
-	poison    bool      // the service rejects every request with its id
+	poison    string    // how every request with its id ends, one of poisons; empty: like others
 	knownFrom time.Time // before that, the service does not know it
 
 	ends      []report                  // the final states that responses reported
@@ -67,6 +67,9 @@ type report struct {
 
 // progresses are the ways in which jobs report their progress.
 var progresses = []string{"steady", "stuck at 100 %", "at random"}
+
+// poisons are the ways in which an id can spoil each request that it is in.
+var poisons = []string{"rejected", "fails", "denied", "hangs"}
 
 // never is longer than any wait: some jobs are known only after that.
 const never = 1000 * time.Hour
