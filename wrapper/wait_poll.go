@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"runtime"
 	"time"
 
 	"github.com/cimg-go/cimg/internal/oneline"
@@ -89,23 +88,15 @@ func newPoller(c *Client) *poller.Poller {
 func (c *Client) poll(ctx context.Context, region string, jobUUIDs []string) (jobs []Job, unreadable map[string]error, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicError{p}
+			err = fmt.Errorf("cimg: %s: %w: %s", opJobResult.id, errPanicked, oneline.Panic(p))
 		}
 	}()
 	jobs, err = c.getJobs(ctx, region, jobUUIDs, true)
 	return jobs, nil, err
 }
 
-// panicError says that a caller's code panicked in a poll. It does not show with
-// which value, which may hold the token, unless it is the runtime's own.
-type panicError struct{ value any }
-
-func (e *panicError) Error() string {
-	if own, ok := e.value.(runtime.Error); ok {
-		return "cimg: getJobResult: a hook, token source or transport panicked: " + oneline.Error(own)
-	}
-	return fmt.Sprintf("cimg: getJobResult: a hook, token source or transport panicked with a value of type %T", e.value)
-}
+// errPanicked says that a caller's code panicked in a poll.
+var errPanicked = errors.New("a hook, logger, token source or transport panicked")
 
 // pollSize returns the length of a poll's URL without ids, and what an id adds to
 // it.
@@ -124,7 +115,7 @@ func classify(err error) (class poller.ErrorClass, retryAfter time.Duration) {
 		class = poller.Fatal
 	case errors.Is(err, ErrBadParameter), errors.Is(err, ErrNotFound), errors.Is(err, ErrResponseTooLarge):
 		class = poller.BadID
-	case errors.As(err, new(*APIError)), errors.As(err, new(*panicError)):
+	case errors.As(err, new(*APIError)), errors.Is(err, errPanicked):
 		class = poller.Permanent
 	}
 	return class, retryAfterOf(err)

@@ -2,6 +2,8 @@
 package oneline
 
 import (
+	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -17,6 +19,15 @@ func Error(err error) string {
 		return "no cause given"
 	}
 	return escape(strings.TrimPrefix(err.Error(), "cimg: "), 1000)
+}
+
+// Panic returns the text of a value that a caller's code panicked with: its type
+// alone, since it may hold the token, unless it is the runtime's own.
+func Panic(value any) string {
+	if err, ok := value.(runtime.Error); ok {
+		return Error(err)
+	}
+	return fmt.Sprintf("a value of type %T", value)
 }
 
 // escape escapes what does not print and ends after some maxBytes. Text that is

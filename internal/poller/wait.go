@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
@@ -168,7 +169,7 @@ func (s *subscription) withLastPoll(due, began time.Time) time.Time {
 func (w *Wait) pause(elapsed time.Duration, history polling.History) (pause time.Duration) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.panicked, pause = fmt.Errorf("%w: %v", errPolicy, p), math.MaxInt64
+			w.panicked, pause = fmt.Errorf("%w: %s", errPolicy, oneline.Panic(p)), math.MaxInt64
 		}
 	}()
 	return w.settings.Policy.Pause(elapsed, history)
