@@ -19,12 +19,9 @@ type job struct {
 	subscriptions []*subscription
 	since         time.Time // when it was started; if that is not known, when it came
 
-	state       gen.Job   // if it was reported
-	changedAt   time.Time // when state changed last
-	changes     [polling.MaxChanges]polling.Change
-	unchanged   int32 // polls since the last of changes
-	polls       int32 // that showed the job
-	changeCount uint8 // of changes that are set
+	state     gen.Job         // if it was reported
+	changedAt time.Time       // when state changed last
+	seen      polling.History // by the polls that showed the job
 
 	reported     bool
 	alone        bool      // to be polled alone: its last poll was, and failed
@@ -35,8 +32,9 @@ type job struct {
 
 // subscribe adds a subscription, which learns what was reported before.
 func (j *job) subscribe(s *subscription, startedAt, now time.Time) {
-	if !startedAt.IsZero() && j.changeCount == 0 { // otherwise it may have been running for long
-		j.since, j.changeCount = earliest(startedAt, now), 1 // 0 % after 0 s; clocks may differ
+	if !startedAt.IsZero() && len(j.seen.Changes) == 0 { // otherwise it may have been running for long
+		j.since = earliest(startedAt, now) // clocks may differ
+		j.seen.Changes = make([]polling.Change, 1, polling.MaxChanges)
 	}
 	s.place = int32(len(j.subscriptions))
 	j.subscriptions = append(j.subscriptions, s)
@@ -64,7 +62,7 @@ func (j *job) onState(state gen.Job, now time.Time) {
 	if state.UUID == j.id {
 		state.UUID = j.id
 	}
-	j.record(state.Progress, now)
+	j.seen.Add(now.Sub(j.since), state.Progress)
 	changed := !j.reported || state != j.state
 	if changed {
 		j.state, j.reported, j.changedAt = state, true, now
@@ -81,26 +79,6 @@ func (j *job) onState(state gen.Job, now time.Time) {
 			return s.wait.settings.StallTimeout > 0 && !now.Before(j.stallEnds(s))
 		})
 	}
-}
-
-// record adds a poll to the history.
-func (j *job) record(progress float64, now time.Time) {
-	j.polls++
-	if j.changeCount > 0 && j.changes[j.changeCount-1].Progress == progress {
-		j.unchanged++
-		return
-	}
-	if int(j.changeCount) == len(j.changes) { // the first stays: rates are counted from it
-		copy(j.changes[1:], j.changes[2:])
-		j.changeCount--
-	}
-	j.changes[j.changeCount] = polling.Change{Elapsed: now.Sub(j.since), Progress: progress}
-	j.changeCount++
-	j.unchanged = 0
-}
-
-func (j *job) history() polling.History {
-	return polling.History{Changes: j.changes[:j.changeCount:j.changeCount], Unchanged: int(j.unchanged), Polls: int(j.polls)}
 }
 
 // onMissing takes note of a response without the job, or of the rejection of its
@@ -156,7 +134,7 @@ func (j *job) stallEnds(s *subscription) time.Time {
 // started so recently that it cannot have finished.
 func (j *job) firstPoll(s *subscription, now time.Time) time.Time {
 	due := now
-	if j.changeCount > 0 {
+	if len(j.seen.Changes) > 0 {
 		due = latest(due, j.since.Add(s.wait.pause(0, polling.History{})))
 	}
 	return s.withLastPoll(due, now)
@@ -199,7 +177,7 @@ func (j *job) pause(now time.Time, interval time.Duration) time.Duration {
 	var last *Settings
 	for _, s := range j.subscriptions {
 		if s.wait.settings != last { // most waits have the client's
-			pause = min(pause, s.wait.pause(now.Sub(j.since), j.history()))
+			pause = min(pause, s.wait.pause(now.Sub(j.since), j.seen))
 			if s.wait.panicked == nil {
 				last = s.wait.settings
 			}

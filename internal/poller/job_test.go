@@ -43,21 +43,21 @@ func progress(percent float64) gen.Job { return gen.Job{JobUUID: "a", Progress: 
 // first and the latest changes.
 func TestHistory(t *testing.T) {
 	j := newJob()
-	require.Equal(t, polling.History{Changes: []polling.Change{}}, j.history())
+	require.Equal(t, polling.History{}, j.seen)
 	subscribeStarted(j, 0, after(-10), every(time.Second))
-	require.Equal(t, polling.History{Changes: []polling.Change{{}}}, j.history())
+	require.Equal(t, polling.History{Changes: []polling.Change{{}}}, j.seen)
 	j.onState(progress(0), after(1))
 	j.onState(progress(0), after(2))
-	require.Equal(t, polling.History{Changes: []polling.Change{{}}, Unchanged: 2, Polls: 2}, j.history())
+	require.Equal(t, polling.History{Changes: []polling.Change{{}}, Unchanged: 2, Polls: 2}, j.seen)
 	want := []polling.Change{{}}
 	for i := range polling.MaxChanges - 1 {
 		j.onState(progress(float64(1+i)), after(float64(10*i)))
 		want = append(want, polling.Change{Elapsed: time.Duration(10+10*i) * time.Second, Progress: float64(1 + i)})
 	}
-	require.Equal(t, polling.History{Changes: want, Polls: 2 + len(want) - 1}, j.history())
+	require.Equal(t, polling.History{Changes: want, Polls: 2 + len(want) - 1}, j.seen)
 	j.onState(progress(5), after(1000))
 	want = append(slices.Delete(want, 1, 2), polling.Change{Elapsed: 1010 * time.Second, Progress: 5})
-	require.Equal(t, polling.History{Changes: want, Polls: 2 + len(want)}, j.history())
+	require.Equal(t, polling.History{Changes: want, Polls: 2 + len(want)}, j.seen)
 	require.Len(t, want, polling.MaxChanges)
 }
 
@@ -68,7 +68,7 @@ func TestHistoryWithoutAStart(t *testing.T) {
 	j.onState(progress(40), after(3))
 	subscribeStarted(j, 4, after(-10), every(time.Second))
 	j.onState(progress(40), after(5))
-	require.Equal(t, polling.History{Changes: []polling.Change{{Elapsed: 3 * time.Second, Progress: 40}}, Unchanged: 1, Polls: 2}, j.history())
+	require.Equal(t, polling.History{Changes: []polling.Change{{Elapsed: 3 * time.Second, Progress: 40}}, Unchanged: 1, Polls: 2}, j.seen)
 }
 
 // The clock of the process that started a job may be ahead.
@@ -76,7 +76,7 @@ func TestAStartInTheFuture(t *testing.T) {
 	j := newJob()
 	subscribeStarted(j, 2, after(3600), every(time.Second))
 	require.Equal(t, after(2), j.since)
-	require.EqualValues(t, 1, j.changeCount)
+	require.Len(t, j.seen.Changes, 1)
 	subscribeStarted(j, 3, after(-3600), every(time.Second))
 	require.Equal(t, after(2), j.since, "the first start counts")
 }

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -51,17 +52,12 @@ type Update struct {
 	LastPoll error // why the last poll failed, if it did
 }
 
-// Reasons for which the wait for a job ends, besides errors of polls.
-type reason string
-
-func (r reason) Error() string { return string(r) }
-
 // What [Update].Cause can be, besides an error of a poll.
-const (
-	ErrMissing reason = "the service does not know the job"
-	ErrStalled reason = "the job stays as it is"
+var (
+	ErrMissing = errors.New("the service does not know the job")
+	ErrStalled = errors.New("the job stays as it is")
 
-	errPolicy reason = "the policy panicked" // becomes Wait.panicked
+	errPolicy = errors.New("the policy panicked") // becomes Wait.panicked
 )
 
 // Next returns what was learned of one of the jobs: that it finished before what
@@ -144,7 +140,7 @@ func (s *subscription) onChange() {
 // it stands: it may go on, for others.
 func (s *subscription) onFinish(cause error) {
 	s.finished = true
-	if cause == errPolicy {
+	if cause == errPolicy { //nolint:errorlint // the very one
 		cause = s.wait.panicked
 	}
 	if cause != nil {

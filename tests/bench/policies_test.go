@@ -41,27 +41,10 @@ func paced(p polling.Policy, r *rand.Rand) pacer {
 			seen.Changes = append(make([]polling.Change, 0, polling.MaxChanges), polling.Change{})
 			return p.Pause(0, polling.History{})
 		}
-		record(&seen, polling.Change{Elapsed: elapsed, Progress: j.progress(elapsed)})
+		seen.Add(elapsed, j.progress(elapsed))
 		pause := max(p.Pause(elapsed, seen), gap)
 		return pause - time.Duration(0.1*r.Float64()*float64(pause-gap)) // jitter, so that clients do not fall into step
 	}
-}
-
-// record adds a poll to a history. The first change stays, because rates are
-// measured from it.
-func record(seen *polling.History, shown polling.Change) {
-	seen.Polls++
-	last := len(seen.Changes) - 1
-	if seen.Changes[last].Progress == shown.Progress {
-		seen.Unchanged++
-		return
-	}
-	seen.Unchanged = 0
-	if len(seen.Changes) == polling.MaxChanges {
-		copy(seen.Changes[1:], seen.Changes[2:])
-		seen.Changes = seen.Changes[:last]
-	}
-	seen.Changes = append(seen.Changes, shown)
 }
 
 func constant(pause time.Duration) pacer {

@@ -41,3 +41,20 @@ type Change struct {
 
 // MaxChanges is how many changes a [History] keeps.
 const MaxChanges = 8
+
+// Add notes a poll, as package wrapper does before it asks a policy: to try a
+// policy on the course of a job.
+func (h *History) Add(elapsed time.Duration, progress float64) {
+	h.Polls++
+	last := len(h.Changes) - 1
+	if last >= 0 && h.Changes[last].Progress == progress {
+		h.Unchanged++
+		return
+	}
+	if len(h.Changes) == MaxChanges { // the first stays: rates are counted from it
+		copy(h.Changes[1:], h.Changes[2:])
+		h.Changes = h.Changes[:last]
+	}
+	h.Changes = append(h.Changes, Change{elapsed, progress})
+	h.Unchanged = 0
+}
