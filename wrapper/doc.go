@@ -84,6 +84,13 @@
 // a failed one is a [*JobFailedError]. A wait that ends before its jobs is a
 // [*WaitError], which carries what is needed to resume them.
 //
+// # A wait outlives what passes
+//
+// An outage of some minutes, a longer pause that the service asks for, a token that
+// expires while its source has a new one, and the client's own rate limit end no
+// wait. One job that the service does not know yet, or that makes every poll fail
+// in whatever way, is the trouble of those who wait for it, and of nobody else.
+//
 // # Waits share their polls
 //
 // All waits of a client are polled together: many jobs in a request, one request

@@ -238,7 +238,7 @@ func TestJustCreated(t *testing.T) {
 }
 
 // Row 43: the service announces how long an outage lasts, again and again.
-func TestAnAnnouncedOutage(t *testing.T) {
+func TestAnnouncedOutages(t *testing.T) {
 	for _, status := range []int{503, 429} {
 		inVirtualTime(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, s *transport, client *wrapper.Client) {
 			jobs, began := createAll(t, client, 3), time.Now()
