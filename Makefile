@@ -1,8 +1,14 @@
 .DEFAULT_GOAL := help
 
+# Whatever surrounds the clone: a workspace, vendored modules, a target to
+# cross-compile for.
+export GOWORK := off
+export GOFLAGS := -mod=readonly
+unexport GOOS GOARCH
+
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## create an image and copy it, against an emulator
