@@ -8,7 +8,7 @@ package cimg
 import _ "embed"
 
 //go:generate go run ./internal/validate openapi.yaml
-//go:generate go tool -modfile=.ci/tools/go.mod oapi-codegen -config oapi-codegen.yaml openapi.yaml
+//go:generate go run -mod=readonly -modfile=.ci/tools/go.mod github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config oapi-codegen.yaml openapi.yaml
 
 // Spec is openapi.yaml, the contract (OpenAPI 3.0.3, YAML).
 //
