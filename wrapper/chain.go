@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cimg-go/cimg/internal/oneline"
 )
@@ -27,6 +28,8 @@ type call struct {
 	attempts int    // begun so far
 	once     bool   // not to be retried, although it may be
 	token    string // set by authorize, on the copy it passes down
+
+	timeLimit time.Duration // of an attempt, without the wait for its turn
 }
 
 // response is what came back, on its way up.
@@ -73,7 +76,7 @@ func assembleChain(source TokenSource, cfg config, clients httpClients) handler 
 // return.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if req.URL == nil {
-		return nil, notSent(operation{id: oneline.Text(req.Method), mutates: true}, errors.New("the request has no URL"))
+		return nil, notSent(&call{op: operation{id: oneline.Text(req.Method), mutates: true}, req: req}, errors.New("the request has no URL"))
 	}
 	r, err := c.send(&call{op: operationOf(req), req: req})
 	if err != nil {
@@ -105,9 +108,16 @@ func (c *Client) send(request *call) (*response, error) {
 		stop()
 		req.Body.Close()
 		if err != nil {
-			return nil, notSent(request.op, fmt.Errorf("reading the request's body: %w", err))
+			return nil, notSent(request, fmt.Errorf("reading the request's body: %w", err))
 		}
 	}
 	request.target = targetOf(req, request.body)
+	switch {
+	case request.timeLimit > 0:
+	case request.op.mutates:
+		request.timeLimit = c.timeouts.Mutating
+	default:
+		request.timeLimit = c.timeouts.ReadOnly
+	}
 	return c.chain(request)
 }

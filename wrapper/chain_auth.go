@@ -11,14 +11,14 @@ import (
 func authorize(next handler, source TokenSource, base baseURL) handler {
 	return func(c *call) (*response, error) {
 		if !base.covers(c.req) {
-			return nil, notSent(c.op, fmt.Errorf("the request is for %q, but the client and its token are for %q", c.req.URL.Scheme+"://"+c.req.URL.Host, base.Scheme+"://"+base.Host))
+			return nil, notSent(c, fmt.Errorf("the request is for %q, but the client and its token are for %q", c.req.URL.Scheme+"://"+c.req.URL.Host, base.Scheme+"://"+base.Host))
 		}
 		token, err := source.Token(c.req.Context())
 		if err != nil {
-			return nil, notSent(c.op, fmt.Errorf("token source: %w", err))
+			return nil, notSent(c, fmt.Errorf("token source: %w", err))
 		}
 		if err := checkToken(token); err != nil {
-			return nil, notSent(c.op, err)
+			return nil, notSent(c, err)
 		}
 		authorized := *c
 		authorized.token = token
@@ -28,8 +28,9 @@ func authorize(next handler, source TokenSource, base baseURL) handler {
 		}
 		authorized.req.Header.Set("Authorization", "Bearer "+token)
 		r, err := next(&authorized)
-		if errors.Is(err, ErrAuth) {
+		if rejected, found := errors.AsType[*APIError](err); found && errors.Is(rejected, ErrAuth) {
 			forget(source, token)
+			rejected.mayRenew = mayRenew(source)
 		}
 		return r, err
 	}

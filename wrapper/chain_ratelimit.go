@@ -31,9 +31,9 @@ func limitRate(next handler, limiter *rate.Limiter) handler {
 		ctx := c.req.Context()
 		switch err := limiter.Wait(ctx); {
 		case ctx.Err() != nil:
-			return nil, notSent(c.op, context.Cause(ctx))
+			return nil, notSent(c, context.Cause(ctx))
 		case err != nil: // the limiter knows in advance
-			return nil, notSent(c.op, fmt.Errorf("%w: %w", context.DeadlineExceeded, err))
+			return nil, notSent(c, fmt.Errorf("%w: %w", context.DeadlineExceeded, err))
 		}
 		return next(c)
 	}

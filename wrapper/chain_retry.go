@@ -16,8 +16,9 @@ import (
 )
 
 // Retries sets how a client retries a read-only call (a list, the state of jobs)
-// that failed for a transient reason: its connection broke, HTTP 5xx or 429, or
-// an errno of [ErrServer]. Mutating calls are never retried; the polls of a wait
+// that failed for a transient reason: its connection broke, HTTP 408, 425, 429 or
+// 5xx, an errno of [ErrServer], or a token that was rejected while its source may
+// have another. Mutating calls are never retried; the polls of a wait
 // are repeated at their own pace, see [MaxFailures]. A zero field takes its default.
 type Retries struct {
 	// MaxAttempts is the maximum number of attempts. Default: 3; 1 disables
@@ -119,6 +120,9 @@ func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }
 // again. Which errnos are ErrServer: internal/errno.
 func isTransient(err error) bool {
 	broken, found := errors.AsType[*callError](err)
+	if rejected, ok := errors.AsType[*APIError](err); ok && rejected.mayRenew {
+		return true
+	}
 	return found && broken.connection || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
 }
 

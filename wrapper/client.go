@@ -30,6 +30,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 	}
 	cfg.polling.setDefaults()
 	cfg.retries.setDefaults()
+	cfg.timeouts.setDefaults()
 	errs := []error{err, checkSource(source)}
 	for i, option := range options {
 		if option == nil {
@@ -62,7 +63,7 @@ func checkSource(source TokenSource) error {
 	case cachedSource:
 		return s.check()
 	case localSource:
-		token, err := s()
+		token, err := s.token()
 		if err != nil {
 			return err
 		}

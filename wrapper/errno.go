@@ -35,7 +35,7 @@ func sentinel(number int64, status int) error {
 		return ErrNotFound
 	case status == http.StatusTooManyRequests:
 		return ErrRateLimited
-	case status >= http.StatusInternalServerError:
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= http.StatusInternalServerError:
 		return ErrServer
 	}
 	return nil

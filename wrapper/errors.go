@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,19 +18,20 @@ var (
 	ErrAuth = errors.New("token rejected")
 	// ErrPermission: the account may not do this (errno 10000001, HTTP 403).
 	ErrPermission = errors.New("no permission")
-	// ErrBadParameter: a parameter is invalid (errno 1, 13, HTTP 400, 413, 414).
+	// ErrBadParameter: a parameter is invalid (errno 1, 13, HTTP 400, 413, 414, 431,
+	// 494).
 	ErrBadParameter = errors.New("invalid parameter")
 	// ErrArrears: the account is in arrears (errno 1000011).
 	ErrArrears = errors.New("account in arrears")
 	// ErrBalance: the account's balance is too low (errno 1100020).
 	ErrBalance = errors.New("balance too low")
 	// ErrNotFound: the service did not find a snapshot (errno 41017), an image
-	// (41026) or a region (16000002).
+	// (41026) or a region (16000002); or a gateway did not find the path (HTTP 404).
 	ErrNotFound = errors.New("not found")
 	// ErrRateLimited: too many requests (HTTP 429).
 	ErrRateLimited = errors.New("rate limited")
 	// ErrServer: the service or a gateway failed, maybe transiently (errno 2, 3,
-	// 40000, HTTP 5xx).
+	// 40000, HTTP 408, 425, 5xx).
 	ErrServer = errors.New("server error")
 
 	// ErrNotSent: a mutating call was never sent, so nothing was changed: there
@@ -66,6 +68,8 @@ type APIError struct {
 	// RetryAfter is the pause that the response asks for (header Retry-After);
 	// 0 if it asks for none.
 	RetryAfter time.Duration
+
+	mayRenew bool // the token was rejected, but its source may give another
 }
 
 func (e *APIError) Error() string {
@@ -181,21 +185,34 @@ func (e *callError) Unwrap() (errs []error) {
 	if e.what != nil {
 		errs = append(errs, e.what)
 	}
-	if errors.Is(e.cause, ErrNotSent) || errors.As(e.cause, new(*OutcomeUnknownError)) || errors.As(e.cause, new(*APIError)) {
+	if isOutcome(e.cause) {
 		return errs
 	}
 	return append(errs, e.cause)
 }
 
+// isOutcome reports whether an error is that of a call.
+func isOutcome(err error) bool {
+	return errors.Is(err, ErrNotSent) || errors.As(err, new(*OutcomeUnknownError)) || errors.As(err, new(*APIError))
+}
+
+// newCallError hides that a cause is a timeout, unless the caller's context had a
+// deadline: who sets none must not find context.DeadlineExceeded.
+func newCallError(c *call, what, cause error) *callError {
+	if _, limited := c.req.Context().Deadline(); !limited && errors.Is(cause, context.DeadlineExceeded) {
+		cause = errors.New(cause.Error())
+	}
+	return &callError{op: c.op, what: what, cause: cause}
+}
+
 // notSent says that a call ended before there was a connection. Only of a
 // mutating call is that ErrNotSent: a wait that ends with such an error must not
 // look as if the call that started its job had not been sent.
-func notSent(op operation, cause error) *callError {
-	e := &callError{op: op, cause: cause}
-	if op.mutates {
-		e.what = ErrNotSent
+func notSent(c *call, cause error) *callError {
+	if c.op.mutates {
+		return newCallError(c, ErrNotSent, cause)
 	}
-	return e
+	return newCallError(c, nil, cause)
 }
 
 // malformed describes what is wrong with a response without showing its body.

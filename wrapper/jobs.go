@@ -44,7 +44,11 @@ func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, 
 	if err != nil {
 		return nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
-	r, err := c.send(&call{op: opJobResult, req: req.WithContext(ctx), once: once})
+	query := &call{op: opJobResult, req: req.WithContext(ctx)}
+	if once {
+		query.once, query.timeLimit = true, c.polling.Timeout
+	}
+	r, err := c.send(query)
 	if err != nil {
 		return nil, err
 	}

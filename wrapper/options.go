@@ -1,9 +1,11 @@
 package wrapper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -17,6 +19,7 @@ type config struct {
 	base             baseURL
 	httpClient       *http.Client // nil: the client's own
 	maxResponseBytes int64
+	timeouts         Timeouts
 	objectBody       bool
 	pageSize         int
 	polling          Polling
@@ -40,9 +43,33 @@ func WithBaseURL(rawURL string) Option {
 	}
 }
 
+// Timeouts limit one attempt of a call, from its connection to the end of the
+// response. The time in which it waits for its turn (see [WithRateLimit]) and the
+// pauses between attempts do not count; those end with the context. A zero field
+// takes its default. Polls have [Polling].Timeout.
+type Timeouts struct {
+	Mutating time.Duration // create, import, rename, delete: then the outcome is unknown. Default: 2 minutes
+	ReadOnly time.Duration // lists and the state of jobs. Default: 2 minutes
+}
+
+func (t *Timeouts) setDefaults() {
+	t.Mutating, t.ReadOnly = cmp.Or(t.Mutating, 2*time.Minute), cmp.Or(t.ReadOnly, 2*time.Minute)
+}
+
+// WithTimeouts sets how long an attempt of a call may take.
+func WithTimeouts(t Timeouts) Option {
+	return func(c *config) error {
+		t.setDefaults()
+		if min(t.Mutating, t.ReadOnly) < 0 {
+			return errors.New("timeouts: a field is negative")
+		}
+		c.timeouts = t
+		return nil
+	}
+}
+
 // WithHTTPClient sends requests with the caller's client: its transport, timeout
-// (the client's own is 2 minutes a request) and cookies. It is copied, not
-// modified. The copy follows no redirects.
+// and cookies. It is copied, not modified. The copy follows no redirects.
 //
 // A transport that repeats requests automatically breaks the promise that a
 // mutating call is sent at most once.

@@ -27,26 +27,26 @@ func (f TokenFunc) Token(ctx context.Context) (string, error) { return f(ctx) }
 // StaticToken is a token that does not change. [New] rejects one that is empty or
 // has a character that RFC 6750 does not allow.
 func StaticToken(token string) TokenSource {
-	return localSource(func() (string, error) { return token, nil })
+	return localSource{token: func() (string, error) { return token, nil }}
 }
 
 // EnvToken reads the token from an environment variable, by convention
 // DIDIYUN_ACCESS_TOKEN. [New] rejects a variable that is unset or empty.
 func EnvToken(name string) TokenSource {
-	return localSource(func() (string, error) {
+	return localSource{token: func() (string, error) {
 		token := os.Getenv(name)
 		if token == "" {
 			return "", fmt.Errorf("no token: environment variable %s is unset or empty", name)
 		}
 		return token, nil
-	})
+	}}
 }
 
 // FileToken reads the token from a file, such as a mounted secret, before each
 // request, so a new token is used from the next request on. A line break at its
 // end is not part of the token. [New] rejects a file that cannot be read.
 func FileToken(path string) TokenSource {
-	return localSource(func() (string, error) {
+	return localSource{renews: true, token: func() (string, error) {
 		file, err := os.Open(path)
 		if err != nil {
 			return "", fmt.Errorf("token file: %w", err)
@@ -60,7 +60,7 @@ func FileToken(path string) TokenSource {
 			return "", fmt.Errorf("token file %s: it is too large for a token", path)
 		}
 		return strings.TrimRight(string(content), "\r\n"), nil
-	})
+	}}
 }
 
 // CacheToken caches the token of a source that is slow or costly to call, for at
@@ -83,7 +83,8 @@ func CacheToken(source TokenSource, lifetime time.Duration) TokenSource {
 	}
 	calling := make(chan struct{}, 1) // one at a time; waiting ends with the context
 	return cachedSource{
-		check: func() error { return checkSource(source) },
+		check:  func() error { return checkSource(source) },
+		renews: mayRenew(source),
 		token: func(ctx context.Context) (string, error) {
 			if token, valid := cached(); valid {
 				return token, nil
@@ -117,6 +118,7 @@ func CacheToken(source TokenSource, lifetime time.Duration) TokenSource {
 // cachedSource holds functions for the same reason as [localSource] is one.
 type cachedSource struct {
 	check  func() error
+	renews bool
 	token  func(context.Context) (string, error)
 	forget func(rejected string)
 }
@@ -130,12 +132,27 @@ func forget(source TokenSource, rejected string) {
 	}
 }
 
-// localSource is a source that costs nothing to call, so New can call it at once
-// and reject a bad token early. It is a function because fmt prints the fields of
-// a struct, secrets included, but only the address of a function.
-type localSource func() (string, error)
+// mayRenew reports whether a source may have another token than one that was
+// rejected, now or in a moment.
+func mayRenew(source TokenSource) bool {
+	switch s := source.(type) {
+	case localSource:
+		return s.renews
+	case cachedSource:
+		return s.renews
+	}
+	return true
+}
 
-func (s localSource) Token(context.Context) (string, error) { return s() }
+// localSource is a source that costs nothing to call, so New can call it at once
+// and reject a bad token early. It holds a function because fmt prints the fields
+// of a struct, secrets included, but only the address of a function.
+type localSource struct {
+	token  func() (string, error)
+	renews bool
+}
+
+func (s localSource) Token(context.Context) (string, error) { return s.token() }
 
 // tokenCharacters are those of a bearer token, by RFC 6750, section 2.1. Neither
 // fmt nor net/http escapes any of them, so that a token is found in their texts.

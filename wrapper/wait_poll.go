@@ -31,7 +31,8 @@ type Polling struct {
 	// ask for (header Retry-After). A pause that a transient error asks for is no
 	// failure, see [MaxFailures]. Default: 1 h.
 	MaxRetryAfter time.Duration
-	// Timeout limits one request. Default: 30 s.
+	// Timeout limits one request, from its connection to the end of the response.
+	// Default: 30 s.
 	Timeout time.Duration
 }
 
@@ -75,7 +76,6 @@ func newPoller(c *Client) *poller.Poller {
 		Classify:        classify,
 		Size:            c.pollSize,
 		RequestInterval: c.polling.RequestInterval,
-		Timeout:         c.polling.Timeout,
 		MaxJobs:         c.polling.MaxJobs,
 		MaxBytes:        c.polling.MaxURLBytes,
 		MaxRetryAfter:   c.polling.MaxRetryAfter,

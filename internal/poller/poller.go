@@ -29,7 +29,6 @@ type Config struct {
 	Size func(region, id string) (request, perID int)
 
 	RequestInterval time.Duration // between two requests of a region
-	Timeout         time.Duration // of a request
 	MaxJobs         int           // of a request
 	MaxBytes        int           // of a request; a single id may exceed it
 	MaxRetryAfter   time.Duration // the longest pause that a response can ask for

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -129,7 +130,7 @@ func TestATimerThatFiresTooEarly(t *testing.T) {
 // A request that hangs holds no other up, but no more than four hang at once.
 func TestRequestsUnderWayAreLimited(t *testing.T) {
 	inBubble(t, Config{MaxJobs: 1}, func(p poll) ([]gen.Job, error) {
-		return nil, p.take(time.Hour)
+		return nil, errors.Join(p.take(30*time.Second), errTransient)
 	}, func(t *testing.T, s *service) {
 		defer s.inTurn(t.Context(), every(time.Second), names(10)...).Leave()
 		s.sleepUntil(33500 * time.Millisecond)

@@ -51,7 +51,7 @@ func (r *region) start() *request {
 		return nil
 	}
 	q := &request{region: r, batch: b, ids: make([]string, 0, len(b.jobs)), started: now, awaited: len(b.jobs)}
-	q.ctx, q.cancel = context.WithTimeout(b.values(), r.config.Timeout)
+	q.ctx, q.cancel = context.WithCancel(b.values())
 	for _, e := range b.jobs {
 		e.place, e.request = inRequest, q
 		q.ids = append(q.ids, e.id)

@@ -12,18 +12,6 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-// A request is given up after its time; then it failed like others.
-func TestTimeout(t *testing.T) {
-	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
-		return nil, p.take(time.Hour)
-	}, func(t *testing.T, s *service) {
-		settings := every(time.Second)
-		settings.MaxFailures = 0
-		w := s.follow(t.Context(), settings, "a")
-		require.Equal(t, []string{"30s: a: context deadline exceeded"}, w.rest(t.Context()))
-	})
-}
-
 // A request is canceled when the last wait for one of its jobs has left.
 func TestARequestEndsWhenNobodyWaits(t *testing.T) {
 	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {

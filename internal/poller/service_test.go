@@ -73,7 +73,6 @@ func inBubble(t *testing.T, config Config, respond func(poll) ([]gen.Job, error)
 			Size:     func(_, id string) (request, perID int) { return 100, len(id) + 1 },
 
 			RequestInterval: cmp.Or(config.RequestInterval, time.Second),
-			Timeout:         30 * time.Second,
 			MaxJobs:         cmp.Or(config.MaxJobs, 100),
 			MaxBytes:        cmp.Or(config.MaxBytes, 4096),
 			MaxRetryAfter:   cmp.Or(config.MaxRetryAfter, time.Minute),

@@ -60,7 +60,7 @@ func TestABadIDTakesNoOtherJobWithIt(t *testing.T) {
 		"rejected": {errBadID, 0, []row{
 			{2, []int{0}, 15 * time.Second}, {3, []int{0, 1}, 15 * time.Second}, {3, []int{0, 1, 2}, 0}, {100, []int{0, 50}, 40 * time.Second},
 		}},
-		"no response": {errTransient, time.Hour, []row{ // until the time limit of 30 s
+		"no response": {errTransient, 30 * time.Second, []row{
 			{3, []int{0}, 75 * time.Second}, {3, []int{1}, 75 * time.Second}, {3, []int{2}, 75 * time.Second},
 		}},
 	} {

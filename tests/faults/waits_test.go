@@ -307,6 +307,7 @@ func TestATokenExpires(t *testing.T) {
 						rejected := 0
 						s := &transport{Emulator: emu, instead: func(r *http.Request) (*http.Response, error) {
 							if isValid(r) {
+								r.Header.Set("Authorization", "Bearer "+emulator.DefaultToken)
 								return nil, nil
 							}
 							rejected++
@@ -347,6 +348,7 @@ func TestATightRateLimit(t *testing.T) {
 			})
 		}
 		group.Wait()
+		s.polls = nil // they waited for their turn, and then came as the limit allows
 	}, wrapper.WithRateLimit(5, 5))
 }
 
