@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cimg-go/cimg/internal/exchange"
 	"github.com/cimg-go/cimg/internal/oneline"
 )
 
@@ -44,9 +45,9 @@ type response struct {
 
 // assembleChain puts the concerns of a call in their order, the innermost
 // first. Each is one file, chain_*.go.
-func assembleChain(source TokenSource, cfg config, clients httpClients) handler {
+func assembleChain(source TokenSource, cfg config, clients *exchange.Clients) handler {
 	// One HTTP exchange, which reports whether there was a connection.
-	h := exchange(clients, cfg.maxResponseBytes)
+	h := send(clients, cfg.maxResponseBytes)
 	// Before anything is decoded, truncated or logged: nothing that came back
 	// shows the token.
 	h = redact(h)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/exchange"
 	"github.com/cimg-go/cimg/internal/poller"
 )
 
@@ -14,7 +15,7 @@ import (
 // 30 s, or with [Client.CloseIdleConnections].
 type Client struct {
 	config
-	http   httpClients
+	http   *exchange.Clients
 	chain  handler
 	poller *poller.Poller
 	waits  *waitSettings // of a wait without options
@@ -44,7 +45,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("cimg: %w", err)
 	}
-	clients := newHTTPClients(cfg.httpClient, cfg.base)
+	clients := exchange.NewClients(cfg.httpClient, cfg.base.URL)
 	c := &Client{config: cfg, http: clients, chain: assembleChain(source, cfg, clients), waits: waits}
 	c.poller = newPoller(c)
 	return c, nil
@@ -84,7 +85,7 @@ func (c *Client) Generated() *gen.ClientWithResponses {
 
 // CloseIdleConnections closes idle connections. A transport that came with
 // [WithHTTPClient] is left to its owner.
-func (c *Client) CloseIdleConnections() { c.http.closeIdle() }
+func (c *Client) CloseIdleConnections() { c.http.CloseIdle() }
 
 // server is the base URL in the form that the generated request builders take.
 func (c *Client) server() string { return c.base.String() + "/" }

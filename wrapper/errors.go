@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cimg-go/cimg/internal/exchange"
 	"github.com/cimg-go/cimg/internal/oneline"
 )
 
@@ -42,7 +43,7 @@ var (
 	ErrMalformedResponse = errors.New("malformed response")
 	// ErrResponseTooLarge: the response is larger than the client's limit, see
 	// [WithMaxResponseBytes].
-	ErrResponseTooLarge = errors.New("response too large")
+	ErrResponseTooLarge = exchange.ErrTooLarge
 	// ErrJobUnknown: the service did not know the job for longer than
 	// [MissingGrace].
 	ErrJobUnknown = errors.New("job unknown to the service")

@@ -1,7 +1,8 @@
-package wrapper
+package exchange
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -11,13 +12,13 @@ import (
 // The settings of the client's own transports that a test over the loopback
 // cannot observe.
 func TestOwnTransports(t *testing.T) {
-	for _, raw := range []string{DefaultBaseURL, "http://LOCALHOST:8080"} {
-		base, err := parseBaseURL(raw)
+	for _, raw := range []string{"https://open.didiyunapi.com", "http://LOCALHOST:8080"} {
+		base, err := url.Parse(raw)
 		require.NoError(t, err)
-		clients := newHTTPClients(nil, base)
+		clients := NewClients(nil, base)
 		for _, client := range []*http.Client{clients.readOnly, clients.mutating} {
 			transport := client.Transport.(*http.Transport)
-			require.Zero(t, client.Timeout, "exchange has a limit")
+			require.Zero(t, client.Timeout, "Send has a limit")
 			require.Equal(t, 10*time.Second, transport.TLSHandshakeTimeout)
 			require.Zero(t, transport.ResponseHeaderTimeout)
 			require.Equal(t, 30*time.Second, transport.IdleConnTimeout)

@@ -1,0 +1,181 @@
+// Package exchange sends an HTTP request once: it reads the whole response, within
+// limits, and knows of a failed request whether any of it may have been sent.
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// Request is what to send, and how.
+type Request struct {
+	*http.Request // its body is Content
+	Content       []byte
+	Mutating      bool
+	Limit         time.Duration // for all of it
+	MaxBytes      int64         // of the response's body, after decompression
+	Token         string        // not to be shown by net/http
+}
+
+// Response is the response, all of it.
+type Response struct {
+	Status int
+	Header http.Header // the caller's own
+	Body   []byte
+}
+
+// Error is why there is no response.
+type Error struct {
+	Cause   error
+	NotSent bool // nothing of the request was sent
+}
+
+func (e *Error) Error() string { return e.Cause.Error() }
+
+// ErrTooLarge says that the body of a response has more than MaxBytes.
+var ErrTooLarge = errors.New("response too large")
+
+// Send sends the request once.
+func (c *Clients) Send(r Request) (*Response, *Error) {
+	ctx := r.Context()
+	if ctx.Err() != nil {
+		return nil, &Error{context.Cause(ctx), true}
+	}
+	limited, cancel := context.WithTimeout(ctx, r.Limit)
+	defer cancel()
+	// Whether anything was sent follows from the connection and from what was
+	// read of the request, not from the text of an error: nothing can be sent
+	// before there is a connection, nor without reading the body, which is all
+	// that a caller's RoundTripper cannot hide.
+	var wanted, got atomic.Bool
+	body := &watchedBody{Reader: bytes.NewReader(r.Content)}
+	req := r.WithContext(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
+		GetConn: func(string) { wanted.Store(true) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			got.Store(true)
+			hide(r.Token, info.Conn)
+		},
+	}))
+	// net/http sends a request again, over another connection or HTTP/2 stream
+	// and without a limit, if it has no body or its body can be obtained a second
+	// time (GetBody). So a request always has a body, maybe an empty one, and no
+	// GetBody; whoever retries counts the attempts.
+	req.Body = io.NopCloser(body)
+	req.ContentLength = int64(len(r.Content))
+	req.GetBody = nil
+	client := c.client(r.Mutating)
+	proxy := proxyOf(client, req)
+	// Over a proxy, TLS is below what can hide the token.
+	req.Close = req.Close || proxy != "" && !c.borrowed
+
+	response, begun, err := c.send(client, req, r.MaxBytes)
+	switch {
+	case err == nil:
+		return response, nil
+	case limited.Err() != nil && ctx.Err() == nil:
+		err = fmt.Errorf("no response within %v", r.Limit)
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	}
+	if proxy != "" && !got.Load() {
+		err = fmt.Errorf("proxy %s: %w", proxy, err)
+	}
+	return nil, &Error{err, !begun && !got.Load() && !body.wasRead.Load() && (wanted.Load() || !c.borrowed)}
+}
+
+// watchedBody is a request's body, and whether any of it was read.
+type watchedBody struct {
+	io.Reader
+	wasRead atomic.Bool
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	b.wasRead.Store(true)
+	return b.Reader.Read(p)
+}
+
+// send reports beside an error whether a response had begun, or may still come: a
+// caller's transport may not return when the request's context ends. This does.
+func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (response *Response, begun bool, err error) {
+	if !c.borrowed {
+		return roundTrip(client, req, maxBytes)
+	}
+	type result struct {
+		response *Response
+		begun    bool
+		err      error
+		panicked any
+	}
+	done := make(chan result, 1)
+	go func() { // which ends when the transport returns
+		end := result{err: errors.New("the transport ended its goroutine")}
+		defer func() {
+			end.panicked = recover()
+			done <- end
+		}()
+		end.response, end.begun, end.err = roundTrip(client, req, maxBytes)
+	}()
+	var end result
+	select {
+	case end = <-done:
+	case <-req.Context().Done():
+		select {
+		case end = <-done:
+		case <-time.After(50 * time.Millisecond):
+			return nil, true, context.Cause(req.Context())
+		}
+	}
+	if end.panicked != nil {
+		panic(end.panicked) // where the caller can recover it
+	}
+	return end.response, end.begun, end.err
+}
+
+func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response *Response, begun bool, err error) {
+	resp, err := client.Do(req)
+	if err != nil {
+		// Without the URL, which may hold thousands of ids.
+		if wrapped, found := errors.AsType[*url.Error](err); found {
+			err = wrapped.Err
+		}
+		return nil, false, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// The body is the connection, which neither a context nor a timeout
+		// closes. It was not requested.
+		resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	body, err := readAtMost(resp.Body, maxBytes)
+	if err != nil {
+		return nil, true, fmt.Errorf("reading the response (HTTP %d): %w", resp.StatusCode, err)
+	}
+	header := resp.Header.Clone() // a transport may share its own
+	if header == nil {
+		header = make(http.Header)
+	}
+	return &Response{resp.StatusCode, header, body}, true, nil
+}
+
+// readAtMost reads all of r, or fails with ErrTooLarge.
+func readAtMost(r io.Reader, limit int64) ([]byte, error) {
+	limit = min(limit, math.MaxInt64-1)
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(body)) > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+	}
+	return body, nil
+}
