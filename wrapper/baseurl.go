@@ -39,8 +39,8 @@ func parseBaseURL(raw string) (baseURL, error) {
 		return baseURL{}, fmt.Errorf("base URL of host %q: scheme %q is neither https nor http", u.Host, u.Scheme)
 	}
 	u.Host = strings.ToLower(u.Host) // net/http compares hosts as they are written
-	u.Path = strings.TrimSuffix(u.Path, "/")
-	u.RawPath = strings.TrimSuffix(u.RawPath, "/")
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = strings.TrimRight(u.RawPath, "/")
 	return baseURL{u}, nil
 }
 

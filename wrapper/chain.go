@@ -56,13 +56,13 @@ func assembleChain(source TokenSource, cfg config, clients *exchange.Clients) ha
 	// The data is what the operation promises; a mutating call started its jobs.
 	h = decodeData(h)
 	// The Authorization header is set, for the client's own host alone.
-	h = authorize(h, source, cfg.base)
+	h = authorize(h, source, cfg.base, cfg.userAgent)
 	// Hooks and logs see each attempt,
 	h = observeAttempts(h, cfg.hooks)
 	// which waits for the rate limiter first.
 	h = limitRate(h, cfg.limiter)
-	// A read-only call that failed for a transient reason is retried.
-	h = retry(h, cfg.retries)
+	// A call that failed for a transient reason is retried, if it is safe.
+	h = retry(h, cfg.retries, cfg.mutatingAttempts)
 	// Whatever went wrong with a mutating call becomes one of the outcomes.
 	h = classifyOutcome(h)
 	// Hooks see the call as its caller does.

@@ -8,7 +8,7 @@ import (
 
 // authorize gets the token from the source and sets the Authorization header, if
 // the request is for the host that the token belongs to.
-func authorize(next handler, source TokenSource, base baseURL) handler {
+func authorize(next handler, source TokenSource, base baseURL, userAgent string) handler {
 	return func(c *call) (*response, error) {
 		if !base.covers(c.req) {
 			return nil, notSent(c, fmt.Errorf("the request is for %q, but the client and its token are for %q", c.req.URL.Scheme+"://"+c.req.URL.Host, base.Scheme+"://"+base.Host))
@@ -27,6 +27,9 @@ func authorize(next handler, source TokenSource, base baseURL) handler {
 			authorized.req.Header = make(http.Header)
 		}
 		authorized.req.Header.Set("Authorization", "Bearer "+token)
+		if authorized.req.Header.Get("User-Agent") == "" {
+			authorized.req.Header.Set("User-Agent", userAgent)
+		}
 		r, err := next(&authorized)
 		if rejected, found := errors.AsType[*APIError](err); found && errors.Is(rejected, ErrAuth) {
 			forget(source, token)

@@ -22,8 +22,9 @@ type Hooks struct {
 	// that it returns, which must be derived from ctx, or nil for ctx itself: a
 	// span in it is the parent of what follows.
 	Begin func(ctx context.Context, call Call) context.Context
-	// Attempt is called after each attempt. A mutating call has at most one, a
-	// read-only call up to Retries.MaxAttempts.
+	// Attempt is called after each attempt. A mutating call has at most one, unless
+	// the client has WithMutatingRetries, a read-only call up to
+	// Retries.MaxAttempts.
 	Attempt func(ctx context.Context, attempt Attempt)
 	// End is called after the call, with the context that Begin returned.
 	End func(ctx context.Context, end CallEnd)
@@ -171,7 +172,7 @@ func observeCalls(next handler, hooks []Hooks) handler {
 		}
 		c.req = c.req.WithContext(ctx)
 		r, err := next(c)
-		end.Outcome, end.Attempts, end.Err = outcomeOf(err), c.attempts, err
+		end.Outcome, end.Attempts, end.Err = OutcomeOf(err), c.attempts, err
 		end.Duration = time.Since(end.StartedAt)
 		for i, h := range slices.Backward(hooks) {
 			if h.End != nil {

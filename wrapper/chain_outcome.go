@@ -63,24 +63,30 @@ const (
 	OutcomeUnknown  Outcome = "unknown"
 )
 
-func outcomeOf(err error) Outcome {
+// OutcomeOf returns how a call ended, given its error:
+//
+//	switch job, err := client.CreateImage(ctx, region, image); wrapper.OutcomeOf(err) {
+//	case wrapper.OutcomeAccepted: // wait for job
+//	case wrapper.OutcomeRejected: // fix the cause
+//	case wrapper.OutcomeNotSent: // call again
+//	case wrapper.OutcomeUnknown: // reconcile
+//	}
+//
+// An invalid argument counts as not sent. Of errors that are no call's, such as a
+// wait's, the outcome is unknown.
+func OutcomeOf(err error) Outcome {
 	var rejected *APIError
 	switch {
 	case err == nil:
 		return OutcomeAccepted
-	case isNotSent(err):
+	case errors.As(err, new(*OutcomeUnknownError)), errors.As(err, new(*WaitError)):
+		return OutcomeUnknown
+	case errors.Is(err, ErrNotSent), errors.As(err, new(*InputError)):
 		return OutcomeNotSent
-	case !errors.As(err, new(*OutcomeUnknownError)) && errors.As(err, &rejected) && isRejection(rejected):
+	case errors.As(err, &rejected) && isRejection(rejected):
 		return OutcomeRejected
 	}
 	return OutcomeUnknown
-}
-
-// isNotSent asks the chain's own error: the cause of a context, which it may wrap,
-// can be the ErrNotSent of another call.
-func isNotSent(err error) bool {
-	ended, found := errors.AsType[*callError](err)
-	return found && errors.Is(ended.what, ErrNotSent)
 }
 
 // isRejection reports whether a response says that nothing was done. A 5xx never
@@ -94,6 +100,12 @@ func isRejection(e *APIError) bool {
 	return e.HTTPStatus < 500 && errno.Find(e.Errno).Changed == errno.No
 }
 
+// isRejected reports whether a mutating call was rejected. Data would contradict it.
+func isRejected(r *response, err error) bool {
+	rejected, found := errors.AsType[*APIError](err)
+	return found && isRejection(rejected) && r != nil && isEmpty(r.envelope.Data)
+}
+
 // classifyOutcome gives a mutating call that was not accepted one of the three
 // other outcomes: rejected, not sent or unknown. Read-only calls pass unchanged.
 func classifyOutcome(next handler) handler {
@@ -103,14 +115,8 @@ func classifyOutcome(next handler) handler {
 		}
 		sentAt := time.Now()
 		r, err := next(c)
-		var rejected *APIError
-		switch {
-		case err == nil:
-			return r, nil
-		case isNotSent(err):
-			return nil, err
-		case r != nil && errors.As(err, &rejected) && isRejection(rejected) && isEmpty(r.envelope.Data): // data would contradict it
-			return nil, err
+		if err == nil || errors.Is(err, ErrNotSent) || isRejected(r, err) {
+			return r, err
 		}
 		unknown := &OutcomeUnknownError{
 			Op:         c.op.id,

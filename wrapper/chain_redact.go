@@ -3,6 +3,7 @@ package wrapper
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func mentions(err error, token string) bool {
 	if err == nil {
 		return false
 	}
-	if strings.Contains(err.Error(), token) {
+	if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), token) { // in a field, too
 		return true
 	}
 	switch e := err.(type) { //nolint:errorlint // each error of the tree is visited in turn

@@ -18,8 +18,9 @@ import (
 // Retries sets how a client retries a read-only call (a list, the state of jobs)
 // that failed for a transient reason: its connection broke, HTTP 408, 425, 429 or
 // 5xx, an errno of [ErrServer], or a token that was rejected while its source may
-// have another. Mutating calls are never retried; the polls of a wait
-// are repeated at their own pace, see [MaxFailures]. A zero field takes its default.
+// have another. Mutating calls are not retried, but see [WithMutatingRetries]; the
+// polls of a wait are repeated at their own pace, see [MaxFailures]. A zero field
+// takes its default.
 type Retries struct {
 	// MaxAttempts is the maximum number of attempts. Default: 3; 1 disables
 	// retries.
@@ -33,7 +34,7 @@ type Retries struct {
 	MaxRetryAfter time.Duration
 	// Budget is how many retries all calls of the client share, so that an
 	// outage is not multiplied. A retry takes one and returns it if it succeeds;
-	// any other read-only call that succeeds returns a fifth. Default: 100.
+	// any other call that succeeds returns a fifth. Default: 100.
 	Budget int
 }
 
@@ -64,15 +65,33 @@ func (r *Retries) setDefaults() {
 	}
 }
 
-// retry sends a read-only call again that failed for a transient reason, after a
-// pause with full jitter. It is above decoding, because the service reports
-// failures in HTTP 200, too, and above authorize, so that each attempt has a
-// current token.
-func retry(next handler, settings Retries) handler {
+// WithMutatingRetries lets a mutating call be sent again that was certainly not
+// carried out: there was no connection, or it was rejected with HTTP 429, which is
+// then repeated after its Retry-After. A call has at most maxAttempts attempts;
+// pauses and budget are those of [Retries]. By default there is one attempt.
+func WithMutatingRetries(maxAttempts int) Option {
+	return func(c *config) error {
+		if maxAttempts < 1 {
+			return fmt.Errorf("mutating retries: %d attempts are less than one", maxAttempts)
+		}
+		c.mutatingAttempts = maxAttempts
+		return nil
+	}
+}
+
+// retry sends a call again that failed for a transient reason, after a pause with
+// full jitter: a mutating one only if it is certain that it was not carried out. It
+// is above decoding, because the service reports failures in HTTP 200, too, and
+// above authorize, so that each attempt has a current token.
+func retry(next handler, settings Retries, mutatingAttempts int) handler {
 	budget := newRetryBudget(settings.Budget)
 	return func(c *call) (*response, error) {
-		if c.op.mutates || c.once {
-			return next(c)
+		maxAttempts, mayRetry := settings.MaxAttempts, isTransient
+		if c.op.mutates {
+			maxAttempts, mayRetry = mutatingAttempts, isWithoutConnection
+		}
+		if c.once {
+			maxAttempts = 1
 		}
 		ctx := c.req.Context()
 		for maxPause := settings.BaseDelay; ; maxPause = 2 * min(maxPause, math.MaxInt64/2) {
@@ -82,17 +101,21 @@ func retry(next handler, settings Retries) handler {
 				return r, nil
 			}
 			pause := retryAfterOf(err)
-			if ctx.Err() != nil || !isTransient(err) || c.attempts >= settings.MaxAttempts || pause > settings.MaxRetryAfter {
-				return nil, err
+			again := mayRetry(err) || c.op.mutates && errors.Is(err, ErrRateLimited) && isRejected(r, err)
+			if ctx.Err() != nil || !again || c.attempts >= maxAttempts || pause > settings.MaxRetryAfter {
+				return r, err
 			}
 			if pause == 0 {
 				pause = rand.N(maxPause)
 			}
 			// If the context ends in the pause, the error at hand says more.
 			if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) <= pause || !budget.take() {
-				return nil, err
+				return r, err
 			}
 			if !sleep(ctx, pause) {
+				if c.op.mutates { // its outcome is that of its last attempt
+					return r, err
+				}
 				return nil, &interruptedError{cause: context.Cause(ctx), last: err}
 			}
 		}
@@ -115,6 +138,12 @@ func (e *interruptedError) Error() string {
 }
 
 func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }
+
+// isWithoutConnection reports whether a mutating call had no connection.
+func isWithoutConnection(err error) bool {
+	broken, found := errors.AsType[*callError](err)
+	return found && broken.connection && broken.what == ErrNotSent
+}
 
 // isTransient reports whether a call that failed may succeed when it is sent
 // again. Which errnos are ErrServer: internal/errno.

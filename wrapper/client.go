@@ -23,11 +23,12 @@ type Client struct {
 
 // New returns a client that authenticates with the tokens of source. It sends
 // nothing. Invalid options, a missing token and a token that no header can
-// carry are errors; if there are several, the message has a line for each.
+// carry are errors; if there are several, the message has each.
 func New(source TokenSource, options ...Option) (*Client, error) {
 	base, err := parseBaseURL(DefaultBaseURL)
 	cfg := config{
 		base: base, maxResponseBytes: DefaultMaxResponseBytes, pageSize: DefaultPageSize,
+		mutatingAttempts: 1, userAgent: userAgent(),
 	}
 	cfg.polling.setDefaults()
 	cfg.retries.setDefaults()
@@ -42,8 +43,8 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 	}
 	waits, err := newWaitSettings(cfg.polling, cfg.waitOptions)
 	errs = append(errs, err)
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("cimg: %w", err)
+	if err := joinErrors(errs); err != nil {
+		return nil, err
 	}
 	clients := exchange.NewClients(cfg.httpClient, cfg.base.URL)
 	c := &Client{config: cfg, http: clients, chain: assembleChain(source, cfg, clients), waits: waits}

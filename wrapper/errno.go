@@ -6,6 +6,23 @@ import (
 	"github.com/cimg-go/cimg/internal/errno"
 )
 
+// The errnos that openapi.yaml lists, for [APIError].Errno. Most are better told
+// apart with errors.Is and the Err variables.
+const (
+	ErrnoIllegalRequest = errno.IllegalRequest
+	ErrnoSystem         = errno.System
+	ErrnoUnknownProblem = errno.UnknownProblem
+	ErrnoToken          = errno.Token
+	ErrnoIllegalCall    = errno.IllegalCall
+	ErrnoSession        = errno.Session
+	ErrnoSnapshot       = errno.Snapshot
+	ErrnoImage          = errno.Image
+	ErrnoArrears        = errno.Arrears
+	ErrnoBalance        = errno.Balance
+	ErrnoPermission     = errno.Permission
+	ErrnoRegion         = errno.Region
+)
+
 // sentinels are what errors.Is finds for the meanings of errnos.
 var sentinels = map[errno.Meaning]error{
 	errno.BadParameter: ErrBadParameter,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,9 @@ var (
 //
 // As the error of a mutating call it means that the call was rejected and
 // nothing was done. Fix the cause (see the Err variables), or after
-// [ErrRateLimited] wait for RetryAfter, then call again.
+// [ErrRateLimited] wait for RetryAfter, then call again. But an
+// [*OutcomeUnknownError] wraps one, too, after which nothing of this is true:
+// [OutcomeOf] tells them apart.
 type APIError struct {
 	Op         string // operationId of the contract, for instance createCIMG
 	Errno      int64  // 0 if the response was no envelope
@@ -164,6 +167,28 @@ type InputError struct {
 }
 
 func (e *InputError) Error() string { return "cimg: " + e.Field + ": " + e.Reason }
+
+// joinedErrors are several errors in one line.
+type joinedErrors []error
+
+// joinErrors returns nil if all errs are.
+func joinErrors(errs []error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 0 {
+		return nil
+	}
+	return joinedErrors(errs)
+}
+
+func (e joinedErrors) Error() string {
+	texts := make([]string, len(e))
+	for i, err := range e {
+		texts[i] = oneline.Error(err)
+	}
+	return "cimg: " + strings.Join(texts, "; ")
+}
+
+func (e joinedErrors) Unwrap() []error { return e }
 
 // callError is a call that ended without a response: what is a sentinel or nil,
 // cause comes from a transport, a token source or a context.

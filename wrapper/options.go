@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/cimg-go/cimg/internal/version"
 )
 
 // Option configures a client that is constructed. An invalid one, nil included,
@@ -25,6 +28,8 @@ type config struct {
 	polling          Polling
 	waitOptions      []WaitOption
 	retries          Retries
+	mutatingAttempts int
+	userAgent        string
 	limiter          *rate.Limiter // nil: no limit
 	hooks            []Hooks
 }
@@ -79,6 +84,21 @@ func WithHTTPClient(client *http.Client) Option {
 			return errors.New("http client: it is nil")
 		}
 		c.httpClient = client
+		return nil
+	}
+}
+
+// userAgent is the client's product in the header User-Agent.
+func userAgent() string { return "cimg-go/" + version.Version() }
+
+// WithUserAgent puts the application's product, for instance "builder/1.4", before
+// the client's own.
+func WithUserAgent(application string) Option {
+	return func(c *config) error {
+		if strings.TrimSpace(application) == "" || strings.ContainsFunc(application, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return fmt.Errorf("user agent: %q is empty or not printable ASCII", application)
+		}
+		c.userAgent = application + " " + userAgent()
 		return nil
 	}
 }

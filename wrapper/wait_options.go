@@ -1,7 +1,6 @@
 package wrapper
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -130,5 +129,5 @@ func (s *waitSettings) with(options []WaitOption) (*waitSettings, error) {
 		}
 		errs = append(errs, option(&changed))
 	}
-	return &changed, errors.Join(errs...)
+	return &changed, joinErrors(errs)
 }

@@ -198,12 +198,16 @@ func table() []fault {
 			fault{row: row, name: fmt.Sprint(status, " elsewhere"), endpoint: redirecting(status), mutating: unknown.withStatus(status), readOnly: once.withStatus(status)},
 			fault{row: row, name: fmt.Sprint(status, " to itself"), endpoint: redirectingHome(status), mutating: unknown.withStatus(status), readOnly: once.withStatus(status)})
 	}
-	for _, status := range []int{500, 502, 503, 504} {
+	for _, status := range []int{408, 425, 500, 502, 503, 504} {
+		row := 8
+		if status < 500 {
+			row = 41
+		}
 		for body, handler := range map[string]http.HandlerFunc{"JSON": errno(status, 2), "HTML": response(status, "text/html", html)} {
-			rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " ", body), endpoint: responding(handler),
+			rows = append(rows, fault{row: row, name: fmt.Sprint(status, " ", body), endpoint: responding(handler),
 				mutating: unknown.withStatus(status).with(wrapper.ErrServer), readOnly: retried.withStatus(status).with(wrapper.ErrServer)})
 		}
-		rows = append(rows, fault{row: 8, name: fmt.Sprint(status, " HTTP/2"), endpoint: overTLS(response(status, "text/html", html)),
+		rows = append(rows, fault{row: row, name: fmt.Sprint(status, " HTTP/2"), endpoint: overTLS(response(status, "text/html", html)),
 			mutating: unknown.withStatus(status).with(wrapper.ErrServer), readOnly: retried.withStatus(status).with(wrapper.ErrServer)})
 	}
 	for retryAfter, row := range map[string]struct {
