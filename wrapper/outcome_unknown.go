@@ -58,22 +58,16 @@ func (e *OutcomeUnknownError) Error() string {
 func (e *OutcomeUnknownError) Unwrap() error { return e.Cause }
 
 // LogValue makes slog log the message, and not the text form.
-func (e *OutcomeUnknownError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+func (e OutcomeUnknownError) LogValue() slog.Value { return slog.StringValue((&e).Error()) }
 
 const unknownPrefix = "cimg-unknown:v1?"
 
-// maxTextItems is how many items a text form may have: net/url reads no more than
-// 10,000 fields.
-const maxTextItems = 9_000
-
 // MarshalText returns the text form: everything, the cause as its message. It
-// fails if the error is not valid (see Validate), or has more than 9,000 items.
-func (e *OutcomeUnknownError) MarshalText() ([]byte, error) {
+// fails if the error is not valid (see Validate). Its receiver is a value, so that
+// a struct with an OutcomeUnknownError in it is marshaled as one with a pointer.
+func (e OutcomeUnknownError) MarshalText() ([]byte, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
-	}
-	if len(e.Names)+len(e.ImageUUIDs)+len(e.Jobs) > maxTextItems {
-		return nil, &InputError{Field: "unknown outcome", Reason: fmt.Sprintf("its text form has at most %d items", maxTextItems)}
 	}
 	v := url.Values{"op": {e.Op}, "region": {e.Region}, "name": e.Names, "image": e.ImageUUIDs}
 	if !e.SentAt.IsZero() {

@@ -2,6 +2,7 @@ package wrapper_test
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/wrapper"
@@ -66,22 +68,11 @@ func TestUnknownOutcomeRejectsOtherText(t *testing.T) {
 	var read wrapper.OutcomeUnknownError
 	require.NoError(t, read.UnmarshalText([]byte("cimg-unknown:v1?later=x&name=web-01&op=createCIMG&region=gz")), "a later version's field")
 
-	texts := make([]string, 4501)
-	jobs := make([]wrapper.JobRef, 9000)
-	for i := range texts {
-		texts[i] = "a"
-	}
-	for i := range jobs {
-		jobs[i] = wrapper.JobRef{Region: "gz", JobUUID: "j"}
-	}
 	beyond := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, incomplete := range []*wrapper.OutcomeUnknownError{
-		nil, {}, {Op: "createCIMG", Region: "gz"},
+		{}, {Op: "createCIMG", Region: "gz"},
 		{Op: "createCIMG", Region: "gz", Names: []string{"a"}, SentAt: beyond},
 		{Op: "createCIMG", Region: "gz", Names: []string{"a"}, Jobs: []wrapper.JobRef{{Region: "gz"}}},
-		{Op: "createCIMG", Region: "gz", Names: append(texts, texts...)},
-		{Op: "changeNameCIMG", Region: "gz", Names: texts, ImageUUIDs: texts},
-		{Op: "createCIMG", Region: "gz", Names: []string{"a"}, Jobs: jobs},
 	} {
 		_, err := incomplete.MarshalText()
 		require.ErrorAs(t, err, new(*wrapper.InputError))
@@ -89,15 +80,61 @@ func TestUnknownOutcomeRejectsOtherText(t *testing.T) {
 }
 
 func TestUnknownOutcomeOfManyItemsAsText(t *testing.T) {
-	many := &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz"}
-	for i := range 9000 {
-		many.Names = append(many.Names, fmt.Sprint("image-", i))
+	many := wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz"}
+	for i := range 40_000 {
+		many.Names = append(many.Names, fmt.Sprint("image & more ", i))
+		many.Jobs = append(many.Jobs, wrapper.JobRef{Region: "gz", JobUUID: fmt.Sprint("job-", i)})
 	}
 	saved, err := many.MarshalText()
 	require.NoError(t, err)
 	var read wrapper.OutcomeUnknownError
 	require.NoError(t, read.UnmarshalText(saved))
-	require.Equal(t, many.Names, read.Names)
+	require.Equal(t, many, read)
+}
+
+// A struct that holds one, by value or by pointer, can be saved and read back; so
+// can a text with a line break at its end.
+func TestSavedTextsAreReadBack(t *testing.T) {
+	type saved struct {
+		Unknown wrapper.OutcomeUnknownError
+		Pointer *wrapper.OutcomeUnknownError
+		Ref     wrapper.JobRef
+		Refs    map[string]wrapper.JobRef
+	}
+	ref := wrapper.JobRef{Region: "gz", JobUUID: "j1"}
+	unknown := wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}}
+	want := saved{unknown, &unknown, ref, map[string]wrapper.JobRef{"a": ref}}
+	for name, codec := range map[string]struct {
+		marshal   func(any) ([]byte, error)
+		unmarshal func([]byte, any) error
+	}{
+		"encoding/json": {json.Marshal, json.Unmarshal},
+		"its successor": {
+			func(v any) ([]byte, error) { return jsonv2.Marshal(v) },
+			func(b []byte, v any) error { return jsonv2.Unmarshal(b, v) },
+		},
+	} {
+		text, err := codec.marshal(want)
+		require.NoError(t, err, name)
+		var read saved
+		require.NoError(t, codec.unmarshal(text, &read), name)
+		require.Equal(t, want, read, name)
+		_, err = codec.marshal(saved{})
+		require.Error(t, err, "incomplete, so not silently saved")
+	}
+	for _, end := range []string{"", "\n", "\r\n", "\n\n"} {
+		for _, form := range []interface {
+			encoding.TextMarshaler
+			encoding.TextUnmarshaler
+		}{&ref, &unknown} {
+			text, err := form.MarshalText()
+			require.NoError(t, err)
+			require.NoError(t, form.UnmarshalText(append(text, end...)))
+			again, err := form.MarshalText()
+			require.NoError(t, err)
+			require.Equal(t, string(text), string(again))
+		}
+	}
 }
 
 // A log shows the error's message, not its text form.

@@ -11,15 +11,22 @@ import (
 )
 
 // parseText reads the text form of a reference: a prefix with the version, then
-// fields as in a URL's query. Only the repeated ones may appear twice.
+// fields as in a URL's query, of which url.ParseQuery reads no more than 10,000.
+// Only the repeated ones may appear twice. A line break at the end is none of it.
 func parseText(field, prefix string, text []byte, repeated ...string) (url.Values, error) {
-	query, found := strings.CutPrefix(string(text), prefix)
+	query, found := strings.CutPrefix(strings.TrimRight(string(text), "\r\n"), prefix)
 	if !found {
 		return nil, &InputError{Field: field, Reason: fmt.Sprintf("it does not begin with %q", prefix)}
 	}
-	v, err := url.ParseQuery(query)
-	if err != nil {
-		return nil, &InputError{Field: field, Reason: oneline.Text(err.Error())}
+	v := make(url.Values)
+	for part := range strings.SplitSeq(query, "&") {
+		one, err := url.ParseQuery(part)
+		if err != nil {
+			return nil, &InputError{Field: field, Reason: oneline.Text(err.Error())}
+		}
+		for name, values := range one {
+			v[name] = append(v[name], values...)
+		}
 	}
 	for name, values := range v {
 		if len(values) > 1 && !slices.Contains(repeated, name) {
