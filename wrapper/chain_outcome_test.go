@@ -392,6 +392,28 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// One switch tells the outcomes apart, whatever the errors are wrapped in.
+func TestOutcomeOf(t *testing.T) {
+	rejection := &wrapper.APIError{Errno: wrapper.ErrnoBalance, HTTPStatus: 200}
+	unknown := &wrapper.OutcomeUnknownError{Op: "createCIMG", Cause: rejection}
+	for want, errs := range map[wrapper.Outcome][]error{
+		wrapper.OutcomeAccepted: {nil},
+		wrapper.OutcomeRejected: {rejection, &wrapper.APIError{HTTPStatus: 401}, &wrapper.APIError{HTTPStatus: 429}},
+		wrapper.OutcomeNotSent:  {wrapper.ErrNotSent, &wrapper.InputError{Field: "region"}},
+		wrapper.OutcomeUnknown: {
+			unknown, errors.Join(wrapper.ErrNotSent, unknown), &wrapper.APIError{HTTPStatus: 502}, &wrapper.APIError{Errno: 424242, HTTPStatus: 200},
+			&wrapper.APIError{Errno: wrapper.ErrnoSystem, HTTPStatus: 200}, errors.New("something else"), &wrapper.WaitError{Cause: rejection},
+		},
+	} {
+		for _, err := range errs {
+			require.Equal(t, want, wrapper.OutcomeOf(err), err)
+			if err != nil {
+				require.Equal(t, want, wrapper.OutcomeOf(fmt.Errorf("ensuring: %w", err)), err)
+			}
+		}
+	}
+}
+
 // With errgroup, the cause of the context is the error of a sibling: that it was
 // not sent says nothing of this call.
 func TestOutcomeIgnoresTheContextsCause(t *testing.T) {

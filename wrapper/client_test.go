@@ -69,7 +69,7 @@ func TestBaseURLIsInLowerCase(t *testing.T) {
 
 func TestBaseURLPathPrefix(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
-	for _, suffix := range []string{"/proxy/v1", "/proxy/v1/"} {
+	for _, suffix := range []string{"/proxy/v1", "/proxy/v1/", "/proxy/v1//"} {
 		client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithBaseURL(s.URL+suffix))
 		require.NoError(t, err)
 		_, err = client.CreateImage(t.Context(), "gz", webImage)
@@ -90,6 +90,42 @@ func TestNewJoinsErrors(t *testing.T) {
 	for _, part := range []string{"no token", "option 0 is nil", "use https", "http client", "max response bytes", "page size", "polling", "MaxFailures", "PollPolicy"} {
 		require.ErrorContains(t, err, part)
 	}
+	require.Equal(t, 1, strings.Count(err.Error(), "cimg:"), err)
+	require.NotContains(t, err.Error(), "\n")
+	require.ErrorAs(t, err, new(*wrapper.InputError))
+
+	_, err = wrapper.New(wrapper.StaticToken(token), wrapper.WithWaitOptions(wrapper.MaxFailures(-1)))
+	require.EqualError(t, err, "cimg: MaxFailures: -1 is negative")
+}
+
+func TestTimeoutsOption(t *testing.T) {
+	for _, bad := range []wrapper.Timeouts{{Mutating: -1}, {ReadOnly: -1}} {
+		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithTimeouts(bad))
+		require.ErrorContains(t, err, "timeouts", bad)
+	}
+	_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithMutatingRetries(0))
+	require.ErrorContains(t, err, "mutating retries")
+	for _, bad := range []string{"", " ", "a\r\nb", "ä"} {
+		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithUserAgent(bad))
+		require.ErrorContains(t, err, "user agent", bad)
+	}
+}
+
+// The service's logs tell who calls, unless the caller says it otherwise.
+func TestUserAgent(t *testing.T) {
+	s := serve(t, respondJSON(oneJob))
+	sent := func(options ...wrapper.Option) string {
+		_, err := clientOf(t, s, options...).CreateImage(t.Context(), "gz", webImage)
+		require.NoError(t, err)
+		return s.received()[len(s.received())-1].Header.Get("User-Agent")
+	}
+	require.Equal(t, "cimg-go/devel", sent())
+	require.Equal(t, "builder/1.4 (linux) cimg-go/devel", sent(wrapper.WithUserAgent("builder/1.4 (linux)")))
+
+	_, err := clientOf(t, s).Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: []string{"j1"}},
+		func(_ context.Context, r *http.Request) error { r.Header.Set("User-Agent", "mine"); return nil })
+	require.NoError(t, err)
+	require.Equal(t, "mine", s.received()[len(s.received())-1].Header.Get("User-Agent"))
 }
 
 func TestPollingOption(t *testing.T) {

@@ -144,7 +144,7 @@ func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettin
 		}
 		if ctx.Err() != nil {
 			for i := range jobs {
-				if !report(poller.Update{Index: i}, context.Cause(ctx)) {
+				if !report(poller.Update{Index: i}, endOf(ctx)) {
 					return
 				}
 			}
@@ -159,7 +159,7 @@ func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettin
 			case !more && ctx.Err() == nil:
 				return
 			case !more:
-				cause = context.Cause(ctx)
+				cause = endOf(ctx)
 			case !report(update, nil):
 				return
 			case settings.failFast && update.Finished && !update.Job.Success:
@@ -172,6 +172,16 @@ func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettin
 			}
 		}
 	}
+}
+
+// endOf returns the cause of a context's end, but no other call's outcome as such:
+// it must not be taken for that of the call that started the job.
+func endOf(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if isOutcome(cause) {
+		return fmt.Errorf("%w: %s", ctx.Err(), oneline.Error(cause))
+	}
+	return cause
 }
 
 // distinct returns each job once, and the indexes at which it is listed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"syscall"
@@ -137,6 +138,27 @@ func TestWaitWithADoneContextAsksNothing(t *testing.T) {
 		require.ErrorIs(t, err, reason)
 		require.Zero(t, cloud.Requests("getJobResult"))
 	})
+}
+
+// The cause of its context may be the outcome of another call, which says nothing
+// of the call that started the job.
+func TestWaitIgnoresOtherOutcomes(t *testing.T) {
+	for _, other := range []error{wrapper.ErrNotSent, &wrapper.OutcomeUnknownError{}, &wrapper.APIError{Errno: 13, HTTPStatus: 200}} {
+		inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+			job := create(t, client, "web-01")[0]
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Minute, func() { cancel(fmt.Errorf("a sibling: %w", other)) })
+			for range 2 { // in mid-wait, and from the beginning
+				_, err := job.Wait(ctx)
+				require.ErrorAs(t, err, new(*wrapper.WaitError))
+				require.ErrorIs(t, err, context.Canceled)
+				require.ErrorContains(t, err, "a sibling")
+				require.NotErrorIs(t, err, wrapper.ErrNotSent)
+				require.NotErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
+				require.NotErrorAs(t, err, new(*wrapper.APIError))
+			}
+		})
+	}
 }
 
 func TestWaitAllSettlesAll(t *testing.T) {
