@@ -13,6 +13,7 @@ import (
 
 	"github.com/cimg-go/cimg/internal/exchange"
 	"github.com/cimg-go/cimg/internal/oneline"
+	"github.com/cimg-go/cimg/internal/secret"
 )
 
 // A handler carries out one call. An error means that the response is not the
@@ -24,11 +25,11 @@ type handler func(*call) (*response, error)
 type call struct {
 	op       operation
 	req      *http.Request
-	body     []byte // of req, which has none of its own
-	target   target // for errors and hooks
-	attempts int    // begun so far
-	once     bool   // not to be retried, although it may be
-	token    string // set by authorize, on the copy it passes down
+	body     []byte         // of req, which has none of its own
+	target   target         // for errors and hooks
+	attempts int            // begun so far
+	once     bool           // not to be retried, although it may be
+	secret   *secret.Secret // the token; set by authorize, on the copy it passes down
 
 	timeLimit time.Duration // of an attempt, without the wait for its turn
 }

@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
+
+	"github.com/cimg-go/cimg/internal/secret"
 )
 
 // authorize gets the token from the source and sets the Authorization header, if
 // the request is for the host that the token belongs to.
 func authorize(next handler, source TokenSource, base baseURL, userAgent string) handler {
+	var last atomic.Pointer[secret.Secret]
 	return func(c *call) (*response, error) {
 		if !base.covers(c.req) {
 			return nil, notSent(c, fmt.Errorf("the request is for %q, but the client and its token are for %q", c.req.URL.Scheme+"://"+c.req.URL.Host, base.Scheme+"://"+base.Host))
@@ -21,7 +25,10 @@ func authorize(next handler, source TokenSource, base baseURL, userAgent string)
 			return nil, notSent(c, err)
 		}
 		authorized := *c
-		authorized.token = token
+		if authorized.secret = last.Load(); authorized.secret.Token() != token { // most have the last one's
+			authorized.secret = secret.New(token)
+			last.Store(authorized.secret)
+		}
 		authorized.req = c.req.Clone(c.req.Context())
 		if authorized.req.Header == nil {
 			authorized.req.Header = make(http.Header)

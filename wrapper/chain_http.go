@@ -10,16 +10,13 @@ import (
 func send(clients *exchange.Clients, maxBytes int64) handler {
 	return func(c *call) (*response, error) {
 		request := exchange.Request{
-			Request: c.req, Content: c.body, Mutating: c.op.mutates, Limit: c.timeLimit, MaxBytes: maxBytes,
-		}
-		if len(c.token) >= minSecretLength {
-			request.Token = c.token
+			Request: c.req, Content: c.body, Mutating: c.op.mutates, Limit: c.timeLimit, MaxBytes: maxBytes, Token: c.secret.Token(),
 		}
 		r, failure := clients.Send(request)
 		if failure == nil {
 			return &response{status: r.Status, header: r.Header, body: r.Body}, nil
 		}
-		broken := newCallError(c, nil, withoutToken(failure.Cause, c.token)) // before the message may be truncated within it
+		broken := newCallError(c, nil, c.secret.HideError(failure.Cause)) // before the message may be truncated within it
 		if failure.NotSent {
 			broken = notSent(c, broken.cause)
 		}

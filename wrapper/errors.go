@@ -248,5 +248,5 @@ func malformed(c *call, r *response, cause error) error {
 		about += ", request " + oneline.Text(r.envelope.RequestID)
 	}
 	// A decoder may quote what is escaped in the body.
-	return fmt.Errorf("cimg: %s: %w (%s): %s", c.op.id, ErrMalformedResponse, about, oneline.Text(redactText(cause.Error(), c.token)))
+	return fmt.Errorf("cimg: %s: %w (%s): %s", c.op.id, ErrMalformedResponse, about, oneline.Text(c.secret.Hide(cause.Error())))
 }

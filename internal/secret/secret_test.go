@@ -1,0 +1,87 @@
+package secret
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var tokens = []string{
+	"9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7",
+	"abc/def~ghi+jkl=mno-pqr._stu",
+	"~~~~~~~~////////",
+	"????>>>>", // too short, and of characters that become + and / in base64
+}
+
+// A token is found however it is written, and whatever stands beside it.
+func TestSpellings(t *testing.T) {
+	for _, token := range tokens {
+		for name, spell := range map[string]func(string) string{
+			"as it is":                   func(s string) string { return s },
+			"in a JSON pointer":          func(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) },
+			"in a query":                 url.QueryEscape,
+			"in a query, in lower case":  func(s string) string { return lowerEscapes(url.QueryEscape(s)) },
+			"in a path":                  url.PathEscape,
+			"in a path, in lower case":   func(s string) string { return lowerEscapes(url.PathEscape(s)) },
+			"in base64":                  func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+			"in base64 without padding":  func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) },
+			"in base64 for URLs":         func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) },
+			"in base64, in a text":       func(s string) string { return base64.StdEncoding.EncodeToString([]byte("Bearer " + s + "\n")) },
+			"in base64, in another text": func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte("user:" + s + "!")) },
+			"in base64, in a third text": func(s string) string { return base64.StdEncoding.EncodeToString([]byte(strings.Repeat("?", 9) + s)) },
+		} {
+			t.Run(name+" "+token, func(t *testing.T) {
+				s := New(token)
+				text := `before "` + spell(token) + `" after`
+				if len(token) < minLength {
+					require.Equal(t, text, s.Hide(text))
+					require.Empty(t, s.Token())
+					return
+				}
+				require.Equal(t, token, s.Token())
+				require.Contains(t, s.Hide(text), hidden)
+				left := len(s.Hide(text)) - len(`before "" after`) - len(hidden)
+				require.LessOrEqual(t, left, len(spell(""))+4, "what base64 shares with its neighbours")
+				require.Equal(t, s.Hide(text), string(s.HideBytes([]byte(text))))
+				err := s.HideError(fmt.Errorf("wrapped: %w", errors.New(text)))
+				require.Equal(t, "wrapped: "+s.Hide(text), err.Error())
+				require.NoError(t, errors.Unwrap(err))
+			})
+		}
+	}
+}
+
+// An error that shows the token in no text but in a field is not passed on.
+func TestErrorsThatHoldTheToken(t *testing.T) {
+	s := New(tokens[0])
+	for _, err := range []error{
+		holder{tokens[0]},
+		&holder{tokens[0]},
+		fmt.Errorf("wrapped: %w", holder{tokens[0]}),
+		errors.Join(errors.New("another"), &holder{tokens[0]}),
+	} {
+		require.NotEqual(t, err, s.HideError(err))
+		require.NotContains(t, fmt.Sprintf("%+v %#v", s.HideError(err), s.HideError(err)), tokens[0])
+	}
+	harmless := fmt.Errorf("wrapped: %w", errors.New("reset"))
+	require.Equal(t, harmless, s.HideError(harmless))
+	require.NoError(t, s.HideError(nil))
+}
+
+type holder struct{ token string }
+
+func (holder) Error() string { return "it broke" }
+
+// Without a token, nothing is hidden.
+func TestNoSecret(t *testing.T) {
+	var none *Secret
+	require.Equal(t, "text", none.Hide("text"))
+	require.Equal(t, "text", string(none.HideBytes([]byte("text"))))
+	require.EqualError(t, none.HideError(errors.New("text")), "text")
+	require.Empty(t, none.Token())
+}
