@@ -21,6 +21,8 @@
 // A mutating call reaches the server at most once, whatever breaks, over HTTP/1
 // and HTTP/2, with the client's own transport or the caller's. The client's own
 // transport speaks HTTP/1 only, because net/http repeats requests over HTTP/2.
+// Only with [WithMutatingRetries] is a call sent again, and only one that was
+// certainly not carried out: there was no connection, or HTTP 429 rejected it.
 //
 // # Four outcomes
 //
@@ -32,7 +34,9 @@
 //     safe to call again;
 //   - unknown: an [*OutcomeUnknownError]; it may or may not have been carried
 //     out. Package reconcile finds out, also in another process. It wraps its
-//     cause, which may be an [*APIError]: so look for it first.
+//     cause, which may be an [*APIError].
+//
+// [OutcomeOf] tells them apart.
 //
 // # Reads retry, briefly
 //
@@ -52,15 +56,19 @@
 // The token is requested from its source before each attempt, sent only to the
 // host of the base URL, only over https or to a loopback address, and never along
 // a redirect. It appears in no error, log, hook or formatted value, even if a
-// response repeats it. (Tokens of less than 16 bytes are not searched for in
-// responses and transport errors.) After the service rejected a token, its source
-// is called again.
+// response repeats it: as it is, escaped in JSON, in a JSON pointer,
+// percent-encoded or in base64. (Tokens of less than 16 bytes are not searched for
+// in responses and transport errors.) After the service rejected a token, its
+// source is called again; a read-only call is then repeated, a mutating one not.
 //
 // # Bounded
 //
 // Bodies of responses are read up to a limit, after decompression, and closed.
-// Every call returns promptly when its context ends, and one whose context has
-// ended sends nothing. No goroutine or connection outlives its use.
+// An attempt has a limit of time, see [WithTimeouts]. Every call returns promptly
+// when its context ends, and one whose context has ended sends nothing. No error
+// matches context.DeadlineExceeded unless the caller's context had a deadline. No
+// goroutine or connection outlives its use, except that a caller's transport which
+// ignores the context of its request keeps a goroutine until it returns.
 //
 // # Strict in
 //

@@ -77,7 +77,9 @@ func WithTimeouts(t Timeouts) Option {
 // and cookies. It is copied, not modified. The copy follows no redirects.
 //
 // A transport that repeats requests automatically breaks the promise that a
-// mutating call is sent at most once.
+// mutating call is sent at most once. If a server sends more than its response,
+// net/http writes that to the standard logger; only the client's own transport
+// hides the token there.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
