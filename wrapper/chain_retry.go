@@ -142,7 +142,7 @@ func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }
 // isWithoutConnection reports whether a mutating call had no connection.
 func isWithoutConnection(err error) bool {
 	broken, found := errors.AsType[*callError](err)
-	return found && broken.connection && broken.what == ErrNotSent
+	return found && broken.connection && errors.Is(broken.what, ErrNotSent)
 }
 
 // isTransient reports whether a call that failed may succeed when it is sent

@@ -170,7 +170,7 @@ func TestCallersRoundTrippers(t *testing.T) {
 			return nil, r.Context().Err()
 		}, "no response within 1m0s", true},
 		"a body that never ends": {func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(trickle(time.Now()))}, nil
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(trickle(time.Now()))}, nil
 		}, "no response within 1m0s", true},
 		"its end": {func(*http.Request) (*http.Response, error) { panic("at the disco") }, "", true},
 	} {
