@@ -40,8 +40,10 @@ type response struct {
 	header   http.Header
 	body     []byte
 	envelope envelope
-	jobs     []Job     // of every operation but listCIMG
-	page     imagePage // of listCIMG
+	jobs     []Job // of every operation but listCIMG
+
+	unreadable map[string]error // of getJobResult, by job id: why its state is not among jobs
+	page       imagePage        // of listCIMG
 }
 
 // assembleChain puts the concerns of a call in their order, the innermost

@@ -1,10 +1,13 @@
 package wrapper
 
 import (
+	jsonv1 "encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -16,9 +19,8 @@ import (
 // envelope wraps every response of the service.
 //
 // It is decoded by the upstream of encoding/json/v2, which rejects duplicate
-// fields, names in another case, invalid UTF-8 and trailing bytes; encoding/json
-// accepts each of them, and takes about three times as long for a response of a
-// hundred jobs.
+// fields, names in another case and trailing bytes; encoding/json accepts each of
+// them, and takes about three times as long for a response of a hundred jobs.
 type envelope struct {
 	Errno     *int64         `json:"errno"` // nil: absent or null
 	Errmsg    string         `json:"errmsg"`
@@ -26,13 +28,50 @@ type envelope struct {
 	Data      jsontext.Value `json:"data"`
 }
 
+// unmarshal reads what has one meaning in the contract, however it is written:
+// text that was cut inside a character, with U+FFFD in its place, and an integer
+// with a fraction of zero or an exponent. Values of free form keep their digits.
+func unmarshal(data []byte, v any) error { return json.Unmarshal(data, v, lenient) }
+
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), json.WithUnmarshalers(json.JoinUnmarshalers(
+	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *int64) error {
+		if dec.PeekKind() != jsontext.KindNumber {
+			return errors.ErrUnsupported
+		}
+		number, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if *v, err = strconv.ParseInt(string(number), 10, 64); err == nil {
+			return nil
+		}
+		f, _, err := big.ParseFloat(string(number), 10, 256, big.ToNearestEven)
+		if err != nil {
+			return err
+		}
+		var accuracy big.Accuracy
+		if *v, accuracy = f.Int64(); accuracy != big.Exact {
+			return fmt.Errorf("%s is no integer of 64 bits", oneline.Text(string(number)))
+		}
+		return nil
+	}),
+	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+		if dec.PeekKind() != jsontext.KindNumber {
+			return errors.ErrUnsupported
+		}
+		number, err := dec.ReadValue()
+		*v = jsonv1.Number(number)
+		return err
+	}),
+)))
+
 var errNoErrno = errors.New("it has no errno")
 
 // parseEnvelope returns, beside an error, what it could read of a valid JSON
 // object: the errno may be missing or not a number.
 func parseEnvelope(body []byte) (envelope, error) {
 	var e envelope
-	err := json.Unmarshal(body, &e)
+	err := unmarshal(body, &e)
 	if err == nil && e.Errno != nil {
 		return e, nil
 	}
@@ -43,7 +82,7 @@ func parseEnvelope(body []byte) (envelope, error) {
 		RequestID string         `json:"requestId"`
 		Data      jsontext.Value `json:"data"`
 	}
-	if json.Unmarshal(body, &rest) != nil {
+	if unmarshal(body, &rest) != nil {
 		return envelope{}, err
 	}
 	return envelope{RequestID: rest.RequestID, Data: rest.Data}, err
@@ -112,7 +151,11 @@ func (r *response) decode(c *call) (err error) {
 	case c.op == opJobResult && data.Kind() == jsontext.KindNull:
 		return nil // as some services encode an empty list: no job is known
 	}
-	if r.jobs, err = decodeJobs(data); err != nil || !c.op.mutates {
+	r.jobs, err = decodeJobs(data)
+	switch {
+	case err != nil && c.op == opJobResult:
+		return r.decodeEach(c, err)
+	case err != nil || !c.op.mutates:
 		return err
 	}
 	return checkStarted(r.jobs, c.target.items)
@@ -135,7 +178,7 @@ func checkStarted(jobs []Job, items int) error {
 // isEmpty reports whether data holds nothing.
 func isEmpty(data jsontext.Value) bool {
 	data = slices.Clone(data)
-	if data.Compact() != nil {
+	if data.Compact(jsontext.AllowInvalidUTF8(true)) != nil {
 		return true
 	}
 	switch data.Kind() {
@@ -148,7 +191,7 @@ func isEmpty(data jsontext.Value) bool {
 // salvageJobs reads what it can of the jobs in malformed data.
 func salvageJobs(data jsontext.Value) []Job {
 	var items []jsontext.Value
-	if json.Unmarshal(data, &items) != nil {
+	if unmarshal(data, &items) != nil {
 		return nil
 	}
 	var jobs []Job
@@ -159,7 +202,7 @@ func salvageJobs(data jsontext.Value) []Job {
 			ResourceUUID string `json:"resourceUuid"`
 		}
 		// After an error, what came before it is set.
-		_ = json.Unmarshal(item, &named)
+		_ = unmarshal(item, &named)
 		if isJobUUID(named.JobUUID) {
 			jobs = append(jobs, Job{JobUUID: named.JobUUID, Type: named.Type, ResourceUUID: named.ResourceUUID})
 		}
@@ -180,7 +223,7 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 		Job
 		Success *bool `json:"success"`
 	}
-	if err := json.Unmarshal(data, &reported); err != nil {
+	if err := unmarshal(data, &reported); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
 	jobs := make([]Job, len(reported))
@@ -192,6 +235,33 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 		jobs[i].Success = r.Success != nil && *r.Success
 	}
 	return jobs, nil
+}
+
+// decodeEach decodes the jobs of a response one by one, of which not all can be
+// read: that is the trouble of those jobs alone.
+func (r *response) decodeEach(c *call, cause error) error {
+	var items []jsontext.Value
+	if unmarshal(r.envelope.Data, &items) != nil {
+		return cause
+	}
+	r.unreadable = make(map[string]error)
+	for _, item := range items {
+		single, err := decodeJobs(slices.Concat(jsontext.Value("["), item, jsontext.Value("]")))
+		if err == nil && single[0].JobUUID != "" {
+			r.jobs = append(r.jobs, single[0])
+			continue
+		}
+		var named struct {
+			JobUUID string `json:"jobUuid"`
+		}
+		if unmarshal(item, &named) == nil && named.JobUUID != "" {
+			r.unreadable[named.JobUUID] = malformed(c, r, err)
+		}
+	}
+	if len(r.jobs)+len(r.unreadable) == 0 {
+		return cause
+	}
+	return nil
 }
 
 // imagePage is the data of listCIMG.
@@ -211,7 +281,7 @@ func decodeImages(data jsontext.Value) (imagePage, error) {
 			Count int64          `json:"count"`
 			Items jsontext.Value `json:"items"`
 		}
-		if err := json.Unmarshal(data, &object); err != nil {
+		if err := unmarshal(data, &object); err != nil {
 			return page, fmt.Errorf("data: %w", err)
 		}
 		if object.Count == 0 && object.Items.Kind() == jsontext.KindNull {
@@ -222,7 +292,7 @@ func decodeImages(data jsontext.Value) (imagePage, error) {
 	if data.Kind() != jsontext.KindBeginArray {
 		return page, errNoData
 	}
-	if err := json.Unmarshal(data, &page.images); err != nil {
+	if err := unmarshal(data, &page.images); err != nil {
 		return page, fmt.Errorf("data: %w", err)
 	}
 	for i, image := range page.images {

@@ -2,6 +2,7 @@ package wrapper_test
 
 import (
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cimg-go/cimg/internal/secrettest"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -37,7 +39,6 @@ func TestMalformedEnvelopes(t *testing.T) {
 		"bytes after the end":    `{"errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}{}`,
 		"cut short":              `{"errno":0,"errmsg":"ok","requestId":"r1","data":`,
 		"errmsg a number":        `{"errno":0,"errmsg":5,"requestId":"r1","data":` + job + `}`,
-		"invalid UTF-8":          "{\"errno\":0,\"errmsg\":\"\xff\",\"requestId\":\"r1\",\"data\":" + job + "}",
 		"done, no success":       `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":true}]}`,
 		"data an object":         `{"errno":0,"errmsg":"ok","requestId":"r1","data":{"jobUuid":"j1"}}`,
 		"done a string":          `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":"true"}]}`,
@@ -65,6 +66,10 @@ func TestTolerantResponses(t *testing.T) {
 		"white space around it":   "\r\n {\"errno\":0,\"data\":[{\"jobUuid\":\"j1\",\"type\":\"T\",\"progress\":12.5}]} \n",
 		"the same job a 2nd time": `{"errno":0,"data":[{"jobUuid":"j1","type":"old"},{"jobUuid":"j1","type":"T","progress":12.5}]}`,
 		"a job not requested":     `{"errno":0,"data":[{"jobUuid":"j9","type":"X"},{"jobUuid":"j1","type":"T","progress":12.5}]}`,
+		"text that is cut":        "{\"errno\":0,\"errmsg\":\"\xe5\xa5\",\"data\":[{\"jobUuid\":\"j1\",\"type\":\"T\",\"progress\":12.5}]}",
+		"half a character":        `{"errno":0,"errmsg":"\ud83d","data":[{"jobUuid":"j1","type":"T","progress":12.5,"eta":"\ud83d\""}]}`,
+		"errno 0.0":               `{"errno":0.0,"data":[{"jobUuid":"j1","type":"T","progress":12.5}]}`,
+		"errno 0e9":               `{"errno":-0e9,"data":[{"jobUuid":"j1","type":"T","progress":12.5}]}`,
 		"a number with exponent":  `{"errno":0,"data":[{"jobUuid":"j1","type":"T","progress":1.25e1}]}`,
 	}
 	for name, body := range bodies {
@@ -74,6 +79,85 @@ func TestTolerantResponses(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, []wrapper.Job{{JobUUID: "j1", Type: "T", Progress: 12.5}}, jobs)
 		})
+	}
+}
+
+// What has one meaning is read, however it is written; what has none, or would lose
+// something, is malformed.
+func TestImagesInOddSpelling(t *testing.T) {
+	for name, row := range map[string]struct {
+		field string
+		want  wrapper.Image // besides its id
+		fails bool
+	}{
+		"text that is cut":       {field: "\"description\":\"\xe5\xa5\"", want: wrapper.Image{Description: "\ufffd\ufffd"}},
+		"half a character":       {field: `"description":"a\ud83d"`, want: wrapper.Image{Description: "a\ufffd"}},
+		"the other half":         {field: `"name":"\ude00b"`, want: wrapper.Image{Name: "\ufffdb"}},
+		"a time with exponent":   {field: `"createTime":1.60379947E12`, want: wrapper.Image{CreateTime: 1603799470000}},
+		"a size with a fraction": {field: `"size":9007199254740993.000`, want: wrapper.Image{Size: 9007199254740993}},
+		"a negative exponent":    {field: `"size":1200e-2`, want: wrapper.Image{Size: 12}},
+		"the largest integer":    {field: `"size":9223372036854775807`, want: wrapper.Image{Size: math.MaxInt64}},
+		"tags": {field: `"cimgTags":[9007199254740993,{"a":[1.10]},"x"]`,
+			want: wrapper.Image{Tags: []any{json.Number("9007199254740993"), map[string]any{"a": []any{json.Number("1.10")}}, "x"}}},
+		"half a byte":         {field: `"size":0.5`, fails: true},
+		"too large a size":    {field: `"size":9223372036854775808`, fails: true},
+		"far too large":       {field: `"size":1e999999999`, fails: true},
+		"a time as text":      {field: `"createTime":"1603799470000"`, fails: true},
+		"a time that is true": {field: `"createTime":true`, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := `{"errno":0,"data":{"count":2.0,"items":[{"cimgUuid":"i1","name":"web-01"},{"cimgUuid":"i2",` + row.field + `}]}}`
+			page := 0
+			client := clientOf(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if page++; page > 1 {
+					body = `{"errno":0,"data":{"count":2,"items":[]}}`
+				}
+				respondJSON(body)(w, r)
+			}))
+			var images []wrapper.Image
+			for image, err := range client.Images(t.Context(), "gz") {
+				if row.fails {
+					require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+					return
+				}
+				require.NoError(t, err)
+				images = append(images, image)
+			}
+			require.False(t, row.fails)
+			row.want.UUID = "i2"
+			require.Equal(t, []wrapper.Image{{UUID: "i1", Name: "web-01"}, row.want}, images)
+		})
+	}
+}
+
+// A job whose state cannot be read is named, and the others are returned.
+func TestJobResultsThatCannotBeRead(t *testing.T) {
+	client := clientOf(t, serve(t, respondJSON(`{"errno":0,"requestId":"r1","data":[
+		{"jobUuid":"j1","type":"T","progress":12.5},
+		{"jobUuid":"j2","type":"T","done":true},
+		{"progress":"half","jobUuid":"j3"},
+		{"jobUuid":7}, 3, null,
+		{"jobUuid":"j4","type":"T","progress":25}]}`)))
+	jobs, err := client.JobResults(t.Context(), "gz", "j4", "j3", "j2", "j1", "j5")
+	require.Equal(t, []wrapper.Job{{JobUUID: "j4", Type: "T", Progress: 25}, {JobUUID: "j1", Type: "T", Progress: 12.5}}, jobs)
+	require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+	require.ErrorContains(t, err, "j2")
+	require.NotContains(t, err.Error(), "\n")
+
+	client = clientOf(t, serve(t, respondJSON(`{"errno":0,"data":[3,{"progress":1}]}`)))
+	_, err = client.JobResults(t.Context(), "gz", "j1")
+	require.ErrorIs(t, err, wrapper.ErrMalformedResponse, "of nothing that can be read")
+}
+
+// An escaped token is found beside text that is not quite JSON.
+func TestTheTokenBesideHalfACharacter(t *testing.T) {
+	escaped := `\u0039` + token[1:]
+	for _, beside := range []string{`\ud83d`, "\xff", `x","again":"1","again":"2`} {
+		client := clientOf(t, serve(t, respondJSON(`{"errno":13,"errmsg":"`+escaped+`","more":"`+beside+`"}`)))
+		_, err := client.JobResults(t.Context(), "gz", "j1")
+		require.Error(t, err)
+		require.NotContains(t, secrettest.Renderings(err), token)
+		require.NotContains(t, err.Error(), token[1:])
 	}
 }
 

@@ -14,10 +14,10 @@ func redact(next handler) handler {
 			return r, err
 		}
 		if bytes.IndexByte(r.body, '\\') >= 0 {
-			// Each character of a JSON string may be escaped. What is not valid
-			// JSON stays as it is: it will not be decoded.
+			// Each character of a JSON string may be escaped. What cannot be
+			// decoded stays as it is.
 			if plain, err := jsontext.AppendFormat(nil, r.body,
-				jsontext.PreserveRawStrings(false), jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false),
+				jsontext.PreserveRawStrings(false), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
 			); err == nil {
 				r.body = plain
 			}

@@ -12,7 +12,8 @@ import (
 // JobResults returns the state of jobs of a region, all in one request. They are
 // in the order of jobUUIDs; one that the response lacks is left out, because what
 // the service does with an id that it does not know is not published. How many
-// ids one request may carry is not published either.
+// ids one request may carry is not published either. If some states cannot be
+// read, the others are returned with an [ErrMalformedResponse] that names those.
 func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...string) ([]Job, error) {
 	var check inputCheck
 	check.region(region)
@@ -20,7 +21,7 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 	if check.err != nil {
 		return nil, check.err
 	}
-	reported, err := c.getJobs(ctx, region, jobUUIDs, false)
+	reported, unreadable, err := c.getJobs(ctx, region, jobUUIDs, false)
 	if err != nil {
 		return nil, err
 	}
@@ -29,20 +30,23 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 		byUUID[job.JobUUID] = job
 	}
 	jobs := make([]Job, 0, len(jobUUIDs))
+	var errs []error
 	for _, uuid := range jobUUIDs {
 		if job, found := byUUID[uuid]; found {
 			jobs = append(jobs, job)
+		} else {
+			errs = append(errs, unreadable[uuid])
 		}
 	}
-	return jobs, nil
+	return jobs, joinErrors(errs)
 }
 
 // getJobs requests the state of jobs, in one request that is retried unless it is
-// to be sent once.
-func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, once bool) ([]Job, error) {
+// to be sent once. It returns why it cannot read some of them, by their ids.
+func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, once bool) (jobs []Job, unreadable map[string]error, err error) {
 	req, err := gen.NewGetJobResultRequest(c.server(), &gen.GetJobResultParams{RegionID: region, JobUUIDs: jobUUIDs})
 	if err != nil {
-		return nil, fmt.Errorf("cimg: building the request: %w", err)
+		return nil, nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
 	query := &call{op: opJobResult, req: req.WithContext(ctx)}
 	if once {
@@ -50,9 +54,9 @@ func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, 
 	}
 	r, err := c.send(query)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return r.jobs, nil
+	return r.jobs, r.unreadable, nil
 }
 
 // JobHandle is a job that a call of this client started, or that was resumed.

@@ -91,8 +91,7 @@ func (c *Client) poll(ctx context.Context, region string, jobUUIDs []string) (jo
 			err = fmt.Errorf("cimg: %s: %w: %s", opJobResult.id, errPanicked, oneline.Panic(p))
 		}
 	}()
-	jobs, err = c.getJobs(ctx, region, jobUUIDs, true)
-	return jobs, nil, err
+	return c.getJobs(ctx, region, jobUUIDs, true)
 }
 
 // errPanicked says that a caller's code panicked in a poll.

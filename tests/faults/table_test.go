@@ -233,7 +233,7 @@ func table() []fault {
 	for _, body := range []string{"", "null", "{}", "[]"} {
 		rows = append(rows, fault{row: 15, name: "body " + body, endpoint: responding(respondJSON(body)), mutating: malformed, readOnly: malformedRead})
 	}
-	for _, number := range []string{`"0"`, "1e400", "1180591620717411303424", "null", "0.5", "true", "[0]", "-0.0e-1"} {
+	for _, number := range []string{`"0"`, "1e400", "1180591620717411303424", "null", "0.5", "true", "[0]", "9223372036854775808"} {
 		rows = append(rows, fault{row: 16, name: "errno " + number, endpoint: responding(respondJSON(`{"errno":` + number + `,"errmsg":"ok","data":[]}`)),
 			mutating: malformed, readOnly: malformedRead})
 	}
@@ -268,7 +268,6 @@ func table() []fault {
 		"duplicate errno":   `{"errno":4,"errno":0,"data":[]}`,
 		"errno in capitals": `{"ERRNO":0,"data":[]}`,
 		"trailing bytes":    `{"errno":0,"data":[]}{}`,
-		"invalid UTF-8":     "{\"errno\":0,\"errmsg\":\"\xff\",\"data\":[]}",
 		"byte order mark":   "\ufeff{\"errno\":0,\"data\":[]}",
 	} {
 		rows = append(rows, fault{name: name, endpoint: responding(respondJSON(body)), mutating: malformed, readOnly: malformedRead})
