@@ -101,11 +101,11 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 }
 
 // send passes a call down the chain; there is no other way into it. The body is
-// read first, so that an error can name what the call was about, and a
-// read-only call can be sent again.
+// read first, unless who made it passes it on with its target, so that an error can
+// name what the call was about, and a call can be sent again.
 func (c *Client) send(request *call) (*response, error) {
 	req := request.req
-	if req.Body != nil {
+	if req.Body != nil && request.body == nil {
 		stop := context.AfterFunc(req.Context(), func() { req.Body.Close() }) // ends a read that hangs
 		var err error
 		request.body, err = io.ReadAll(req.Body)
@@ -115,7 +115,9 @@ func (c *Client) send(request *call) (*response, error) {
 			return nil, notSent(request, fmt.Errorf("reading the request's body: %w", err))
 		}
 	}
-	request.target = targetOf(req, request.body)
+	if request.target.region == "" {
+		request.target = targetOf(req, request.body)
+	}
 	switch {
 	case request.timeLimit > 0:
 	case request.op.mutates:

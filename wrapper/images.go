@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -30,11 +31,8 @@ func (c *Client) CreateImages(ctx context.Context, region string, images []Creat
 	if err := ValidateCreate(region, images...); err != nil {
 		return nil, err
 	}
-	if c.objectBody {
-		return startFromObject(ctx, c, opCreate, region, images, gen.NewCreateCIMGRequestWithBody)
-	}
-	req, err := gen.NewCreateCIMGRequest(c.server(), gen.CreateCIMGRequest{RegionID: region, CIMG: images})
-	return c.startJobs(ctx, opCreate, region, req, err)
+	return start(ctx, c, opCreate, region, images, gen.NewCreateCIMGRequestWithBody,
+		func(t *target, image CreateImageInput) { t.names = append(t.names, image.Name) })
 }
 
 // ImportImage starts a job that copies an image from another region into region.
@@ -52,11 +50,8 @@ func (c *Client) ImportImages(ctx context.Context, region string, images []Impor
 	if err := ValidateImport(region, images...); err != nil {
 		return nil, err
 	}
-	if c.objectBody {
-		return startFromObject(ctx, c, opImport, region, images, gen.NewImportCIMGRequestWithBody)
-	}
-	req, err := gen.NewImportCIMGRequest(c.server(), gen.ImportCIMGRequest{RegionID: region, CIMG: images})
-	return c.startJobs(ctx, opImport, region, req, err)
+	return start(ctx, c, opImport, region, images, gen.NewImportCIMGRequestWithBody,
+		func(t *target, image ImportImageInput) { t.names = append(t.names, image.Name) })
 }
 
 // RenameImage starts a job that renames an image. It is sent at most once.
@@ -75,8 +70,10 @@ func (c *Client) RenameImages(ctx context.Context, region string, images []Renam
 	if err != nil {
 		return nil, err
 	}
-	req, err := gen.NewChangeNameCIMGRequest(c.server(), gen.ChangeNameCIMGRequest{RegionID: region, CIMG: images})
-	return c.startJobs(ctx, opChangeName, region, req, err)
+	return start(ctx, c, opChangeName, region, images, gen.NewChangeNameCIMGRequestWithBody,
+		func(t *target, image RenameImageInput) {
+			t.names, t.imageUUIDs = append(t.names, image.Name), append(t.imageUUIDs, image.ImageUUID)
+		})
 }
 
 // DeleteImage starts a job that deletes an image. It is sent at most once.
@@ -97,17 +94,45 @@ func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []s
 	for i, uuid := range imageUUIDs {
 		images[i].ImageUUID = uuid
 	}
-	req, err := gen.NewDeleteCIMGRequest(c.server(), gen.DeleteCIMGRequest{RegionID: region, CIMG: images})
-	return c.startJobs(ctx, opDelete, region, req, err)
+	return start(ctx, c, opDelete, region, images, gen.NewDeleteCIMGRequestWithBody,
+		func(t *target, image gen.DeleteCIMGInput) { t.imageUUIDs = append(t.imageUUIDs, image.ImageUUID) })
 }
 
-// startJobs sends a mutating call and makes handles of the jobs that it started.
-func (c *Client) startJobs(ctx context.Context, op operation, region string, req *http.Request, err error) ([]*JobHandle, error) {
-	if err != nil {
+// start sends a mutating call and makes handles of the jobs that it started. Each
+// item adds itself to the target. There may be tens of thousands: encoding them
+// ends with the context, and then nothing is sent.
+func start[Item any](
+	ctx context.Context, c *Client, op operation, region string, items []Item,
+	build func(server, contentType string, body io.Reader) (*http.Request, error), describe func(*target, Item),
+) ([]*JobHandle, error) {
+	begin, end := "[", "]"
+	if c.objectBody && (op == opCreate || op == opImport) { // the form of the provider's examples
+		begin, end = "", ""
+		if len(items) > 1 {
+			return nil, &InputError{Field: "images", Reason: "a client with WithObjectBody sends one image a call"}
+		}
+	}
+	mutation := &call{op: op, target: target{region: region, items: len(items)}}
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body) // which ends each value with a line break
+	body.WriteString(`{"regionId":`)
+	err := encoder.Encode(region)
+	body.WriteString(`,"cimg":` + begin)
+	for i := 0; i < len(items) && ctx.Err() == nil; i++ {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		err = errors.Join(err, encoder.Encode(items[i]))
+		describe(&mutation.target, items[i])
+	}
+	body.WriteString(end + "}")
+	req, buildErr := build(c.server(), "application/json", bytes.NewReader(body.Bytes()))
+	if err = errors.Join(err, buildErr); err != nil {
 		return nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
+	mutation.body, mutation.req = body.Bytes(), req.WithContext(ctx)
 	startedAt := time.Now()
-	r, err := c.send(&call{op: op, req: req.WithContext(ctx)})
+	r, err := c.send(mutation)
 	if err != nil {
 		return nil, err
 	}
@@ -124,25 +149,6 @@ func single(handles []*JobHandle, err error) (*JobHandle, error) {
 		return nil, err
 	}
 	return handles[0], nil // decodeData checked that there is one for each item
-}
-
-// startFromObject sends a mutating call in the form of the provider's examples.
-func startFromObject[Input any](
-	ctx context.Context, c *Client, op operation, region string, images []Input,
-	build func(server, contentType string, body io.Reader) (*http.Request, error),
-) ([]*JobHandle, error) {
-	if len(images) > 1 {
-		return nil, &InputError{Field: "images", Reason: "a client with WithObjectBody sends one image a call"}
-	}
-	body, err := json.Marshal(struct {
-		RegionID string `json:"regionId"`
-		CIMG     Input  `json:"cimg"`
-	}{region, images[0]})
-	if err != nil {
-		return nil, fmt.Errorf("cimg: building the request: %w", err)
-	}
-	req, err := build(c.server(), "application/json", bytes.NewReader(body))
-	return c.startJobs(ctx, op, region, req, err)
 }
 
 // The types of the contract that callers need, so that importing this package is
