@@ -1,18 +1,15 @@
 package wrapper
 
 import (
-	jsonv1 "encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/cimg-go/cimg/internal/lenient"
 	"github.com/cimg-go/cimg/internal/oneline"
 )
 
@@ -28,50 +25,13 @@ type envelope struct {
 	Data      jsontext.Value `json:"data"`
 }
 
-// unmarshal reads what has one meaning in the contract, however it is written:
-// text that was cut inside a character, with U+FFFD in its place, and an integer
-// with a fraction of zero or an exponent. Values of free form keep their digits.
-func unmarshal(data []byte, v any) error { return json.Unmarshal(data, v, lenient) }
-
-var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), json.WithUnmarshalers(json.JoinUnmarshalers(
-	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *int64) error {
-		if dec.PeekKind() != jsontext.KindNumber {
-			return errors.ErrUnsupported
-		}
-		number, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if *v, err = strconv.ParseInt(string(number), 10, 64); err == nil {
-			return nil
-		}
-		f, _, err := big.ParseFloat(string(number), 10, 256, big.ToNearestEven)
-		if err != nil {
-			return err
-		}
-		var accuracy big.Accuracy
-		if *v, accuracy = f.Int64(); accuracy != big.Exact {
-			return fmt.Errorf("%s is no integer of 64 bits", oneline.Text(string(number)))
-		}
-		return nil
-	}),
-	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
-		if dec.PeekKind() != jsontext.KindNumber {
-			return errors.ErrUnsupported
-		}
-		number, err := dec.ReadValue()
-		*v = jsonv1.Number(number)
-		return err
-	}),
-)))
-
 var errNoErrno = errors.New("it has no errno")
 
 // parseEnvelope returns, beside an error, what it could read of a valid JSON
 // object: the errno may be missing or not a number.
 func parseEnvelope(body []byte) (envelope, error) {
 	var e envelope
-	err := unmarshal(body, &e)
+	err := lenient.Unmarshal(body, &e)
 	if err == nil && e.Errno != nil {
 		return e, nil
 	}
@@ -82,7 +42,7 @@ func parseEnvelope(body []byte) (envelope, error) {
 		RequestID string         `json:"requestId"`
 		Data      jsontext.Value `json:"data"`
 	}
-	if unmarshal(body, &rest) != nil {
+	if lenient.Unmarshal(body, &rest) != nil {
 		return envelope{}, err
 	}
 	return envelope{RequestID: rest.RequestID, Data: rest.Data}, err
@@ -191,7 +151,7 @@ func isEmpty(data jsontext.Value) bool {
 // salvageJobs reads what it can of the jobs in malformed data.
 func salvageJobs(data jsontext.Value) []Job {
 	var items []jsontext.Value
-	if unmarshal(data, &items) != nil {
+	if lenient.Unmarshal(data, &items) != nil {
 		return nil
 	}
 	var jobs []Job
@@ -202,7 +162,7 @@ func salvageJobs(data jsontext.Value) []Job {
 			ResourceUUID string `json:"resourceUuid"`
 		}
 		// After an error, what came before it is set.
-		_ = unmarshal(item, &named)
+		_ = lenient.Unmarshal(item, &named)
 		if isJobUUID(named.JobUUID) {
 			jobs = append(jobs, Job{JobUUID: named.JobUUID, Type: named.Type, ResourceUUID: named.ResourceUUID})
 		}
@@ -223,7 +183,7 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 		Job
 		Success *bool `json:"success"`
 	}
-	if err := unmarshal(data, &reported); err != nil {
+	if err := lenient.Unmarshal(data, &reported); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
 	jobs := make([]Job, len(reported))
@@ -241,7 +201,7 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 // read: that is the trouble of those jobs alone.
 func (r *response) decodeEach(c *call, cause error) error {
 	var items []jsontext.Value
-	if unmarshal(r.envelope.Data, &items) != nil {
+	if lenient.Unmarshal(r.envelope.Data, &items) != nil {
 		return cause
 	}
 	r.unreadable = make(map[string]error)
@@ -254,7 +214,7 @@ func (r *response) decodeEach(c *call, cause error) error {
 		var named struct {
 			JobUUID string `json:"jobUuid"`
 		}
-		if unmarshal(item, &named) == nil && named.JobUUID != "" {
+		if lenient.Unmarshal(item, &named) == nil && named.JobUUID != "" {
 			r.unreadable[named.JobUUID] = malformed(c, r, err)
 		}
 	}
@@ -281,7 +241,7 @@ func decodeImages(data jsontext.Value) (imagePage, error) {
 			Count int64          `json:"count"`
 			Items jsontext.Value `json:"items"`
 		}
-		if err := unmarshal(data, &object); err != nil {
+		if err := lenient.Unmarshal(data, &object); err != nil {
 			return page, fmt.Errorf("data: %w", err)
 		}
 		if object.Count == 0 && object.Items.Kind() == jsontext.KindNull {
@@ -292,7 +252,7 @@ func decodeImages(data jsontext.Value) (imagePage, error) {
 	if data.Kind() != jsontext.KindBeginArray {
 		return page, errNoData
 	}
-	if err := unmarshal(data, &page.images); err != nil {
+	if err := lenient.Unmarshal(data, &page.images); err != nil {
 		return page, fmt.Errorf("data: %w", err)
 	}
 	for i, image := range page.images {
