@@ -158,6 +158,47 @@ func TestAnOutage(t *testing.T) {
 	}
 }
 
+// In an outage, suspects are polled one at a time, and a failure ends the waits of
+// all jobs in trouble that have no patience left: not of a job that is being polled
+// or was fine when it was polled last.
+func TestWhomAnOutageEnds(t *testing.T) {
+	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+		switch {
+		case p.at < 5*time.Second:
+			return running(p)
+		case slices.Contains(p.ids, "slow"):
+			time.Sleep(time.Minute)
+			return finishedAt(0)(p)
+		}
+		return nil, errTransient
+	}, func(t *testing.T, s *service) {
+		fine := s.inTurn(t.Context(), every(time.Second), "a") // before the outage, by id the first
+		s.sleepUntil(2 * time.Second)
+		fine.Leave()
+		fine = s.follow(t.Context(), every(time.Hour), "a")
+		defer fine.Leave()
+		s.log()
+		s.sleepUntil(9 * time.Second)
+		slow := s.inTurn(t.Context(), every(500*time.Millisecond), "slow")
+		settings := every(5 * time.Second)
+		settings.MaxFailures = 2
+		w := s.inTurn(t.Context(), settings, names(8)...)
+		s.sleepUntil(10 * time.Second)
+		require.Len(t, s.regions["gz"].jobs, 10)
+		var ends []string
+		for _, id := range names(8) {
+			ends = append(ends, "17s: "+id+": transient")
+		}
+		require.ElementsMatch(t, ends, w.rest(t.Context()))
+		require.Equal(t, []string{
+			"3s: a", "9.5s: slow", "14s: j000 j001 j002 j003 j004 j005 j006 j007", "15s: j000 j001 j002 j003", "16s: j004 j005 j006 j007", "17s: j000",
+		}, s.log())
+		require.Len(t, s.regions["gz"].jobs, 2, "the others were forgotten")
+		require.Equal(t, len("a ")+len("slow "), s.regions["gz"].idSizes)
+		require.Equal(t, []string{"1m9.5s: slow finished"}, slow.rest(t.Context()))
+	})
+}
+
 // What is rejected for good, whatever the ids, soon ends the waits for all.
 func TestAllAreRejectedForGood(t *testing.T) {
 	inBubble(t, Config{}, func(poll) ([]gen.Job, error) { return nil, errPermanent }, func(t *testing.T, s *service) {
@@ -203,7 +244,10 @@ func TestAWaitThatBeginsInAnOutage(t *testing.T) {
 		impatient := every(time.Second)
 		impatient.MaxFailures = 2
 		for _, id := range []string{"a", "c"} {
+			began := s.elapsed()
 			w := s.follow(t.Context(), impatient, id)
+			time.Sleep(time.Second + 1)
+			require.LessOrEqual(t, s.newPolls()[0].at, began+time.Second)
 			w.rest(t.Context())
 			require.LessOrEqual(t, len(s.newPolls()), 8)
 		}
@@ -246,6 +290,30 @@ func TestAPolicyThatPanics(t *testing.T) {
 		})
 	}
 }
+
+// Of several waits with the same settings, each asks the policy.
+func TestAPolicyThatPanicsOnce(t *testing.T) {
+	inBubble(t, Config{}, running, func(t *testing.T, s *service) {
+		calls := 0
+		settings := every(0)
+		settings.Policy = asked(func() time.Duration {
+			if calls++; calls == 1 {
+				panic("once")
+			}
+			return 3 * time.Second
+		})
+		one := s.follow(t.Context(), settings, "a")
+		two := s.follow(t.Context(), settings, "a")
+		defer two.Leave()
+		s.sleepUntil(4 * time.Second)
+		require.Equal(t, []string{"0s: a", "3s: a"}, s.log())
+		require.Len(t, one.rest(t.Context()), 1)
+	})
+}
+
+type asked func() time.Duration
+
+func (f asked) Pause(time.Duration, polling.History) time.Duration { return f() }
 
 // BenchmarkLeave measures how long a wait takes to leave a job that others wait for.
 func BenchmarkLeave(b *testing.B) {
