@@ -47,12 +47,18 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // exchange returns the response to a call, with the effects of its fault, if any.
 // An error means that there is no response: the connection breaks or the client
 // has gone.
-func (e *Emulator) exchange(call *call, fault *Fault) (response, error) {
+func (e *Emulator) exchange(call *call, fault *Fault) (result response, err error) {
 	e.count(call.operation())
+	defer func() {
+		if _, set := result.header["Date"]; !set && err == nil { // a fault may have set or removed it
+			e.mu.Lock()
+			result.header.Set("Date", e.options.Now().UTC().Format(http.TimeFormat))
+			e.mu.Unlock()
+		}
+	}()
 	if fault == nil {
 		return e.answer(call), nil
 	}
-	var result response
 	if fault.After {
 		result = e.answer(call)
 	}

@@ -24,8 +24,9 @@ type Options struct {
 	// Token is the bearer token to accept. Default: [DefaultToken].
 	Token string
 
-	// Now is the clock that jobs run by. Default: [time.Now], which is virtual
-	// in a testing/synctest bubble. It must not call the emulator.
+	// Now is the clock that jobs run by, and that createTime and the Date header
+	// of responses show. Default: [time.Now], which is virtual in a
+	// testing/synctest bubble. It must not call the emulator.
 	Now func() time.Time
 
 	// Plan decides how a job goes. By default a job succeeds after
