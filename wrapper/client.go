@@ -28,7 +28,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 	base, err := parseBaseURL(DefaultBaseURL)
 	cfg := config{
 		base: base, maxResponseBytes: DefaultMaxResponseBytes, pageSize: DefaultPageSize,
-		mutatingAttempts: 1, userAgent: userAgent(),
+		mutatingAttempts: 1, clock: new(serviceClock), userAgent: userAgent(),
 	}
 	cfg.polling.setDefaults()
 	cfg.retries.setDefaults()

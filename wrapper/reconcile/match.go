@@ -10,15 +10,12 @@ import (
 
 // matcher matches the items of a call with what one look at a region shows.
 type matcher struct {
-	client  *wrapper.Client
-	unknown *wrapper.OutcomeUnknownError
-	images  map[string]wrapper.Image // as listed, by id
-	jobs    []wrapper.JobRef         // those that the response named and the service knows
+	client   *wrapper.Client
+	unknown  *wrapper.OutcomeUnknownError
+	images   map[string]wrapper.Image // as listed, by id
+	jobs     []wrapper.JobRef         // those that the response named and the service knows
+	earliest time.Time                // by the service's clock, at which the call can have created an image
 }
-
-// clockSkew is how far the service's clock may be behind ours before an image
-// looks older than the request that created it.
-const clockSkew = 5 * time.Minute
 
 // The operations of the contract that have items to look for, besides creating.
 const (
@@ -28,7 +25,6 @@ const (
 
 // The types of jobs that matter for what an image is taken for.
 const (
-	jobTypeImport     = "ImportCIMG"
 	jobTypeChangeName = "ChangeCIMGName"
 	jobTypeDelete     = "DeleteCIMG"
 )
@@ -141,7 +137,7 @@ func (m *matcher) matchNew(f *Finding) (open bool) {
 	case len(images) == 0:
 		f.Verdict = NotObserved
 		return true
-	case len(images) > 1 || requested > 1 || !m.isFresh(images[0]):
+	case len(images) > 1 || requested > 1 || !m.isNew(images[0]):
 		f.Verdict, f.Candidates = Ambiguous, images
 	default:
 		m.found(f, images[0])
@@ -149,20 +145,12 @@ func (m *matcher) matchNew(f *Finding) (open bool) {
 	return false
 }
 
-// isFresh reports whether an image can come from the call. A copy may show the
-// time at which its origin was created; its job shows that it is new.
-func (m *matcher) isFresh(image wrapper.Image) bool {
-	switch {
-	case hasJob(image, jobTypeDelete):
-		return false
-	case hasJob(image, jobTypeImport):
-		return true
-	case image.CreateTime == 0: // nothing speaks against it
-		return true
-	case m.unknown.SentAt.IsZero():
-		return false
-	}
-	return !time.UnixMilli(image.CreateTime).Before(m.unknown.SentAt.Add(-clockSkew))
+// isNew reports whether an image can come from the call alone. Neither a job that
+// creates it nor one that copies it shows that: it may be another call's. So an
+// image without a time, or a copy that shows its origin's, is not known to be new.
+func (m *matcher) isNew(image wrapper.Image) bool {
+	return !hasJob(image, jobTypeDelete) && !m.unknown.SentAt.IsZero() &&
+		image.CreateTime > 0 && !time.UnixMilli(image.CreateTime).Before(m.earliest)
 }
 
 // matchRename looks for the new name. A job that is renaming the image may be

@@ -17,9 +17,10 @@ import (
 // with [New], once for a client: two of them do not know what the other created.
 // It is safe for concurrent use.
 type Reconciler struct {
-	client *wrapper.Client
-	window time.Duration
-	names  nameLocks
+	client    *wrapper.Client
+	window    time.Duration
+	tolerance time.Duration // negative: the default
+	names     nameLocks
 }
 
 // Option is a choice made when a Reconciler is constructed. An invalid one makes
@@ -28,7 +29,7 @@ type Option func(*Reconciler) error
 
 // New returns a Reconciler that works through client. It sends nothing.
 func New(client *wrapper.Client, options ...Option) (*Reconciler, error) {
-	r := &Reconciler{client: client, window: DefaultVisibilityWindow}
+	r := &Reconciler{client: client, window: DefaultVisibilityWindow, tolerance: -1}
 	if client == nil {
 		return nil, errors.New("cimg: reconcile: the client is nil")
 	}
@@ -58,6 +59,42 @@ func WithVisibilityWindow(window time.Duration) Option {
 		r.window = window
 		return nil
 	}
+}
+
+// DefaultClockTolerance is how far the service's clock may be behind ours while no
+// response has shown its time.
+const DefaultClockTolerance = 5 * time.Second
+
+// WithClockTolerance sets how much earlier than the call an image may seem to have
+// been created, by its CreateTime, and still be taken for the call's: beyond the
+// difference between the service's clock and ours, if responses show that in the
+// Date header (see [wrapper.Client.ClockOffset]). The default is then 0, and
+// [DefaultClockTolerance] if they do not. An image that an earlier call created
+// within this time could be mistaken for this one's. Set it if the call was made on
+// a machine with another clock, or if the service does not date images by the clock
+// that Date shows.
+func WithClockTolerance(tolerance time.Duration) Option {
+	return func(r *Reconciler) error {
+		if tolerance < 0 {
+			return fmt.Errorf("clock tolerance: %v is negative", tolerance)
+		}
+		r.tolerance = tolerance
+		return nil
+	}
+}
+
+// earliest returns when, by the service's clock, an image of a call that was sent at
+// a time of ours can have been created. Its times may have whole seconds only.
+func (r *Reconciler) earliest(sentAt time.Time) time.Time {
+	ahead, uncertainty, measured := r.client.ClockOffset()
+	tolerance := r.tolerance
+	switch {
+	case tolerance < 0 && measured:
+		tolerance = 0
+	case tolerance < 0:
+		tolerance = DefaultClockTolerance
+	}
+	return sentAt.Add(ahead - uncertainty - tolerance).Truncate(time.Second)
 }
 
 // Verdict is what [Reconciler.Reconcile] found out about one item of a call.
@@ -119,9 +156,9 @@ func waitForImage(ctx context.Context, job *wrapper.JobHandle, image wrapper.Ima
 // they decide which image it is, whatever is listed.
 //
 // Ambiguous is: more than one image of the name, or a name requested twice; one
-// that is being deleted; one whose CreateTime is more than 5 minutes before
-// unknown.SentAt, unless it is being imported; an image that a job of another
-// call may be renaming; and, after the window, an item to which one of several
+// that is being deleted; one whose CreateTime is before unknown.SentAt (see
+// [WithClockTolerance]) or missing, also while it is being created or imported; an
+// image that a job of another call may be renaming; and, after the window, an item to which one of several
 // named jobs may belong. A delete that is done takes the window, too: an image
 // that is not listed may also be one that is not listed yet.
 //
@@ -184,6 +221,7 @@ func (r *Reconciler) look(ctx context.Context, unknown *wrapper.OutcomeUnknownEr
 			seen.jobs = append(seen.jobs, ref)
 		}
 	}
+	seen.earliest = r.earliest(unknown.SentAt)
 	findings, settled = seen.match()
 	return findings, settled, nil
 }

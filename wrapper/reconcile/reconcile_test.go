@@ -88,14 +88,14 @@ func TestReconcileACreate(t *testing.T) {
 		"one that is older": {
 			before: func(t *testing.T, client *wrapper.Client) {
 				create(t, client, "web-01")
-				time.Sleep(5*time.Minute + 1)
+				time.Sleep(2 * time.Second)
 			},
 			verdict: reconcile.Ambiguous, candidates: 1,
 		},
-		"one that is slightly older": { // the clocks may differ
+		"one that is slightly older": { // Date has whole seconds
 			before: func(t *testing.T, client *wrapper.Client) {
 				create(t, client, "web-01")
-				time.Sleep(5 * time.Minute)
+				time.Sleep(time.Second - 1)
 			},
 			verdict: reconcile.Found,
 		},
@@ -184,11 +184,88 @@ func TestReconcileAnImport(t *testing.T) {
 		lost(t, cloud, "importCIMG", true)
 		_, err := client.ImportImage(t.Context(), "gz", wrapper.ImportImageInput{Name: "copy", OriginRegionID: "bj", OriginImageUUID: stockImage})
 		lost := unknown(t, err)
-		lost.SentAt = lost.SentAt.Add(time.Hour) // an import may have the CreateTime of its origin
 		finding := reconcileOne(t, client, lost)
 		require.Equal(t, reconcile.Found, finding.Verdict)
 		require.Equal(t, "ImportCIMG", finding.Job.Ref.Type)
+
+		// As if it had the CreateTime of its origin, or were another call's.
+		lost.SentAt = lost.SentAt.Add(time.Hour)
+		finding = reconcileOne(t, client, lost)
+		require.Equal(t, reconcile.Ambiguous, finding.Verdict)
+		require.Equal(t, "ImportCIMG", finding.Candidates[0].Job.Type, "the caller sees that it is being imported")
 	})
+}
+
+// An earlier call's image is not taken for the outcome of a call that was not
+// carried out, whatever the clocks show; an image of the call is.
+func TestReconcileAllowsForClocksThatDiffer(t *testing.T) {
+	const minute = time.Minute
+	undated := func(next http.RoundTripper) roundTripper {
+		return func(r *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(r)
+			if err == nil {
+				resp.Header.Del("Date")
+			}
+			return resp, err
+		}
+	}
+	untimed := func(next http.RoundTripper) roundTripper {
+		return editing(next, "/list", func(response map[string]any) {
+			for _, image := range response["data"].(map[string]any)["items"].([]any) {
+				delete(image.(map[string]any), "createTime")
+			}
+		})
+	}
+	for name, row := range map[string]struct {
+		ahead   time.Duration // the service's clock
+		earlier time.Duration // by how much an earlier call's image is older; 0: the lost call was carried out
+		through func(http.RoundTripper) roundTripper
+		options []reconcile.Option
+		verdict reconcile.Verdict
+	}{
+		"a minute older":                         {earlier: minute, verdict: reconcile.Ambiguous},
+		"a minute older, the service is ahead":   {ahead: time.Hour, earlier: minute, verdict: reconcile.Ambiguous},
+		"a minute older, the service is behind":  {ahead: -time.Hour, earlier: minute, verdict: reconcile.Ambiguous},
+		"new, the service is ahead":              {ahead: time.Hour, verdict: reconcile.Found},
+		"new, the service is behind":             {ahead: -time.Hour, verdict: reconcile.Found},
+		"new, the service is a little behind":    {ahead: -1500 * time.Millisecond, verdict: reconcile.Found},
+		"tolerated":                              {earlier: minute, options: []reconcile.Option{reconcile.WithClockTolerance(minute)}, verdict: reconcile.Found},
+		"not measured, 5 s older":                {earlier: 5 * time.Second, through: undated, verdict: reconcile.Found},
+		"not measured, 6 s older":                {earlier: 6 * time.Second, through: undated, verdict: reconcile.Ambiguous},
+		"not measured, nothing tolerated":        {earlier: time.Second, through: undated, options: []reconcile.Option{reconcile.WithClockTolerance(0)}, verdict: reconcile.Ambiguous},
+		"not measured, new, the service is late": {ahead: -5 * time.Second, through: undated, verdict: reconcile.Found},
+		"a minute older, without createTime":     {earlier: minute, through: untimed, verdict: reconcile.Ambiguous},
+		"new, without createTime":                {through: untimed, verdict: reconcile.Ambiguous},
+	} {
+		for op, ensure := range ensures {
+			t.Run(name+"/"+op, func(t *testing.T) {
+				settings := emulator.Options{Plan: lasting(time.Hour), Now: func() time.Time { return time.Now().Add(row.ahead) }}
+				inCloud(t, settings, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+					if row.through != nil {
+						client = clientThrough(t, row.through(cloud.Transport()))
+					}
+					r := recovery(t, client, row.options...)
+					time.Sleep(300 * time.Millisecond) // Date is never exact
+					sent := &wrapper.OutcomeUnknownError{Op: op, Region: "gz", Names: []string{"web-01"}}
+					if row.earlier > 0 {
+						_, err := ensure(t.Context(), r)
+						require.NoError(t, err)
+						time.Sleep(row.earlier)
+						sent.SentAt = time.Now()
+					} else {
+						sent.SentAt = time.Now()
+						_, err := ensure(t.Context(), r)
+						require.NoError(t, err)
+					}
+					findings, err := r.Reconcile(t.Context(), sent)
+					require.NoError(t, err)
+					require.Equal(t, row.verdict, findings[0].Verdict)
+				})
+			})
+		}
+	}
+	_, err := reconcile.New(clientThrough(t, nil), reconcile.WithClockTolerance(-1))
+	require.ErrorContains(t, err, "clock tolerance")
 }
 
 func TestReconcileARename(t *testing.T) {
@@ -668,9 +745,9 @@ func TestReconcileHonoursRetryAfter(t *testing.T) {
 func TestReconcileWithAnUnusableJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
-			return respond(`{"errno":0,"data":{"count":1,"items":[{"cimgUuid":"i1","name":"web-01","job":{"jobUuid":"a,b","type":"CreateCIMG"}}]}}`)
+			return respond(`{"errno":0,"data":{"count":1,"items":[{"cimgUuid":"i1","name":"web-01","createTime":1603799470000,"job":{"jobUuid":"a,b","type":"CreateCIMG"}}]}}`)
 		})
-		finding := reconcileOne(t, client, &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}})
+		finding := reconcileOne(t, client, &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}, SentAt: time.Now()})
 		require.Equal(t, reconcile.Found, finding.Verdict)
 		require.Nil(t, finding.Job)
 	})
