@@ -50,7 +50,7 @@ func TestHooksSeeEachAttempt(t *testing.T) {
 	inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Errno: 2, Delay: time.Second})
 		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Status: 429, Header: http.Header{
-			"Retry-After": {"3"}, "Set-Cookie": {"session=secret"}, "Server": {"nginx"},
+			"Retry-After": {"3"}, "Set-Cookie": {"session=secret"}, "Server": {"nginx"}, "Date": nil,
 		}})
 		start := time.Now()
 		require.NoError(t, readOnce(t.Context(), client))

@@ -179,8 +179,9 @@ type (
 // may end with [ErrMalformedResponse] because it counts more than it has shown.
 //
 // Whether the response's count is of the page or of all images is not published,
-// so the list ends with the first page that has nothing new. See [WithPageSize]
-// for the size of a page.
+// so the list ends with an empty page. Pages that only repeat images end it with
+// [ErrMalformedResponse]: the service may ignore where a page starts, and the rest
+// is never shown. See [WithPageSize] for the size of a page.
 func (c *Client) Images(ctx context.Context, region string, names ...string) iter.Seq2[Image, error] {
 	return func(yield func(Image, error) bool) {
 		var check inputCheck
@@ -193,7 +194,7 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 			return
 		}
 		seen := make(map[string]bool)
-		for start := 0; ; {
+		for start, repeated := 0, false; ; {
 			r, err := c.readPage(ctx, region, names, start)
 			if err != nil {
 				yield(Image{}, err)
@@ -210,14 +211,22 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 					return
 				}
 			}
-			if anyNew {
-				continue
+			var incomplete error
+			switch count := r.page.count; {
+			case anyNew:
+			case len(names) == 0 && count > int64(len(seen)):
+				// Whether count is of the page or of all images, so many must have come.
+				incomplete = fmt.Errorf("it counts %d images, but lists %d", count, len(seen))
+			case len(r.page.images) == 0:
+				return
+			case repeated:
+				incomplete = errors.New("its pages repeat the same images")
 			}
-			// Whether count is of the page or of all images, so many must have come.
-			if count := r.page.count; len(names) == 0 && count > int64(len(seen)) {
-				yield(Image{}, malformed(&call{op: opList}, r, fmt.Errorf("it counts %d images, but lists %d", count, len(seen))))
+			if incomplete != nil {
+				yield(Image{}, malformed(&call{op: opList}, r, incomplete))
+				return
 			}
-			return
+			repeated = !anyNew // once, images created meanwhile may have shifted the pages
 		}
 	}
 }

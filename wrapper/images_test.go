@@ -64,16 +64,24 @@ func TestImagesReadsAllPages(t *testing.T) {
 	}
 }
 
-// A service that ignores start must not keep the client listing forever.
-func TestImagesEndsWhenNothingIsNew(t *testing.T) {
-	s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":1,"items":[{"cimgUuid":"a","name":"n"}]}}`))
-	seen := 0
-	for _, err := range clientOf(t, s).Images(t.Context(), "gz") {
-		require.NoError(t, err)
-		seen++
+// A service that ignores start must not keep the client listing forever, nor make
+// the first page look like all there is.
+func TestImagesFailsWhenPagesRepeat(t *testing.T) {
+	for _, data := range []string{
+		`{"count":1,"items":[{"cimgUuid":"a","name":"n"}]}`, `{"items":[{"cimgUuid":"a","name":"n"}]}`, `[{"cimgUuid":"a","name":"n"}]`,
+	} {
+		s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":`+data+`}`))
+		for _, names := range [][]string{nil, {"n"}} {
+			var seen []string
+			var last error
+			for image, err := range clientOf(t, s).Images(t.Context(), "gz", names...) {
+				seen, last = append(seen, image.Name), err
+			}
+			require.ErrorIs(t, last, wrapper.ErrMalformedResponse)
+			require.ErrorContains(t, last, "its pages repeat the same images")
+			require.Equal(t, []string{"n", ""}, seen)
+		}
 	}
-	require.Equal(t, 1, seen)
-	require.Len(t, s.received(), 2)
 }
 
 // Images created meanwhile push others to a later page, where they appear

@@ -412,7 +412,7 @@ func TestReconcileMatchesTheJobsOfTheResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodPost {
-				return respond(`{"errno":0,"data":{"count":1,"items":[{"cimgUuid":"i-b","name":"b"}]}}`)
+				return respondPage(r, `{"cimgUuid":"i-b","name":"b"}`)
 			}
 			var jobs []string
 			for uuid := range strings.SplitSeq(r.URL.Query().Get("jobUuids"), ",") {
@@ -656,7 +656,26 @@ func TestReconcileNeedsAListThatAdvances(t *testing.T) {
 		})
 		_, err := recovery(t, client).Reconcile(t.Context(), &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"a"}})
 		require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
-		require.EqualError(t, err, "cimg: reconciling createCIMG: listCIMG: malformed response (HTTP 200, , 71 bytes): it counts 250 images, but lists 1")
+		require.EqualError(t, err, "cimg: reconciling createCIMG: listCIMG: malformed response (HTTP 200, , 71 bytes): its pages repeat the same images")
+
+		// Nor one whose second page repeats the first, whatever it counts: an image
+		// on another page is neither absent nor deleted, nor to be created.
+		for _, data := range []string{`{"count":1,"items":[{"cimgUuid":"i1","name":"n"}]}`, `[{"cimgUuid":"i1","name":"n"}]`} {
+			client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+				require.True(t, strings.HasSuffix(r.URL.Path, "/list"), "it sent a mutating call")
+				return respond(`{"errno":0,"data":` + data + `}`)
+			})
+			r := recovery(t, client)
+			for _, lost := range []*wrapper.OutcomeUnknownError{
+				{Op: "createCIMG", Region: "gz", Names: []string{"a"}},
+				{Op: "deleteCIMG", Region: "gz", ImageUUIDs: []string{"i2"}},
+			} {
+				_, err := r.Reconcile(t.Context(), lost)
+				require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+			}
+			_, err := r.EnsureImage(t.Context(), "gz", webImage)
+			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+		}
 	})
 }
 
@@ -675,7 +694,7 @@ func TestReconcileAssignsNoJobTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodPost {
-				return respond(`{"errno":0,"data":[{"cimgUuid":"i-a","name":"a"},{"cimgUuid":"i-1","name":"n"},{"cimgUuid":"i-2","name":"n"}]}`)
+				return respondPage(r, `{"cimgUuid":"i-a","name":"a"},{"cimgUuid":"i-1","name":"n"},{"cimgUuid":"i-2","name":"n"}`)
 			}
 			var jobs []string
 			for uuid := range strings.SplitSeq(r.URL.Query().Get("jobUuids"), ",") {
@@ -744,8 +763,8 @@ func TestReconcileHonoursRetryAfter(t *testing.T) {
 // A job id that cannot be queried makes no handle.
 func TestReconcileWithAnUnusableJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
-			return respond(`{"errno":0,"data":{"count":1,"items":[{"cimgUuid":"i1","name":"web-01","createTime":1603799470000,"job":{"jobUuid":"a,b","type":"CreateCIMG"}}]}}`)
+		client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+			return respondPage(r, `{"cimgUuid":"i1","name":"web-01","createTime":1603799470000,"job":{"jobUuid":"a,b","type":"CreateCIMG"}}`)
 		})
 		finding := reconcileOne(t, client, &wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{"web-01"}, SentAt: time.Now()})
 		require.Equal(t, reconcile.Found, finding.Verdict)

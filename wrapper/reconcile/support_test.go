@@ -66,6 +66,18 @@ func respond(body string) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
+// respondPage returns images, all on the first page.
+func respondPage(r *http.Request, items string) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(string(body), `"start":0`) {
+		items = ""
+	}
+	return respond(`{"errno":0,"data":[` + items + `]}`)
+}
+
 // lasting plans jobs that succeed after d.
 func lasting(d time.Duration) func(emulator.JobStart) emulator.Plan {
 	return func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: d} }
