@@ -32,8 +32,8 @@ func (c *cloud) createCIMG(request gen.CreateCIMGRequest) ([]gen.Job, *rejection
 			return task{}, reject(errno.Snapshot, "no snapshot %q in region %q", item.SnapUUID, region.id)
 		}
 		built := c.newImage(genericImage(), region)
-		built.Name, built.Description = item.Name, item.Description
-		return task{typeCreate, built, item.Name}, nil
+		built.Name, built.Description = c.options.StoreName(item.Name), item.Description
+		return task{typeCreate, built, built.Name}, nil
 	})
 }
 
@@ -53,15 +53,15 @@ func (c *cloud) importCIMG(request gen.ImportCIMGRequest) ([]gen.Job, *rejection
 			return task{}, reject(errno.Image, "image %q is still being built; wait for its job", origin.UUID)
 		}
 		copied := c.newImage(origin.CIMG, region)
-		copied.Name, copied.Description = item.Name, item.Description
-		return task{typeImport, copied, item.Name}, nil
+		copied.Name, copied.Description = c.options.StoreName(item.Name), item.Description
+		return task{typeImport, copied, copied.Name}, nil
 	})
 }
 
 func (c *cloud) changeNameCIMG(request gen.ChangeNameCIMGRequest) ([]gen.Job, *rejection) {
 	return startEach(c, request.RegionID, request.CIMG, func(region *region, item gen.ChangeNameCIMGInput) (task, *rejection) {
 		image, rejected := region.image(item.ImageUUID)
-		return task{typeChangeName, image, item.Name}, rejected
+		return task{typeChangeName, image, c.options.StoreName(item.Name)}, rejected
 	})
 }
 

@@ -57,6 +57,11 @@ type Options struct {
 	// creates it. How soon the service lists a new image is not published.
 	ListLag time.Duration
 
+	// StoreName returns the name under which an image is stored, of the name in a
+	// request to create, import or rename it. Default: the same. Whether the service
+	// changes names is not published.
+	StoreName func(string) string
+
 	// ListAsArray makes listCIMG respond with a bare array of images, as the
 	// published table has it, instead of the captured {count, items}. The
 	// contract does not allow that, so CheckResponses skips these responses.
@@ -91,6 +96,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Plan == nil {
 		o.Plan = defaultPlan
+	}
+	if o.StoreName == nil {
+		o.StoreName = func(name string) string { return name }
 	}
 	return o
 }

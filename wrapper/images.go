@@ -65,7 +65,7 @@ func (c *Client) RenameImages(ctx context.Context, region string, images []Renam
 	err := checkImages(region, images, func(check *imageCheck, image RenameImageInput) {
 		check.id("ImageUUID", image.ImageUUID)
 		check.unique("ImageUUID", image.ImageUUID)
-		check.text("Name", image.Name)
+		check.name(image.Name)
 	})
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 // would reject its arguments, or nil. It sends nothing.
 func ValidateCreate(region string, images ...CreateImageInput) error {
 	return checkImages(region, images, func(check *imageCheck, image CreateImageInput) {
-		check.text("Name", image.Name)
+		check.name(image.Name)
 		check.unique("Name", image.Name)
 		check.id("SnapUUID", image.SnapUUID)
 		check.utf8("Description", image.Description)
@@ -25,7 +25,7 @@ func ValidateCreate(region string, images ...CreateImageInput) error {
 // would reject its arguments, or nil. It sends nothing.
 func ValidateImport(region string, images ...ImportImageInput) error {
 	return checkImages(region, images, func(check *imageCheck, image ImportImageInput) {
-		check.text("Name", image.Name)
+		check.name(image.Name)
 		check.unique("Name", image.Name)
 		check.id("OriginImageUUID", image.OriginImageUUID)
 		check.id("OriginRegionID", image.OriginRegionID)
@@ -143,7 +143,13 @@ type imageCheck struct {
 	first map[string]int
 }
 
-func (c *imageCheck) text(name, value string) { c.check.text(c.field(name), value) }
+// name rejects what no new name can be. A service that trims names would store it
+// as another, which no list of the requested name shows.
+func (c *imageCheck) name(value string) {
+	if c.check.text(c.field("Name"), value); strings.TrimSpace(value) != value {
+		c.check.reject(c.field("Name"), "it begins or ends with white space")
+	}
+}
 func (c *imageCheck) id(name, value string)   { c.check.id(c.field(name), value) }
 func (c *imageCheck) utf8(name, value string) { c.check.utf8(c.field(name), value) }
 func (c *imageCheck) unique(name, value string) {

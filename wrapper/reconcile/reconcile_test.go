@@ -70,8 +70,9 @@ func TestReconcileACreate(t *testing.T) {
 		"none": {verdict: reconcile.NotObserved, took: reconcile.DefaultVisibilityWindow},
 		"one":  {carriedOut: true, verdict: reconcile.Found},
 		"one of another name": {
-			before:  func(t *testing.T, client *wrapper.Client) { create(t, client, "web-01 ", "web-011", "WEB-01") },
-			verdict: reconcile.NotObserved, took: reconcile.DefaultVisibilityWindow,
+			settings: emulator.Options{StoreName: func(name string) string { return strings.ReplaceAll(name, "_", " ") }},
+			before:   func(t *testing.T, client *wrapper.Client) { create(t, client, "web-01_", "web-011", "WEB-01") },
+			verdict:  reconcile.NotObserved, took: reconcile.DefaultVisibilityWindow,
 		},
 		"two": {
 			before:     func(t *testing.T, client *wrapper.Client) { create(t, client, "web-01") },
