@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,6 +16,9 @@ type matcher struct {
 	images   map[string]wrapper.Image // as listed, by id
 	jobs     []wrapper.JobRef         // those that the response named and the service knows
 	earliest time.Time                // by the service's clock, at which the call can have created an image
+
+	named     map[string][]wrapper.Image // the images by name, the oldest first
+	requested map[string]int             // how many items have a name
 }
 
 // The operations of the contract that have items to look for, besides creating.
@@ -33,12 +37,13 @@ const (
 // could change that. A job that the response named decides about its item; the
 // list decides about the others.
 func (m *matcher) match() (findings []Finding, settled bool) {
+	m.index()
 	findings = m.items()
 	placed, stray := m.placeJobs(findings)
 	settled = true
 	for i := range findings {
 		f := &findings[i]
-		if placed[i] && !(stray && len(m.named(f.Name)) > 1) {
+		if placed[i] && !(stray && len(m.named[f.Name]) > 1) {
 			continue
 		}
 		open := false // looking again may change the verdict
@@ -51,7 +56,7 @@ func (m *matcher) match() (findings []Finding, settled bool) {
 			open = m.matchNew(f)
 		}
 		if stray { // a job may be this item's, and nothing shows whether it is
-			*f = Finding{Name: f.Name, ImageUUID: f.ImageUUID, Verdict: Ambiguous, Candidates: m.named(f.Name)}
+			*f = Finding{Name: f.Name, ImageUUID: f.ImageUUID, Verdict: Ambiguous, Candidates: m.named[f.Name]}
 			open = true
 		}
 		settled = settled && !open
@@ -77,15 +82,18 @@ func (m *matcher) items() []Finding {
 // returns which items have one, and whether a job is left without an item.
 func (m *matcher) placeJobs(findings []Finding) (placed []bool, stray bool) {
 	placed = make([]bool, len(findings))
+	first := make(map[string]int) // the item of an image's id, or else of its name
+	for i, f := range slices.Backward(findings) {
+		first[cmp.Or(f.ImageUUID, f.Name)] = i
+	}
 	var strays []wrapper.JobRef
 	for _, ref := range m.jobs {
-		i := slices.IndexFunc(findings, func(f Finding) bool {
-			if f.ImageUUID != "" {
-				return f.ImageUUID == ref.ResourceUUID
-			}
-			return f.Name == m.images[ref.ResourceUUID].Name
-		})
-		if i < 0 || placed[i] {
+		key := m.images[ref.ResourceUUID].Name
+		if len(m.unknown.ImageUUIDs) > 0 {
+			key = ref.ResourceUUID
+		}
+		i, found := first[key]
+		if !found || placed[i] {
 			strays = append(strays, ref)
 			continue
 		}
@@ -126,18 +134,11 @@ func (m *matcher) foundJob(f Finding, ref wrapper.JobRef) Finding {
 
 // matchNew looks for the image of a create or import.
 func (m *matcher) matchNew(f *Finding) (open bool) {
-	images := m.named(f.Name)
-	requested := 0
-	for _, name := range m.unknown.Names {
-		if name == f.Name {
-			requested++
-		}
-	}
-	switch {
+	switch images := m.named[f.Name]; {
 	case len(images) == 0:
 		f.Verdict = NotObserved
 		return true
-	case len(images) > 1 || requested > 1 || !m.isNew(images[0]):
+	case len(images) > 1 || m.requested[f.Name] > 1 || !m.isNew(images[0]):
 		f.Verdict, f.Candidates = Ambiguous, images
 	default:
 		m.found(f, images[0])
@@ -210,16 +211,15 @@ func runningJob(client *wrapper.Client, region string, image wrapper.Image) *wra
 	return job
 }
 
-// named returns the listed images of a name, the oldest first.
-func (m *matcher) named(name string) []wrapper.Image {
-	var images []wrapper.Image
-	for _, image := range m.images {
-		if image.Name == name {
-			images = append(images, image)
-		}
-	}
-	slices.SortFunc(images, func(a, b wrapper.Image) int {
+// index sorts images and items by name: there may be thousands of each.
+func (m *matcher) index() {
+	m.named, m.requested = make(map[string][]wrapper.Image), make(map[string]int)
+	for _, image := range slices.SortedFunc(maps.Values(m.images), func(a, b wrapper.Image) int {
 		return cmp.Or(cmp.Compare(a.CreateTime, b.CreateTime), cmp.Compare(a.UUID, b.UUID))
-	})
-	return images
+	}) {
+		m.named[image.Name] = append(m.named[image.Name], image)
+	}
+	for _, name := range m.unknown.Names {
+		m.requested[name]++
+	}
 }
