@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,12 +18,43 @@ type EnsuredImage struct {
 	Image   wrapper.Image      // as listed; UUID and Name alone if it is not listed yet
 	Job     *wrapper.JobHandle // the job that creates it, or works on it; nil if none does
 	Created bool               // by this call, as far as is known after an unknown outcome
+
+	name     string      // as requested
+	recovery *Reconciler // that ensured it
 }
 
-// Wait waits for the job, if there is one, and returns the image's id. Its
-// errors are those of [wrapper.JobHandle.Wait].
+// Wait waits for the job, if there is one, and returns the image's id. Then it looks
+// for the image in the list, during the visibility window, and compares its name: a
+// difference is a [*StoredNameError]. An image that is not listed by then is not
+// compared. Other errors are those of [wrapper.JobHandle.Wait] and of
+// [wrapper.Client.Images].
 func (e EnsuredImage) Wait(ctx context.Context) (imageUUID string, err error) {
-	return waitForImage(ctx, e.Job, e.Image)
+	imageUUID, err = waitForImage(ctx, e.Job, e.Image)
+	if err != nil || imageUUID == "" || e.Job == nil || e.recovery == nil || e.Job.Ref.Type == jobTypeChangeName {
+		return imageUUID, err
+	}
+	region := e.Job.Ref.Region
+	return imageUUID, e.recovery.during(ctx, "the name of image "+imageUUID, func(bool) (settled bool, err error) {
+		stored, listed, err := e.recovery.listedAs(ctx, region, e.name, imageUUID)
+		if listed && stored.Name != e.name {
+			return true, &StoredNameError{region, e.name, stored}
+		}
+		return listed, err
+	})
+}
+
+// StoredNameError says that an image that was created by one name is listed by
+// another: the service shortened it, say, or somebody renamed the image. Whoever
+// looks for the requested name does not find the image: another process, or another
+// Reconciler, would create one more. Request the name as stored from now on.
+type StoredNameError struct {
+	Region, Name string        // as requested
+	Image        wrapper.Image // as listed
+}
+
+func (e *StoredNameError) Error() string {
+	return fmt.Sprintf(`cimg: image %s in %s is listed as "%s", but was requested as "%s"`,
+		oneline.Text(e.Image.UUID), oneline.Text(e.Region), oneline.Text(e.Image.Name), oneline.Text(e.Name))
 }
 
 // AmbiguousImageError says that it is not clear which image a name means:
@@ -49,15 +81,17 @@ func (e *AmbiguousImageError) Error() string {
 // Concurrent calls for the same name are serialized. Until an image is listed,
 // the Reconciler remembers the job that it started, or the outcome that stayed
 // unknown; once the job has finished, for no longer than the visibility window
-// (see [WithVisibilityWindow]). Another process, or another Reconciler, knows
-// only the list: before the list shows the image, it would create a second. So
-// save what a call returned, a [*wrapper.OutcomeUnknownError] as well as a job,
-// and begin there with [Reconciler.Reconcile] or [wrapper.Client.Resume].
+// (see [WithVisibilityWindow]); if the list shows that the image has another name,
+// as long as it does, with a [*StoredNameError]. Another process, or another
+// Reconciler, knows only the list: before the list shows the image, or if the
+// service stores another name, it would create a second. So save what a call
+// returned, a [*wrapper.OutcomeUnknownError] as well as a job, and begin there with
+// [Reconciler.Reconcile] or [wrapper.Client.Resume].
 //
 // Errors are those of [wrapper.Client.CreateImage], of [wrapper.Client.Images],
-// of polling a remembered job, and [*AmbiguousImageError]. After a
-// [*wrapper.OutcomeUnknownError], reconciling found no trace of the image, or
-// something ambiguous, or could not be finished.
+// of polling a remembered job, [*AmbiguousImageError] and [*StoredNameError]. After
+// a [*wrapper.OutcomeUnknownError], reconciling found no trace of the image, or
+// something ambiguous, or could not be finished: the message says which.
 func (r *Reconciler) EnsureImage(ctx context.Context, region string, image wrapper.CreateImageInput) (EnsuredImage, error) {
 	if err := wrapper.ValidateCreate(region, image); err != nil {
 		return EnsuredImage{}, err
@@ -95,17 +129,17 @@ func (r *Reconciler) ensure(ctx context.Context, region, name string, start func
 		return listed, nil
 	}
 	if memory.started != nil {
-		if expected, err := r.isExpected(ctx, memory); err != nil {
+		if expected, err := r.isExpected(ctx, memory, name); err != nil {
 			return EnsuredImage{}, err
 		} else if expected {
-			return ensured(name, memory.started), nil
+			return r.ensured(name, memory.started), nil
 		}
 	}
 
 	job, err := start()
 	if err == nil {
 		memory.remember(job, nil)
-		created := ensured(name, job)
+		created := r.ensured(name, job)
 		created.Created = true
 		return created, nil
 	}
@@ -114,12 +148,13 @@ func (r *Reconciler) ensure(ctx context.Context, region, name string, start func
 		return EnsuredImage{}, err
 	}
 	memory.remember(nil, unknown)
+	began := time.Now()
 	image, found, findErr := r.find(ctx, memory, name)
 	switch {
 	case findErr != nil:
 		return EnsuredImage{}, findErr
 	case !found:
-		return EnsuredImage{}, err
+		return EnsuredImage{}, fmt.Errorf("%w; looked for it for %v and did not find it", err, time.Since(began).Round(time.Millisecond))
 	}
 	image.Created = true
 	return image, nil
@@ -132,16 +167,16 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 	if err != nil {
 		// Its type would say that nothing was sent, or that the call was
 		// rejected: that was the list. The context's end is the call's, too.
-		if cause := context.Cause(ctx); cause != nil {
-			return image, false, fmt.Errorf("%w; %w; %s", memory.unknown, cause, oneline.Error(err))
+		if ctx.Err() != nil {
+			return image, false, fmt.Errorf("%w; %w; %s", memory.unknown, endOf(ctx), oneline.Error(err))
 		}
 		return image, false, fmt.Errorf("%w; %s", memory.unknown, oneline.Error(err))
 	}
 	switch f := findings[0]; f.Verdict {
 	case Found:
 		memory.remember(f.Job, nil)
-		f.Image.Name = name
-		return EnsuredImage{Image: f.Image, Job: f.Job}, true, nil
+		f.Image.Name = cmp.Or(f.Image.Name, name)
+		return EnsuredImage{f.Image, f.Job, false, name, r}, true, nil
 	case Ambiguous:
 		return image, false, fmt.Errorf("%w; %w", memory.unknown, &AmbiguousImageError{memory.unknown.Region, name, f.Candidates})
 	}
@@ -149,8 +184,8 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 	return image, false, nil
 }
 
-func ensured(name string, job *wrapper.JobHandle) EnsuredImage {
-	return EnsuredImage{Image: wrapper.Image{Name: name, UUID: job.Ref.ResourceUUID}, Job: job}
+func (r *Reconciler) ensured(name string, job *wrapper.JobHandle) EnsuredImage {
+	return EnsuredImage{wrapper.Image{Name: name, UUID: job.Ref.ResourceUUID}, job, false, name, r}
 }
 
 // findListed looks for the image of a name in the list. Before it reports that
@@ -170,16 +205,28 @@ func (r *Reconciler) findListed(ctx context.Context, region, name string) (liste
 		case len(named) > 1 || len(named) == 1 && hasJob(named[0], jobTypeDelete):
 			return listed, false, &AmbiguousImageError{region, name, named}
 		case len(named) == 1:
-			return EnsuredImage{Image: named[0], Job: runningJob(r.client, region, named[0])}, true, nil
+			return EnsuredImage{named[0], runningJob(r.client, region, named[0]), false, name, r}, true, nil
 		}
 	}
 	return listed, false, nil
 }
 
+// listedAs looks for an image in the list, which may show it by another name.
+func (r *Reconciler) listedAs(ctx context.Context, region, name, uuid string) (image wrapper.Image, listed bool, err error) {
+	for _, condition := range [][]string{{name}, nil} {
+		for image, err := range r.client.Images(ctx, region, condition...) {
+			if err != nil || image.UUID == uuid {
+				return image, err == nil, err
+			}
+		}
+	}
+	return image, false, nil
+}
+
 // isExpected reports whether the list may still come to show the image of the
 // job that is remembered: the job runs, or finished or became unknown recently.
-// Otherwise the job is forgotten.
-func (r *Reconciler) isExpected(ctx context.Context, memory *nameMemory) (bool, error) {
+// Otherwise the job is forgotten, unless the list shows its image by another name.
+func (r *Reconciler) isExpected(ctx context.Context, memory *nameMemory, name string) (bool, error) {
 	ref := memory.started.Ref
 	jobs, err := r.knownJobs(ctx, ref.Region, []wrapper.JobRef{ref})
 	if err != nil {
@@ -195,6 +242,15 @@ func (r *Reconciler) isExpected(ctx context.Context, memory *nameMemory) (bool, 
 		return false, nil
 	case memory.listedBy.IsZero(), known && !memory.finished:
 		memory.finished, memory.listedBy = known, time.Now().Add(r.window)
+	}
+	if uuid := cmp.Or(job.ResourceUUID, ref.ResourceUUID); uuid != "" {
+		switch stored, listed, err := r.listedAs(ctx, ref.Region, name, uuid); {
+		case err != nil:
+			return false, err
+		case listed && stored.Name != name:
+			memory.finished, memory.listedBy = true, time.Now() // once it is gone, nothing is expected
+			return false, &StoredNameError{ref.Region, name, stored}
+		}
 	}
 	if time.Now().After(memory.listedBy) {
 		memory.forget()
@@ -236,7 +292,7 @@ func (l *nameLocks) lock(ctx context.Context, name imageName) (*nameMemory, erro
 		return memory, nil
 	case <-ctx.Done():
 		l.leave(memory)
-		return nil, context.Cause(ctx)
+		return nil, endOf(ctx)
 	}
 }
 

@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"sync"
 	"time"
 
 	"github.com/cimg-go/cimg/internal/oneline"
@@ -169,18 +168,32 @@ func (r *Reconciler) Reconcile(ctx context.Context, unknown *wrapper.OutcomeUnkn
 	if err := unknown.Validate(); err != nil {
 		return nil, err
 	}
+	var findings []Finding
+	err := r.during(ctx, unknown.Op, func(last bool) (settled bool, err error) {
+		findings, settled, err = r.look(ctx, unknown, last)
+		return settled, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return findings, nil
+}
+
+// during looks until that settles something, but not past the visibility window.
+// Transient errors of a look count only at its end.
+func (r *Reconciler) during(ctx context.Context, subject string, look func(last bool) (settled bool, err error)) error {
 	end := time.Now().Add(r.window)
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		last := !time.Now().Before(end)
-		findings, settled, err := r.look(ctx, unknown, last)
-		switch {
+		switch settled, err := look(last); {
 		case err == nil && (last || settled):
-			return findings, nil
+			return nil
+		case settled:
+			return err
 		case ctx.Err() == nil && err != nil && (last || isPermanent(err)):
-			return nil, &lookError{unknown.Op, err}
-		}
-		if !sleep(ctx, min(max(pause, retryAfterOf(err)), time.Until(end))) {
-			return nil, &lookError{unknown.Op, context.Cause(ctx)}
+			return &lookError{subject, err}
+		case !sleep(ctx, min(max(pause, retryAfterOf(err)), time.Until(end))):
+			return &lookError{subject, endOf(ctx)}
 		}
 	}
 }
@@ -230,44 +243,35 @@ func (r *Reconciler) look(ctx context.Context, unknown *wrapper.OutcomeUnknownEr
 // for the first news of each, so that what the client's polls do, batching and
 // isolating a bad id, is done here, too.
 func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrapper.JobRef) (map[string]wrapper.Job, error) {
-	known, open := make(map[string]wrapper.Job), make(map[string]*wrapper.JobHandle)
-	for _, ref := range refs {
+	jobs, errs := make([]wrapper.Job, len(refs)), make([]error, len(refs))
+	var group sync.WaitGroup
+	for i, ref := range refs {
 		ref.Region = region
 		handle, err := r.client.Resume(ref)
 		if err != nil {
 			return nil, err
 		}
-		open[ref.JobUUID] = handle
+		group.Go(func() {
+			for jobs[i], errs[i] = range handle.Watch(ctx, wrapper.PollPolicy(polling.Constant(0)),
+				wrapper.MissingGrace(0), wrapper.MaxFailures(2), wrapper.StallTimeout(0)) {
+				return
+			}
+		})
 	}
-	for len(open) > 0 { // again only if the client's waits end at the first failed job
-		for _, news := range r.client.WatchAll(ctx, slices.Collect(maps.Values(open)),
-			wrapper.PollPolicy(polling.Constant(0)), wrapper.MissingGrace(0), wrapper.MaxFailures(2), wrapper.StallTimeout(0)) {
-			id := news.Ref.JobUUID
-			switch {
-			case ctx.Err() != nil: // its cause may be any error, also one that looks like news
-				return nil, context.Cause(ctx)
-			case news.Job.JobUUID != "":
-				known[id] = news.Job
-			case errors.Is(news.Err, wrapper.ErrOtherFailed):
-				continue
-			case !isUnknownJob(news.Err):
-				return nil, news.Err
-			}
-			if delete(open, id); len(open) == 0 {
-				break
-			}
+	group.Wait()
+	if ctx.Err() != nil { // its cause may be any error, also one that looks like news
+		return nil, endOf(ctx)
+	}
+	known := make(map[string]wrapper.Job)
+	for i, job := range jobs {
+		switch {
+		case job.JobUUID != "":
+			known[refs[i].JobUUID] = job
+		case !errors.Is(errs[i], wrapper.ErrJobUnknown):
+			return nil, errs[i]
 		}
 	}
 	return known, nil
-}
-
-// isUnknownJob reports whether a wait ended because the service does not know the
-// job: it left the job out, or rejected its id alone. Only the wait's cause says
-// so: a failed poll before another end proves nothing.
-func isUnknownJob(err error) bool {
-	wait, ended := errors.AsType[*wrapper.WaitError](err)
-	return ended && (errors.Is(wait.Cause, wrapper.ErrJobUnknown) ||
-		errors.Is(wait.Cause, wrapper.ErrBadParameter) && isPermanent(wait.Cause) && !errors.Is(wait.Cause, wrapper.ErrAuth))
 }
 
 // isPermanent reports whether the response would be the same later.
@@ -294,6 +298,16 @@ func (e *lookError) Error() string {
 }
 
 func (e *lookError) Unwrap() error { return e.cause }
+
+// endOf returns the cause of a context's end, but no other call's outcome as such:
+// it must not be taken for that of this one.
+func endOf(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, wrapper.ErrNotSent) || errors.As(cause, new(*wrapper.OutcomeUnknownError)) || errors.As(cause, new(*wrapper.APIError)) {
+		return fmt.Errorf("%w: %s", ctx.Err(), oneline.Error(cause))
+	}
+	return cause
+}
 
 // sleep returns false if ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
