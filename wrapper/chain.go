@@ -51,8 +51,6 @@ type response struct {
 func assembleChain(source TokenSource, cfg config, clients *exchange.Clients) handler {
 	// One HTTP exchange, which reports whether there was a connection.
 	h := send(clients, cfg.maxResponseBytes)
-	// The Date of a response shows how far the clocks differ.
-	h = readClock(h, cfg.clock)
 	// Before anything is decoded, truncated or logged: nothing that came back
 	// shows the token.
 	h = redact(h)

@@ -3,6 +3,7 @@ package wrapper
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/internal/exchange"
@@ -28,7 +29,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 	base, err := parseBaseURL(DefaultBaseURL)
 	cfg := config{
 		base: base, maxResponseBytes: DefaultMaxResponseBytes, pageSize: DefaultPageSize,
-		mutatingAttempts: 1, clock: new(serviceClock), userAgent: userAgent(),
+		mutatingAttempts: 1, userAgent: userAgent(),
 	}
 	cfg.polling.setDefaults()
 	cfg.retries.setDefaults()
@@ -82,6 +83,14 @@ func (c *Client) BaseURL() string { return c.base.String() }
 // connections, token, limits and typed errors. See [Client.Do].
 func (c *Client) Generated() *gen.ClientWithResponses {
 	return &gen.ClientWithResponses{ClientInterface: &gen.Client{Server: c.server(), Client: c}}
+}
+
+// ClockOffset returns by how much the service's clock is ahead of the client's
+// (negative: behind), as the Date header of the latest response shows, and how far
+// that may be wrong: by half a second, because Date has whole seconds, and half of
+// the time that the response took. Before a response has a Date, it is not measured.
+func (c *Client) ClockOffset() (ahead, uncertainty time.Duration, measured bool) {
+	return c.http.ClockOffset()
 }
 
 // CloseIdleConnections closes idle connections. A transport that came with

@@ -32,7 +32,6 @@ type config struct {
 	userAgent        string
 	limiter          *rate.Limiter // nil: no limit
 	hooks            []Hooks
-	clock            *serviceClock
 }
 
 // DefaultMaxResponseBytes is the default maximum length of a response's body,

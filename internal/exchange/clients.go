@@ -18,6 +18,7 @@ import (
 type Clients struct {
 	readOnly, mutating *http.Client
 	borrowed           bool // the transport is the caller's
+	clock              clock
 }
 
 // NewClients copies the caller's client; if it is nil, it makes its own, for the

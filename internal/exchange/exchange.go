@@ -77,9 +77,11 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	// Over a proxy, TLS is below what can hide the token.
 	req.Close = req.Close || proxy != "" && !c.borrowed
 
+	began := time.Now()
 	response, begun, err := c.send(client, req, r.MaxBytes)
 	switch {
 	case err == nil:
+		c.clock.read(response.Header.Get("Date"), began)
 		return response, nil
 	case limited.Err() != nil && ctx.Err() == nil:
 		err = fmt.Errorf("no response within %v", r.Limit)
