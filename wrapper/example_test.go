@@ -74,6 +74,42 @@ func Example() {
 	// Output: ImportCIMG 100 true
 }
 
+// A process saves what it is about to do, and dies before it has saved the handle.
+// The next one finds the image.
+func ExampleCreateIntent() {
+	ctx := context.Background()
+	client, _ := newExample()
+	image := wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot}
+
+	intent, err := wrapper.CreateIntent("gz", image)
+	if err != nil {
+		log.Fatal(err)
+	}
+	saved, err := intent.MarshalText() // to a file, and fsync it
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.CreateImage(ctx, "gz", image); err != nil {
+		log.Fatal(err)
+	}
+
+	// In the next process:
+	var found wrapper.OutcomeUnknownError
+	if err := found.UnmarshalText(saved); err != nil {
+		log.Fatal(err)
+	}
+	recovery, err := reconcile.New(client)
+	if err != nil {
+		log.Fatal(err)
+	}
+	findings, err := recovery.Reconcile(ctx, &found)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(findings[0].Name, findings[0].Verdict)
+	// Output: web-01 found
+}
+
 func ExampleClient_WaitAll() {
 	ctx := context.Background()
 	client, _ := newExample()

@@ -29,6 +29,37 @@ type OutcomeUnknownError struct {
 	Cause      error    // after UnmarshalText, its text alone
 }
 
+var errIntended = errors.New("saved before the call")
+
+// CreateIntent returns what is known of a call of [Client.CreateImages] while it is
+// under way: that its outcome is unknown. It makes no call. Save its text before the
+// call, and replace that by what the call returned: if the process dies in between,
+// the next one reads the text and has package reconcile look for the images. What was
+// saved without the call is not observed then.
+func CreateIntent(region string, images ...CreateImageInput) (*OutcomeUnknownError, error) {
+	if err := ValidateCreate(region, images...); err != nil {
+		return nil, err
+	}
+	intent := &OutcomeUnknownError{Op: opCreate.id, Region: region, SentAt: time.Now(), Cause: errIntended}
+	for _, image := range images {
+		intent.Names = append(intent.Names, image.Name)
+	}
+	return intent, nil
+}
+
+// ImportIntent is to [Client.ImportImages] what [CreateIntent] is to
+// [Client.CreateImages].
+func ImportIntent(region string, images ...ImportImageInput) (*OutcomeUnknownError, error) {
+	if err := ValidateImport(region, images...); err != nil {
+		return nil, err
+	}
+	intent := &OutcomeUnknownError{Op: opImport.id, Region: region, SentAt: time.Now(), Cause: errIntended}
+	for _, image := range images {
+		intent.Names = append(intent.Names, image.Name)
+	}
+	return intent, nil
+}
+
 func (e *OutcomeUnknownError) Error() string {
 	items := slices.Concat(e.Names, e.ImageUUIDs)
 	var b strings.Builder

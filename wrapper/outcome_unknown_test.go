@@ -147,3 +147,29 @@ func TestUnknownOutcomeInALog(t *testing.T) {
 	require.NotContains(t, b.String(), "cimg-unknown")
 	require.Contains(t, fmt.Sprint(unknown), "outcome unknown")
 }
+
+func TestIntents(t *testing.T) {
+	before := time.Now()
+	create, err := wrapper.CreateIntent("gz", webImage, wrapper.CreateImageInput{Name: "web-02", SnapUUID: snapshot})
+	require.NoError(t, err)
+	copied, err := wrapper.ImportIntent("gz", wrapper.ImportImageInput{Name: "copy", OriginRegionID: "bj", OriginImageUUID: imageID})
+	require.NoError(t, err)
+	require.Equal(t, []string{"web-01", "web-02"}, create.Names)
+	require.Equal(t, []string{"copy"}, copied.Names)
+	for op, intent := range map[string]*wrapper.OutcomeUnknownError{"createCIMG": create, "importCIMG": copied} {
+		require.Equal(t, op, intent.Op)
+		require.Equal(t, "gz", intent.Region)
+		require.False(t, intent.SentAt.Before(before))
+		require.ErrorContains(t, intent, "saved before the call")
+		saved, err := intent.MarshalText()
+		require.NoError(t, err)
+		var read wrapper.OutcomeUnknownError
+		require.NoError(t, read.UnmarshalText(saved))
+		require.Equal(t, intent.Names, read.Names)
+		require.True(t, intent.SentAt.Equal(read.SentAt))
+	}
+	_, err = wrapper.CreateIntent("gz", webImage, webImage)
+	require.ErrorAs(t, err, new(*wrapper.InputError))
+	_, err = wrapper.ImportIntent("gz")
+	require.ErrorAs(t, err, new(*wrapper.InputError))
+}
