@@ -77,7 +77,7 @@ func TestIntentOutlivesAKill(t *testing.T) {
 			findings, err := recovery.Reconcile(t.Context(), &intent)
 			require.NoError(t, err)
 			require.Len(t, findings, 1)
-			require.Len(t, arrived, 0, "the create was repeated")
+			require.Empty(t, arrived, "the create was repeated")
 			if !carriedOut {
 				require.Equal(t, reconcile.NotObserved, findings[0].Verdict)
 				return

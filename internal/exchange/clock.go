@@ -15,7 +15,7 @@ type clockReading struct{ atLeast, atMost time.Duration }
 // read notes the Date of a response to a request that began at a time.
 func (c *clock) read(date string, began time.Time) {
 	if at, err := http.ParseTime(date); err == nil {
-		c.latest.Store(&clockReading{at.Sub(time.Now()), at.Add(time.Second).Sub(began)})
+		c.latest.Store(&clockReading{time.Until(at), at.Add(time.Second).Sub(began)})
 	}
 }
 

@@ -132,16 +132,14 @@ func (r *Reconciler) ensure(ctx context.Context, region, name string, start func
 		if expected, err := r.isExpected(ctx, memory, name); err != nil {
 			return EnsuredImage{}, err
 		} else if expected {
-			return r.ensured(name, memory.started), nil
+			return r.ensured(name, memory.started, false), nil
 		}
 	}
 
 	job, err := start()
 	if err == nil {
 		memory.remember(job, nil)
-		created := r.ensured(name, job)
-		created.Created = true
-		return created, nil
+		return r.ensured(name, job, true), nil
 	}
 	var unknown *wrapper.OutcomeUnknownError
 	if !errors.As(err, &unknown) {
@@ -184,8 +182,8 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 	return image, false, nil
 }
 
-func (r *Reconciler) ensured(name string, job *wrapper.JobHandle) EnsuredImage {
-	return EnsuredImage{wrapper.Image{Name: name, UUID: job.Ref.ResourceUUID}, job, false, name, r}
+func (r *Reconciler) ensured(name string, job *wrapper.JobHandle, created bool) EnsuredImage {
+	return EnsuredImage{wrapper.Image{Name: name, UUID: job.Ref.ResourceUUID}, job, created, name, r}
 }
 
 // findListed looks for the image of a name in the list. Before it reports that

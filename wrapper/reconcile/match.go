@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -65,15 +64,14 @@ func (m *matcher) match() (findings []Finding, settled bool) {
 }
 
 // items returns a finding for each item, without a verdict.
-func (m *matcher) items() []Finding {
-	findings := make([]Finding, max(len(m.unknown.Names), len(m.unknown.ImageUUIDs)))
-	for i := range findings {
-		if i < len(m.unknown.Names) {
-			findings[i].Name = m.unknown.Names[i]
-		}
-		if i < len(m.unknown.ImageUUIDs) {
-			findings[i].ImageUUID = m.unknown.ImageUUIDs[i]
-		}
+func (m *matcher) items() (findings []Finding) {
+	findings, m.requested = make([]Finding, max(len(m.unknown.Names), len(m.unknown.ImageUUIDs))), make(map[string]int)
+	for i, name := range m.unknown.Names {
+		findings[i].Name = name
+		m.requested[name]++
+	}
+	for i, uuid := range m.unknown.ImageUUIDs {
+		findings[i].ImageUUID = uuid
 	}
 	return findings
 }
@@ -211,15 +209,15 @@ func runningJob(client *wrapper.Client, region string, image wrapper.Image) *wra
 	return job
 }
 
-// index sorts images and items by name: there may be thousands of each.
+// index sorts the images by name: there may be thousands of images and of names.
 func (m *matcher) index() {
-	m.named, m.requested = make(map[string][]wrapper.Image), make(map[string]int)
-	for _, image := range slices.SortedFunc(maps.Values(m.images), func(a, b wrapper.Image) int {
-		return cmp.Or(cmp.Compare(a.CreateTime, b.CreateTime), cmp.Compare(a.UUID, b.UUID))
-	}) {
+	m.named = make(map[string][]wrapper.Image)
+	for _, image := range m.images {
 		m.named[image.Name] = append(m.named[image.Name], image)
 	}
-	for _, name := range m.unknown.Names {
-		m.requested[name]++
+	for _, images := range m.named {
+		slices.SortFunc(images, func(a, b wrapper.Image) int {
+			return cmp.Or(cmp.Compare(a.CreateTime, b.CreateTime), cmp.Compare(a.UUID, b.UUID))
+		})
 	}
 }
