@@ -148,7 +148,12 @@ func (p *process) text(v encoding.TextMarshaler) string {
 // intent returns what is saved before the call, so that the call can be
 // reconciled if nothing is saved after it.
 func (p *process) intent() string {
-	return p.text(&wrapper.OutcomeUnknownError{Op: p.program.op, Region: "gz", Names: []string{imageName}, SentAt: time.Now()})
+	intent, err := wrapper.CreateIntent("gz", wrapper.CreateImageInput{Name: imageName, SnapUUID: snapshot})
+	if p.program.op == "importCIMG" {
+		intent, err = wrapper.ImportIntent("gz", wrapper.ImportImageInput{Name: imageName, OriginImageUUID: "i1", OriginRegionID: "bj"})
+	}
+	p.verifyNoError(err)
+	return p.text(intent)
 }
 
 // start saves the intent, makes the call and saves its outcome.

@@ -94,7 +94,7 @@ var programs = []program{
 	}},
 	{name: "reconcile beside an older image", places: []place{atList}, op: "createCIMG", call: (*process).create, before: func(p *process, ctx context.Context) {
 		p.verifyNoError(p.start(ctx)) // what made it is not saved
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
 		p.save(saved{unknown: p.intent()})
 	}, ambiguous: true},
 }
