@@ -28,6 +28,7 @@ type call struct {
 	body     []byte         // of req, which has none of its own
 	target   target         // for errors and hooks
 	attempts int            // begun so far
+	sentAt   time.Time      // the last attempt; set by authorize, after all waits for its turn
 	once     bool           // not to be retried, although it may be
 	secret   *secret.Secret // the token; set by authorize, on the copy it passes down
 

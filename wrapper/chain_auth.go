@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/cimg-go/cimg/internal/secret"
 )
@@ -24,6 +25,7 @@ func authorize(next handler, source TokenSource, base baseURL, userAgent string)
 		if err := checkToken(token); err != nil {
 			return nil, notSent(c, err)
 		}
+		c.sentAt = time.Now()
 		authorized := *c
 		if authorized.secret = last.Load(); authorized.secret.Token() != token { // most have the last one's
 			authorized.secret = secret.New(token)

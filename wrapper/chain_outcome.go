@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/cimg-go/cimg/internal/errno"
 )
@@ -113,7 +112,6 @@ func classifyOutcome(next handler) handler {
 		if !c.op.mutates {
 			return next(c)
 		}
-		sentAt := time.Now()
 		r, err := next(c)
 		if err == nil || errors.Is(err, ErrNotSent) || isRejected(r, err) {
 			return r, err
@@ -123,12 +121,12 @@ func classifyOutcome(next handler) handler {
 			Region:     c.target.region,
 			Names:      c.target.names,
 			ImageUUIDs: c.target.imageUUIDs,
-			SentAt:     sentAt,
+			SentAt:     c.sentAt,
 			Cause:      err,
 		}
 		if r != nil {
 			unknown.RequestID = r.envelope.RequestID
-			unknown.Jobs = refsOf(c.target.region, r.jobs, sentAt)
+			unknown.Jobs = refsOf(c.target.region, r.jobs, c.sentAt)
 		}
 		return nil, unknown
 	}

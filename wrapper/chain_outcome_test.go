@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -434,4 +436,19 @@ func TestOutcomeIgnoresTheContextsCause(t *testing.T) {
 	require.ErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 	require.NotErrorIs(t, err, wrapper.ErrNotSent)
 	require.Equal(t, wrapper.OutcomeUnknown, outcome)
+}
+
+// SentAt is when the request was sent, not when the call began to wait for its turn:
+// what others create meanwhile is not its outcome.
+func TestSentAtIsAfterTheWaitForItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := clientThrough(t, func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, wrapper.WithRateLimit(1.0/60, 1))
+		start := time.Now()
+		for i := range 3 {
+			_, err := client.CreateImage(t.Context(), "gz", webImage)
+			var lost *wrapper.OutcomeUnknownError
+			require.ErrorAs(t, err, &lost)
+			require.Equal(t, time.Duration(i)*time.Minute, lost.SentAt.Sub(start).Round(time.Second))
+		}
+	})
 }
