@@ -36,7 +36,7 @@ func TestPromisesNameTheirTests(t *testing.T) {
 
 func allTests(t *testing.T) (tests []string) {
 	t.Helper()
-	for _, pattern := range []string{"../wrapper/*_test.go", "../wrapper/*/*_test.go", "../internal/poller/*_test.go", "*/*_test.go"} {
+	for _, pattern := range []string{"../wrapper/*_test.go", "../wrapper/*/*_test.go", "../internal/poller/*_test.go", "*_test.go", "*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		require.NotEmpty(t, files)

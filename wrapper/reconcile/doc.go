@@ -16,8 +16,9 @@
 //
 // # Found only with proof
 //
-// An image is found if the list shows it, by its exact name or its id, or if the
-// service knows the job that the response to the lost call named. That something
+// An image is found if the list shows it, by its exact name and created no earlier
+// than the call, or by its id; or if the service knows the job that the response to
+// the lost call named. That something
 // is not there is reported only after the whole region was read, at the end of
 // the visibility window: how soon the service lists a new image is not published.
 // What is neither is ambiguous.
@@ -26,5 +27,5 @@
 //
 // [Reconciler.EnsureImage] creates an image unless the list shows one of its name,
 // or a job that may still create it is remembered. Concurrent calls for the same
-// name are serialized.
+// name are serialized. If the service stores another name, that is an error.
 package reconcile
