@@ -1,0 +1,253 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func through(t transport) *Clients { return NewClients(&http.Client{Transport: t}, nil) }
+
+// request returns a POST that may take a minute.
+func request(t *testing.T, ctx context.Context, target string) Request { //nolint:revive // the context is what differs
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, http.NoBody)
+	require.NoError(t, err)
+	return Request{Request: req, Content: []byte("content"), Mutating: true, Limit: time.Minute, MaxBytes: 100}
+}
+
+// A whole response comes back, and the caller's transport gets the content once.
+func TestSend(t *testing.T) {
+	shared := http.Header{"Server": {"x"}}
+	clients := through(func(r *http.Request) (*http.Response, error) {
+		content, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		require.Equal(t, "content", string(content))
+		require.EqualValues(t, len("content"), r.ContentLength)
+		require.Nil(t, r.GetBody, "net/http would send it again")
+		return &http.Response{StatusCode: http.StatusTeapot, Header: shared, Body: io.NopCloser(strings.NewReader("body"))}, nil
+	})
+	response, failure := clients.Send(request(t, t.Context(), "http://host/"))
+	require.Nil(t, failure)
+	require.Equal(t, &Response{http.StatusTeapot, http.Header{"Server": {"x"}}, []byte("body")}, response)
+	response.Header.Set("Server", "changed")
+	require.Equal(t, "x", shared.Get("Server"), "it is the transport's")
+}
+
+func TestResponsesWithoutAHeader(t *testing.T) {
+	clients := through(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 101, Body: io.NopCloser(blocked{})}, nil
+	})
+	response, failure := clients.Send(request(t, t.Context(), "http://host/"))
+	require.Nil(t, failure)
+	require.NotNil(t, response.Header)
+	require.Empty(t, response.Body, "of a 101, which is the connection")
+}
+
+// blocked is a body that never ends, and whose end nobody waits for.
+type blocked struct{}
+
+func (blocked) Read([]byte) (int, error) { return 0, errors.New("it was read") }
+
+func TestLimits(t *testing.T) {
+	body := ""
+	clients := through(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})
+	body = strings.Repeat("x", 100)
+	response, failure := clients.Send(request(t, t.Context(), "http://host/"))
+	require.Nil(t, failure)
+	require.Len(t, response.Body, 100)
+	body += "x"
+	_, failure = clients.Send(request(t, t.Context(), "http://host/"))
+	require.ErrorIs(t, failure.Cause, ErrTooLarge)
+	require.EqualError(t, failure, "reading the response (HTTP 200): response too large: more than 100 bytes")
+	require.False(t, failure.NotSent)
+}
+
+// Whether anything was sent follows from what the transport did.
+func TestEvidence(t *testing.T) {
+	var dials net.Dialer
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	real := &http.Transport{DialContext: dials.DialContext}
+	defer real.CloseIdleConnections()
+	hijacks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			conn.Close()
+		}
+	}))
+	defer hijacks.Close()
+	base := &url.URL{Scheme: "http"}
+	for name, row := range map[string]struct {
+		clients *Clients
+		target  string
+		notSent bool
+	}{
+		"own, no connection":      {NewClients(nil, base), closed.URL, true},
+		"own, closed":             {NewClients(nil, base), hijacks.URL, false},
+		"borrowed, no connection": {NewClients(&http.Client{Transport: real}, base), closed.URL, true},
+		"borrowed, closed":        {NewClients(&http.Client{Transport: real}, base), hijacks.URL, false},
+		"custom, without a word":  {through(func(*http.Request) (*http.Response, error) { return nil, errors.New("broke") }), closed.URL, false},
+		"custom, no connection":   {through(real.RoundTrip), closed.URL, true},
+		"custom, read, and no connection": {through(func(r *http.Request) (*http.Response, error) {
+			r.Body.Read(make([]byte, 1))
+			return real.RoundTrip(r)
+		}), closed.URL, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, failure := row.clients.Send(request(t, t.Context(), row.target))
+			require.NotNil(t, failure)
+			require.Equal(t, row.notSent, failure.NotSent, failure)
+			require.NotContains(t, failure.Error(), row.target, "the URL may be long")
+		})
+	}
+	over, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("shutting down")
+	cancel(reason)
+	_, failure := through(func(*http.Request) (*http.Response, error) { panic("called") }).Send(request(t, over, "http://host/"))
+	require.True(t, failure.NotSent)
+	require.ErrorIs(t, failure.Cause, reason)
+}
+
+// A call ends in time, whatever the transport does.
+func TestTransportsThatTakeLong(t *testing.T) {
+	for name, row := range map[string]struct {
+		obeys, begins bool
+	}{"obeys": {true, false}, "ignores the context": {false, false}, "obeys in the body": {true, true}, "ignores it in the body": {false, true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer time.Sleep(2 * time.Hour) // until the transport has returned
+				clients := through(func(r *http.Request) (*http.Response, error) {
+					wait := func() error {
+						if !row.obeys {
+							time.Sleep(time.Hour)
+							return errors.New("late")
+						}
+						<-r.Context().Done()
+						return r.Context().Err()
+					}
+					if row.begins {
+						return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(readerFunc(wait))}, nil
+					}
+					return nil, wait()
+				})
+				const grace = 50 * time.Millisecond
+				began := time.Now()
+				_, failure := clients.Send(request(t, t.Context(), "http://host/"))
+				require.EqualError(t, failure, "no response within 1m0s")
+				require.NotErrorIs(t, failure.Cause, context.DeadlineExceeded)
+				require.False(t, failure.NotSent)
+				require.LessOrEqual(t, time.Since(began), time.Minute+grace)
+
+				began = time.Now()
+				reason := errors.New("shutting down")
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(time.Second, func() { cancel(reason) })
+				_, failure = clients.Send(request(t, ctx, "http://host/"))
+				require.ErrorIs(t, failure.Cause, reason)
+				require.False(t, failure.NotSent)
+				require.LessOrEqual(t, time.Since(began), time.Second+grace)
+			})
+		})
+	}
+}
+
+type readerFunc func() error
+
+func (f readerFunc) Read([]byte) (int, error) { return 0, f() }
+
+// What ends the goroutine of a caller's transport reaches the caller.
+func TestTransportsThatDoNotReturn(t *testing.T) {
+	panics := through(func(*http.Request) (*http.Response, error) { panic("at the disco") })
+	require.PanicsWithValue(t, "at the disco", func() { panics.Send(request(t, t.Context(), "http://host/")) })
+	nothing := through(func(*http.Request) (*http.Response, error) { return nil, nil })
+	_, failure := nothing.Send(request(t, t.Context(), "http://host/"))
+	require.ErrorContains(t, failure, "nil")
+}
+
+// A proxy that stands in the way is named, without what authenticates to it.
+func TestProxiesAreNamed(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer proxy.Close()
+	address, err := url.Parse(strings.Replace(proxy.URL, "http://", "http://user:secret@", 1))
+	require.NoError(t, err)
+	transport := &http.Transport{Proxy: http.ProxyURL(address)}
+	defer transport.CloseIdleConnections()
+	_, failure := NewClients(&http.Client{Transport: transport}, nil).Send(request(t, t.Context(), "https://example.com/"))
+	require.EqualError(t, failure, "proxy "+address.Host+": Forbidden")
+	require.True(t, failure.NotSent)
+}
+
+// A connection of our own hides the token of the last request, and only that.
+func TestDiscreetConnections(t *testing.T) {
+	const token = "0123456789abcdef"
+	for sent, want := range map[string]string{
+		token:                     strings.Repeat("*", 16),
+		"a" + token + token + "b": "a" + strings.Repeat("*", 32) + "b",
+		token[:15] + "x":          token[:15] + "x",
+		token + " and " + token:   strings.Repeat("*", 16) + " and " + strings.Repeat("*", 16),
+	} {
+		ours, theirs := net.Pipe()
+		conn, err := discreet(ours, nil)
+		require.NoError(t, err)
+		hide(token, conn)
+		hide("", conn)
+		go func() {
+			io.WriteString(theirs, sent)
+			theirs.Close()
+		}()
+		got, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.Equal(t, want, string(got))
+	}
+	_, err := discreet(nil, errors.New("refused"))
+	require.Error(t, err)
+	hide(token, nil) // of a caller's transport
+}
+
+// Redirects are responses like others.
+func TestRedirects(t *testing.T) {
+	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect))
+	defer server.Close()
+	for _, clients := range []*Clients{NewClients(nil, &url.URL{Scheme: "http"}), NewClients(http.DefaultClient, nil)} {
+		for _, mutating := range []bool{false, true} {
+			r := request(t, t.Context(), server.URL)
+			r.Mutating = mutating
+			response, failure := clients.Send(r)
+			require.Nil(t, failure)
+			require.Equal(t, http.StatusTemporaryRedirect, response.Status)
+		}
+		clients.CloseIdle()
+	}
+	require.Nil(t, http.DefaultClient.CheckRedirect, "it is the caller's")
+}
+
+func ExampleClients_Send() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
+	defer server.Close()
+	req, err := http.NewRequest(http.MethodPost, server.URL, http.NoBody)
+	if err != nil {
+		panic(err)
+	}
+	clients := NewClients(nil, req.URL)
+	response, failure := clients.Send(Request{Request: req, Content: []byte("hello"), Mutating: true, Limit: time.Minute, MaxBytes: 1 << 20})
+	fmt.Println(response.Status, string(response.Body), failure == nil)
+	// Output: 200 hello true
+}
