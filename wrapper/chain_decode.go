@@ -1,15 +1,16 @@
 package wrapper
 
 import (
+	jsonv1 "encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/cimg-go/cimg/internal/lenient"
 	"github.com/cimg-go/cimg/internal/oneline"
 )
 
@@ -31,7 +32,7 @@ var errNoErrno = errors.New("it has no errno")
 // object: the errno may be missing or not a number.
 func parseEnvelope(body []byte) (envelope, error) {
 	var e envelope
-	err := lenient.Unmarshal(body, &e)
+	err := json.Unmarshal(body, &e)
 	if err == nil && e.Errno != nil {
 		return e, nil
 	}
@@ -42,7 +43,7 @@ func parseEnvelope(body []byte) (envelope, error) {
 		RequestID string         `json:"requestId"`
 		Data      jsontext.Value `json:"data"`
 	}
-	if lenient.Unmarshal(body, &rest) != nil {
+	if json.Unmarshal(body, &rest) != nil {
 		return envelope{}, err
 	}
 	return envelope{RequestID: rest.RequestID, Data: rest.Data}, err
@@ -114,11 +115,13 @@ func (r *response) decode(c *call) (err error) {
 	r.jobs, err = decodeJobs(data)
 	switch {
 	case err != nil && c.op == opJobResult:
-		return r.decodeEach(c, err)
-	case err != nil || !c.op.mutates:
-		return err
+		r.decodeEach(c)
+	case err == nil && c.op.mutates:
+		return checkStarted(r.jobs, c.target.items)
+	case err == nil && len(r.jobs) > 0 && !slices.ContainsFunc(r.jobs, func(job Job) bool { return isJobUUID(job.JobUUID) }):
+		r.jobs, err = nil, errors.New("data: no job has an id")
 	}
-	return checkStarted(r.jobs, c.target.items)
+	return err
 }
 
 // checkStarted returns an error unless there is one job for each of the items.
@@ -138,7 +141,7 @@ func checkStarted(jobs []Job, items int) error {
 // isEmpty reports whether data holds nothing.
 func isEmpty(data jsontext.Value) bool {
 	data = slices.Clone(data)
-	if data.Compact(jsontext.AllowInvalidUTF8(true)) != nil {
+	if data.Compact() != nil {
 		return true
 	}
 	switch data.Kind() {
@@ -151,23 +154,30 @@ func isEmpty(data jsontext.Value) bool {
 // salvageJobs reads what it can of the jobs in malformed data.
 func salvageJobs(data jsontext.Value) []Job {
 	var items []jsontext.Value
-	if lenient.Unmarshal(data, &items) != nil {
+	if json.Unmarshal(data, &items) != nil {
 		return nil
 	}
 	var jobs []Job
 	for _, item := range items {
-		var named struct {
-			JobUUID      string `json:"jobUuid"`
-			Type         string `json:"type"`
-			ResourceUUID string `json:"resourceUuid"`
-		}
-		// After an error, what came before it is set.
-		_ = lenient.Unmarshal(item, &named)
-		if isJobUUID(named.JobUUID) {
-			jobs = append(jobs, Job{JobUUID: named.JobUUID, Type: named.Type, ResourceUUID: named.ResourceUUID})
+		if job := salvageJob(item); isJobUUID(job.JobUUID) {
+			jobs = append(jobs, job)
 		}
 	}
 	return jobs
+}
+
+// salvageJob reads the id of a malformed job, and what it can of the rest.
+func salvageJob(item jsontext.Value) Job {
+	var id struct {
+		JobUUID string `json:"jobUuid"`
+	}
+	var rest struct {
+		Type         string `json:"type"`
+		ResourceUUID string `json:"resourceUuid"`
+	}
+	// After an error, what came before it is set.
+	_, _ = json.Unmarshal(item, &id), json.Unmarshal(item, &rest)
+	return Job{JobUUID: id.JobUUID, Type: rest.Type, ResourceUUID: rest.ResourceUUID}
 }
 
 var errNoData = errors.New("it has no data")
@@ -183,7 +193,7 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 		Job
 		Success *bool `json:"success"`
 	}
-	if err := lenient.Unmarshal(data, &reported); err != nil {
+	if err := json.Unmarshal(data, &reported); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
 	jobs := make([]Job, len(reported))
@@ -199,29 +209,19 @@ func decodeJobs(data jsontext.Value) ([]Job, error) {
 
 // decodeEach decodes the jobs of a response one by one, of which not all can be
 // read: that is the trouble of those jobs alone.
-func (r *response) decodeEach(c *call, cause error) error {
+func (r *response) decodeEach(c *call) {
 	var items []jsontext.Value
-	if lenient.Unmarshal(r.envelope.Data, &items) != nil {
-		return cause
-	}
+	_ = json.Unmarshal(r.envelope.Data, &items)
 	r.unreadable = make(map[string]error)
 	for _, item := range items {
 		single, err := decodeJobs(slices.Concat(jsontext.Value("["), item, jsontext.Value("]")))
-		if err == nil && single[0].JobUUID != "" {
+		if err == nil && isJobUUID(single[0].JobUUID) {
 			r.jobs = append(r.jobs, single[0])
-			continue
 		}
-		var named struct {
-			JobUUID string `json:"jobUuid"`
-		}
-		if lenient.Unmarshal(item, &named) == nil && named.JobUUID != "" {
-			r.unreadable[named.JobUUID] = malformed(c, r, err)
+		if id := salvageJob(item).JobUUID; err != nil && isJobUUID(id) {
+			r.unreadable[id] = malformed(c, r, fmt.Errorf("job %s: %w", id, err))
 		}
 	}
-	if len(r.jobs)+len(r.unreadable) == 0 {
-		return cause
-	}
-	return nil
 }
 
 // imagePage is the data of listCIMG.
@@ -229,6 +229,17 @@ type imagePage struct {
 	count  int64 // 0 if the response has none
 	images []Image
 }
+
+// keepDigits decodes the numbers in fields of any type, like cimgTags, as they are
+// written, where a float64 would round them.
+var keepDigits = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+	if dec.PeekKind() != jsontext.KindNumber {
+		return errors.ErrUnsupported
+	}
+	number, err := dec.ReadValue()
+	*v = jsonv1.Number(number)
+	return err
+}))
 
 // decodeImages decodes the data of listCIMG. The published table has an array of
 // images, the captured response an object with items; both are accepted. That
@@ -241,7 +252,7 @@ func decodeImages(data jsontext.Value) (imagePage, error) {
 			Count int64          `json:"count"`
 			Items jsontext.Value `json:"items"`
 		}
-		if err := lenient.Unmarshal(data, &object); err != nil {
+		if err := json.Unmarshal(data, &object); err != nil {
 			return page, fmt.Errorf("data: %w", err)
 		}
 		if object.Count == 0 && object.Items.Kind() == jsontext.KindNull {
@@ -252,7 +263,7 @@ func decodeImages(data jsontext.Value) (imagePage, error) {
 	if data.Kind() != jsontext.KindBeginArray {
 		return page, errNoData
 	}
-	if err := lenient.Unmarshal(data, &page.images); err != nil {
+	if err := json.Unmarshal(data, &page.images, keepDigits); err != nil {
 		return page, fmt.Errorf("data: %w", err)
 	}
 	for i, image := range page.images {

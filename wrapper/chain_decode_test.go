@@ -2,6 +2,7 @@ package wrapper_test
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/internal/secrettest"
 	"github.com/cimg-go/cimg/wrapper"
 )
@@ -147,6 +149,94 @@ func TestJobResultsThatCannotBeRead(t *testing.T) {
 	client = clientOf(t, serve(t, respondJSON(`{"errno":0,"data":[3,{"progress":1}]}`)))
 	_, err = client.JobResults(t.Context(), "gz", "j1")
 	require.ErrorIs(t, err, wrapper.ErrMalformedResponse, "of nothing that can be read")
+}
+
+// What the contract says has one meaning, however it is written.
+func TestSpellingsOfOneMeaning(t *testing.T) {
+	rows := map[string]struct{ body, requestID string }{
+		"half a character":       {"{\"errno\":0,\"errmsg\":\"\xe5\x8c\",\"requestId\":\"r\xff\",\"data\":[{\"jobUuid\":\"j1\",\"type\":\"T\",\"progress\":12.5,\"result\":\"\xe5\x8c\"}]}", "r\ufffd"},
+		"half a surrogate pair":  {`{"errno":0,"errmsg":"\ud83d","requestId":"r\ude00","data":[{"jobUuid":"j1","type":"T","progress":12.5,"result":"\ud83d\ud83d"}]}`, "r\ufffd"},
+		"in an unknown field":    {"{\"errno\":0,\"\\ud83d\":\"\\ud83d\",\"requestId\":\"r1\",\"data\":[{\"jobUuid\":\"j1\",\"type\":\"T\",\"progress\":12.5,\"result\":\"\xff\xff\",\"x\":{\"\xff\":1}}]}", "r1"},
+		"errno 0.0":              {`{"errno":0.0,"requestId":"r1","data":[{"jobUuid":"j1","type":"T","progress":12.50,"result":"\ufffd\ufffd"}]}`, "r1"},
+		"errno -0":               {`{"errno":-0,"requestId":"r1","data":[{"jobUuid":"j1","type":"T","progress":125e-1,"result":"\ufffd\ufffd"}]}`, "r1"},
+		"errno 0e0":              {`{"errno":0e0,"requestId":"r1","data":[{"jobUuid":"j1","type":"T","progress":1.25E1,"result":"\ufffd\ufffd"}]}`, "r1"},
+		"escapes everywhere":     {`{"\u0065rrno":0,"requestId":"\u0072\u0031","data":[{"jobUuid":"\u006a1","type":"T","progress":12.5,"result":"\ufffd\ufffd"}]}`, "r1"},
+		"another id is not text": {"{\"errno\":0,\"requestId\":\"r1\",\"data\":[{\"jobUuid\":\"\xff\"},{\"jobUuid\":\"j1\",\"type\":\"T\",\"progress\":12.5,\"result\":\"\\ufffd\xff\"}]}", "r1"},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			var attempts []wrapper.Attempt
+			client := clientOf(t, serve(t, respondJSON(row.body)), wrapper.WithHooks(wrapper.Hooks{
+				Attempt: func(_ context.Context, a wrapper.Attempt) { attempts = append(attempts, a) },
+			}))
+			jobs, err := client.JobResults(t.Context(), "gz", "j1")
+			require.NoError(t, err)
+			require.Equal(t, []wrapper.Job{{JobUUID: "j1", Type: "T", Progress: 12.5, Result: "\ufffd\ufffd"}}, jobs)
+			require.Equal(t, row.requestID, attempts[0].RequestID)
+
+			generated, err := client.Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: []string{"j1"}})
+			require.NoError(t, err)
+			require.Contains(t, generated.JSON200.Data, jobs[0])
+		})
+	}
+}
+
+// An errno is the same errno in every spelling, and text of a rejection is shown.
+func TestSpellingsOfARejection(t *testing.T) {
+	for _, body := range []string{"{\"errno\":41.017E3,\"errmsg\":\"\xff\"}", `{"errno":41017.0,"errmsg":"\ud83d"}`, `{"errno":4101700e-2,"errmsg":"\ufffd"}`} {
+		_, err := clientOf(t, serve(t, respondJSON(body))).CreateImage(t.Context(), "gz", webImage)
+		require.Equal(t, wrapper.OutcomeRejected, wrapper.OutcomeOf(err))
+		rejected, found := errors.AsType[*wrapper.APIError](err)
+		require.True(t, found)
+		require.Equal(t, int64(41017), rejected.Errno)
+		require.Equal(t, "\ufffd", rejected.Errmsg)
+	}
+}
+
+// A job whose id was not text cannot be polled: nobody may wait for it, or take it
+// for a job that the service does not know.
+func TestStartedJobWithoutReadableID(t *testing.T) {
+	for _, id := range []string{"\xff", `j\ud83d`} {
+		_, err := clientOf(t, serve(t, respondJSON(`{"errno":0,"requestId":"r1","data":[{"jobUuid":"`+id+`","type":"T"}]}`))).CreateImage(t.Context(), "gz", webImage)
+		unknown, found := errors.AsType[*wrapper.OutcomeUnknownError](err)
+		require.True(t, found, "%v", err)
+		require.Empty(t, unknown.Jobs)
+	}
+}
+
+// One of two jobs cannot be read, whatever is wrong with it.
+func TestJobsThatCannotBeRead(t *testing.T) {
+	good := wrapper.Job{JobUUID: "good", Type: "T", Progress: 100, Done: true, Success: true}
+	const goodText = `{"jobUuid":"good","type":"T","progress":100,"done":true,"success":true}`
+	for _, bad := range []string{
+		`{"jobUuid":"bad","done":true}`, `{"jobUuid":"bad","done":true,"success":null}`, `{"progress":"50 %","jobUuid":"bad"}`,
+		`{"jobUuid":"bad","progress":1e400}`, `{"type":5,"jobUuid":"bad"}`, `{"jobUuid":"bad","done":"true"}`, `{"jobUuid":"bad","result":["x"]}`,
+	} {
+		for _, data := range []string{bad + "," + goodText, goodText + "," + bad} {
+			client := clientOf(t, serve(t, respondJSON(`{"errno":0,"requestId":"r1","data":[`+data+`]}`)))
+			jobs, err := client.JobResults(t.Context(), "gz", "bad", "good")
+			require.Equal(t, []wrapper.Job{good}, jobs, data)
+			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+			require.ErrorContains(t, err, "job bad: ")
+			require.ErrorContains(t, err, "request r1")
+
+			// Nobody but this package looks at each job, so the generated client
+			// must not read it as one that failed.
+			_, err = client.Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: []string{"bad", "good"}})
+			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+
+			// Here it is the response, and not news of one job.
+			_, err = client.CreateImages(t.Context(), "gz", []wrapper.CreateImageInput{webImage, {Name: "web-02", SnapUUID: snapshot}})
+			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+			unknown, found := errors.AsType[*wrapper.OutcomeUnknownError](err)
+			require.True(t, found)
+			require.Len(t, unknown.Jobs, 2)
+		}
+	}
+	for _, data := range []string{`[7,{"jobUuid":""}]`, `[{"jobUuid":5,"type":"T"}]`, `[{"type":"T"}]`, `[null,{}]`, `[{"jobUuid":"\ud83d"}]`} {
+		_, err := clientOf(t, serve(t, respondJSON(`{"errno":0,"data":`+data+`}`))).JobResults(t.Context(), "gz", "good")
+		require.ErrorIs(t, err, wrapper.ErrMalformedResponse, "of no job that the service knows")
+	}
 }
 
 // An escaped token is found beside text that is not quite JSON.

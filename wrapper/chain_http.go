@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/cimg-go/cimg/internal/exchange"
+	"github.com/cimg-go/cimg/internal/plain"
 )
 
 // send sends the request once and reads the whole response, at most maxBytes.
@@ -14,7 +15,9 @@ func send(clients *exchange.Clients, maxBytes int64) handler {
 		}
 		r, failure := clients.Send(request)
 		if failure == nil {
-			return &response{status: r.Status, header: r.Header, body: r.Body}, nil
+			// The token is looked for in what will be decoded: it, too, can be
+			// written in several ways.
+			return &response{status: r.Status, header: r.Header, body: plain.JSON(r.Body)}, nil
 		}
 		broken := newCallError(c, nil, c.secret.HideError(failure.Cause)) // before the message may be truncated within it
 		if failure.NotSent {

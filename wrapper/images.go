@@ -154,7 +154,8 @@ func single(handles []*JobHandle, err error) (*JobHandle, error) {
 // The types of the contract that callers need, so that importing this package is
 // enough.
 type (
-	// Image is a custom image as [Client.Images] lists it.
+	// Image is a custom image as [Client.Images] lists it. Numbers among its Tags
+	// are of type [json.Number].
 	Image = gen.CIMG
 	// ImageRequirement is what a machine needs to run an image.
 	ImageRequirement = gen.CIMGRequirement

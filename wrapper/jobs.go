@@ -53,7 +53,7 @@ func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, 
 		query.once, query.timeLimit = true, c.polling.Timeout
 	}
 	r, err := c.send(query)
-	if err != nil {
+	if err != nil && (r == nil || len(r.jobs)+len(r.unreadable) == 0) {
 		return nil, nil, err
 	}
 	return r.jobs, r.unreadable, nil

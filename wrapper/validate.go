@@ -79,11 +79,12 @@ func (c *inputCheck) jobUUID(field, value string) {
 	}
 }
 
-// isJobUUID reports whether a job can be polled by this id.
+// isJobUUID reports whether a job can be polled by this id. U+FFFD stands for what
+// was no text in the response.
 func isJobUUID(value string) bool {
 	var check inputCheck
 	check.jobUUID("", value)
-	return check.err == nil
+	return check.err == nil && !strings.ContainsRune(value, utf8.RuneError)
 }
 
 // time rejects what the text form cannot represent.

@@ -1,0 +1,82 @@
+// Package plain gives JSON a plain spelling, so that all who read it, however
+// strict, read the same.
+package plain
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// JSON returns the same JSON with no more escapes than needed, with U+FFFD for
+// whatever in a string is not Unicode (a cut character, half a surrogate pair), and
+// with whole numbers of up to 19 digits as integers: 1.6e12 as 1600000000000. Other
+// numbers keep their digits. What is not JSON is no JSON afterwards, either.
+func JSON(text []byte) []byte {
+	if bytes.IndexByte(text, '\\') >= 0 || !utf8.Valid(text) {
+		formatted, err := jsontext.AppendFormat(nil, text,
+			jsontext.PreserveRawStrings(false), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		if err == nil {
+			text = formatted
+		}
+	}
+	return integers(text)
+}
+
+// integers rewrites the whole numbers outside of strings, without their signs.
+func integers(text []byte) []byte {
+	var plain []byte
+	copied := 0
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case '0' <= text[i] && text[i] <= '9':
+			start := i
+			for i+1 < len(text) && strings.IndexByte("0123456789.eE+-", text[i+1]) >= 0 {
+				i++
+			}
+			if whole := integer(text[start : i+1]); whole != "" {
+				plain = append(append(plain, text[copied:start]...), whole...)
+				copied = i + 1
+			}
+		}
+	}
+	if copied == 0 {
+		return text
+	}
+	return append(plain, text[copied:]...)
+}
+
+// integer returns a number with a fraction or an exponent as an integer; empty if
+// it is not a whole number of up to 19 digits.
+func integer(number []byte) string {
+	if !bytes.ContainsAny(number, ".eE") || !jsontext.Value(number).IsValid() {
+		return ""
+	}
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(string(number)), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.Trim(whole+fraction, "0")
+	if digits == "" {
+		return "0"
+	}
+	point := len(strings.TrimLeft(whole+fraction, "0")) - len(fraction) // in digits
+	if exponent != "" {
+		shift, err := strconv.ParseInt(exponent, 10, 32)
+		if err != nil {
+			return ""
+		}
+		point += int(shift)
+	}
+	if point < len(digits) || point > 19 { // which is what an int64 can have
+		return ""
+	}
+	return digits + strings.Repeat("0", point-len(digits))
+}
