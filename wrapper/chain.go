@@ -26,6 +26,7 @@ type call struct {
 	op       operation
 	req      *http.Request
 	body     []byte         // of req, which has none of its own
+	cut      error          // why body is not whole: it must not be sent
 	target   target         // for errors and hooks
 	attempts int            // begun so far
 	sentAt   time.Time      // the last attempt; set by authorize, after all waits for its turn

@@ -2,6 +2,7 @@ package wrapper
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,7 @@ func (c *Client) CreateImage(ctx context.Context, region string, image CreateIma
 // Two images of the same name are rejected: if the outcome stayed unknown, they
 // could not be told apart.
 func (c *Client) CreateImages(ctx context.Context, region string, images []CreateImageInput) ([]*JobHandle, error) {
-	if err := ValidateCreate(region, images...); err != nil {
+	if err := checkImages(ctx, region, images, checkCreate); err != nil {
 		return nil, err
 	}
 	return start(ctx, c, opCreate, region, images, gen.NewCreateCIMGRequestWithBody,
@@ -47,7 +48,7 @@ func (c *Client) ImportImage(ctx context.Context, region string, image ImportIma
 // provider does not promise to be the order of images. Two images of the same
 // name are rejected, as by [Client.CreateImages].
 func (c *Client) ImportImages(ctx context.Context, region string, images []ImportImageInput) ([]*JobHandle, error) {
-	if err := ValidateImport(region, images...); err != nil {
+	if err := checkImages(ctx, region, images, checkImport); err != nil {
 		return nil, err
 	}
 	return start(ctx, c, opImport, region, images, gen.NewImportCIMGRequestWithBody,
@@ -62,7 +63,7 @@ func (c *Client) RenameImage(ctx context.Context, region string, image RenameIma
 // RenameImages starts a job for each image in one request. The handles are in
 // the order of the response.
 func (c *Client) RenameImages(ctx context.Context, region string, images []RenameImageInput) ([]*JobHandle, error) {
-	err := checkImages(region, images, func(check *imageCheck, image RenameImageInput) {
+	err := checkImages(ctx, region, images, func(check *imageCheck, image RenameImageInput) {
 		check.id("ImageUUID", image.ImageUUID)
 		check.unique("ImageUUID", image.ImageUUID)
 		check.name(image.Name)
@@ -99,8 +100,8 @@ func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []s
 }
 
 // start sends a mutating call and makes handles of the jobs that it started. Each
-// item adds itself to the target. There may be tens of thousands: encoding them
-// ends with the context, and then nothing is sent.
+// item adds itself to the target. There may be tens of thousands: encoding them, like
+// checking them before, ends with the context, and then nothing is sent.
 func start[Item any](
 	ctx context.Context, c *Client, op operation, region string, items []Item,
 	build func(server, contentType string, body io.Reader) (*http.Request, error), describe func(*target, Item),
@@ -118,12 +119,16 @@ func start[Item any](
 	body.WriteString(`{"regionId":`)
 	err := encoder.Encode(region)
 	body.WriteString(`,"cimg":` + begin)
-	for i := 0; i < len(items) && ctx.Err() == nil; i++ {
+	for i, item := range items {
+		if ctx.Err() != nil {
+			mutation.cut = cmp.Or(context.Cause(ctx), ctx.Err())
+			break
+		}
 		if i > 0 {
 			body.WriteByte(',')
 		}
-		err = errors.Join(err, encoder.Encode(items[i]))
-		describe(&mutation.target, items[i])
+		err = errors.Join(err, encoder.Encode(item))
+		describe(&mutation.target, item)
 	}
 	body.WriteString(end + "}")
 	req, buildErr := build(c.server(), "application/json", bytes.NewReader(body.Bytes()))

@@ -48,6 +48,46 @@ func TestEncodingEndsWithTheContext(t *testing.T) {
 	require.Greater(t, ctx.left, -100, "it was not asked for each of the others")
 }
 
+// The context is asked after each of many items, when they are checked and when they
+// are encoded. A request that was cut short is never sent, not even by a client with a
+// hook that takes the end from the context.
+func TestLargeCallsEndWithTheContext(t *testing.T) {
+	const n = 1000
+	images := largeCreate()[:n]
+	imports, renames := make([]wrapper.ImportImageInput, n), make([]wrapper.RenameImageInput, n)
+	for i, image := range images {
+		imports[i] = wrapper.ImportImageInput{Name: image.Name, OriginRegionID: "bj", OriginImageUUID: imageID}
+		renames[i] = wrapper.RenameImageInput{ImageUUID: image.Name, Name: image.Name}
+	}
+	sent := 0
+	client := clientThrough(t, func(*http.Request) (*http.Response, error) {
+		sent++
+		return respond(`{"errno":13,"errmsg":"no"}`)
+	}, wrapper.WithHooks(wrapper.Hooks{
+		Begin: func(ctx context.Context, _ wrapper.Call) context.Context { return context.WithoutCancel(ctx) },
+	}))
+	for name, start := range map[string]func(context.Context) error{
+		"create": func(ctx context.Context) error { _, err := client.CreateImages(ctx, "gz", images); return err },
+		"import": func(ctx context.Context) error { _, err := client.ImportImages(ctx, "gz", imports); return err },
+		"rename": func(ctx context.Context) error { _, err := client.RenameImages(ctx, "gz", renames); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			endless := &endsAfter{t.Context(), 1 << 40}
+			require.ErrorIs(t, start(endless), wrapper.ErrBadParameter)
+			require.Greater(t, 1<<40-endless.left, 2*n-2)
+			sent = 0
+			for _, left := range []int{0, 1, n / 2, n, n + 1, 3 * n / 2, 2*n - 1} {
+				ctx := &endsAfter{t.Context(), left}
+				err := start(ctx)
+				require.ErrorIs(t, err, wrapper.ErrNotSent)
+				require.ErrorIs(t, err, context.Canceled)
+				require.Greater(t, ctx.left, -10, "it went on")
+			}
+			require.Zero(t, sent)
+		})
+	}
+}
+
 // What the largest calls cost. In none does the time grow faster than the number
 // of items.
 func BenchmarkLarge(b *testing.B) {

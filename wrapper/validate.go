@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -13,24 +14,28 @@ import (
 // ValidateCreate returns the [*InputError] with which [Client.CreateImages]
 // would reject its arguments, or nil. It sends nothing.
 func ValidateCreate(region string, images ...CreateImageInput) error {
-	return checkImages(region, images, func(check *imageCheck, image CreateImageInput) {
-		check.name(image.Name)
-		check.unique("Name", image.Name)
-		check.id("SnapUUID", image.SnapUUID)
-		check.utf8("Description", image.Description)
-	})
+	return checkImages(context.Background(), region, images, checkCreate)
+}
+
+func checkCreate(check *imageCheck, image CreateImageInput) {
+	check.name(image.Name)
+	check.unique("Name", image.Name)
+	check.id("SnapUUID", image.SnapUUID)
+	check.utf8("Description", image.Description)
 }
 
 // ValidateImport returns the [*InputError] with which [Client.ImportImages]
 // would reject its arguments, or nil. It sends nothing.
 func ValidateImport(region string, images ...ImportImageInput) error {
-	return checkImages(region, images, func(check *imageCheck, image ImportImageInput) {
-		check.name(image.Name)
-		check.unique("Name", image.Name)
-		check.id("OriginImageUUID", image.OriginImageUUID)
-		check.id("OriginRegionID", image.OriginRegionID)
-		check.utf8("Description", image.Description)
-	})
+	return checkImages(context.Background(), region, images, checkImport)
+}
+
+func checkImport(check *imageCheck, image ImportImageInput) {
+	check.name(image.Name)
+	check.unique("Name", image.Name)
+	check.id("OriginImageUUID", image.OriginImageUUID)
+	check.id("OriginRegionID", image.OriginRegionID)
+	check.utf8("Description", image.Description)
 }
 
 // inputCheck records the first invalid argument.
@@ -125,14 +130,16 @@ func (c *inputCheck) unique(field, value string, i int, first map[string]int) {
 	first[value] = i
 }
 
-// checkImages checks a region and a list of images, each with check.
-func checkImages[Input any](region string, images []Input, check func(*imageCheck, Input)) error {
+// checkImages checks a region and a list of images, each with check, until ctx ends.
+func checkImages[Input any](ctx context.Context, region string, images []Input, check func(*imageCheck, Input)) error {
 	var c inputCheck
 	c.region(region)
 	c.items("images", len(images))
 	first := make(map[string]int, len(images))
 	for i, image := range images {
-		check(&imageCheck{&c, i, first}, image)
+		if check(&imageCheck{&c, i, first}, image); ctx.Err() != nil {
+			break
+		}
 	}
 	return c.err
 }
