@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -233,6 +234,17 @@ func TestJobsThatCannotBeRead(t *testing.T) {
 			require.Len(t, unknown.Jobs, 2)
 		}
 	}
+	var ids, states []string
+	for i := range 1000 {
+		ids = append(ids, fmt.Sprint("job-", i))
+		states = append(states, fmt.Sprintf(`{"jobUuid":"job-%d","done":true}`, i))
+	}
+	_, err := clientOf(t, serve(t, respondJSON(`{"errno":0,"data":[`+strings.Join(states, ",")+`]}`))).JobResults(t.Context(), "gz", ids...)
+	require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+	require.ErrorContains(t, err, "job job-9: ")
+	require.ErrorContains(t, err, "; and 990 more")
+	require.Less(t, len(err.Error()), 12_000)
+
 	for _, data := range []string{`[7,{"jobUuid":""}]`, `[{"jobUuid":5,"type":"T"}]`, `[{"type":"T"}]`, `[null,{}]`, `[{"jobUuid":"\ud83d"}]`} {
 		_, err := clientOf(t, serve(t, respondJSON(`{"errno":0,"data":`+data+`}`))).JobResults(t.Context(), "gz", "good")
 		require.ErrorIs(t, err, wrapper.ErrMalformedResponse, "of no job that the service knows")

@@ -181,9 +181,13 @@ func joinErrors(errs []error) error {
 }
 
 func (e joinedErrors) Error() string {
-	texts := make([]string, len(e))
-	for i, err := range e {
-		texts[i] = oneline.Error(err)
+	const shown = 10
+	var texts []string
+	for _, err := range e[:min(len(e), shown)] {
+		texts = append(texts, oneline.Error(err))
+	}
+	if len(e) > shown {
+		texts = append(texts, fmt.Sprintf("and %d more", len(e)-shown))
 	}
 	return "cimg: " + strings.Join(texts, "; ")
 }
