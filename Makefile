@@ -45,7 +45,7 @@ bench: ## compare waiting with the policies of other clients
 	cd tests/bench && go test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## fuzz the wrapper; INPUTS=10000000 for each target
+fuzz: ## fuzz what reads responses; INPUTS=10000000 for each target
 	.ci/fuzz $(INPUTS)
 
 .PHONY: mutation

@@ -133,25 +133,6 @@ func TestImagesInOddSpelling(t *testing.T) {
 	}
 }
 
-// A job whose state cannot be read is named, and the others are returned.
-func TestJobResultsThatCannotBeRead(t *testing.T) {
-	client := clientOf(t, serve(t, respondJSON(`{"errno":0,"requestId":"r1","data":[
-		{"jobUuid":"j1","type":"T","progress":12.5},
-		{"jobUuid":"j2","type":"T","done":true},
-		{"progress":"half","jobUuid":"j3"},
-		{"jobUuid":7}, 3, null,
-		{"jobUuid":"j4","type":"T","progress":25}]}`)))
-	jobs, err := client.JobResults(t.Context(), "gz", "j4", "j3", "j2", "j1", "j5")
-	require.Equal(t, []wrapper.Job{{JobUUID: "j4", Type: "T", Progress: 25}, {JobUUID: "j1", Type: "T", Progress: 12.5}}, jobs)
-	require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
-	require.ErrorContains(t, err, "j2")
-	require.NotContains(t, err.Error(), "\n")
-
-	client = clientOf(t, serve(t, respondJSON(`{"errno":0,"data":[3,{"progress":1}]}`)))
-	_, err = client.JobResults(t.Context(), "gz", "j1")
-	require.ErrorIs(t, err, wrapper.ErrMalformedResponse, "of nothing that can be read")
-}
-
 // What the contract says has one meaning, however it is written.
 func TestSpellingsOfOneMeaning(t *testing.T) {
 	rows := map[string]struct{ body, requestID string }{

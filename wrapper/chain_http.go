@@ -14,7 +14,7 @@ func send(clients *exchange.Clients, maxBytes int64) handler {
 			return nil, notSent(c, c.cut)
 		}
 		request := exchange.Request{
-			Request: c.req, Content: c.body, Mutating: c.op.mutates, Limit: c.timeLimit, MaxBytes: maxBytes, Token: c.secret.Token(),
+			Request: c.req, Content: c.body, Mutating: c.op.mutates, Limit: c.timeLimit, MaxBytes: maxBytes,
 		}
 		r, failure := clients.Send(request)
 		if failure == nil {

@@ -77,7 +77,9 @@
 //
 // # Tolerant out
 //
-// Responses may have unknown fields and lack optional ones. One without a valid
+// Responses may have unknown fields and lack optional ones. Text that is not
+// Unicode shows U+FFFD, integers may be written with a fraction of zero or an
+// exponent, and a job that cannot be read hides no other. One without a valid
 // errno, with duplicate fields or with trailing bytes is malformed, never
 // success, and a list without items is malformed, never empty.
 //

@@ -1,9 +1,11 @@
 package exchange
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -59,7 +61,7 @@ func (c *Clients) CloseIdle() {
 func rejectRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func newTransport(base *url.URL) *http.Transport {
-	proxy := http.ProxyFromEnvironment
+	proxy := proxyFromEnvironment
 	if base.Scheme == "http" { // loopback; a proxy would read the token
 		proxy = nil
 	}
@@ -68,22 +70,36 @@ func newTransport(base *url.URL) *http.Transport {
 	http1.SetHTTP1(true)
 	const handshake = 10 * time.Second
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	dial := dialer.DialContext // for https, of proxies alone
+	if base.Scheme == "http" {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return quiet(dialer.DialContext(ctx, network, address))
+		}
+	}
 	return &http.Transport{
-		Proxy: proxy,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return discreet(dialer.DialContext(ctx, network, address))
-		},
+		Proxy:       proxy,
+		DialContext: dial,
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, dialer.Timeout+handshake)
 			defer cancel()
-			return discreet((&tls.Dialer{NetDialer: dialer}).DialContext(ctx, network, address))
+			return quiet((&tls.Dialer{NetDialer: dialer}).DialContext(ctx, network, address))
 		},
 		TLSHandshakeTimeout: handshake, // over a proxy
+		ReadBufferSize:      readAhead,
 		// An excessive header is an error before it is held in memory.
 		MaxResponseHeaderBytes: 256 << 10,
 		IdleConnTimeout:        30 * time.Second, // before a server is likely to close it
 		Protocols:              http1,
 	}
+}
+
+// proxyFromEnvironment returns no error that shows the password of a proxy's URL.
+func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
+	proxy, err := http.ProxyFromEnvironment(r)
+	if err != nil {
+		err = errors.New("the address of the proxy (HTTPS_PROXY) is invalid")
+	}
+	return proxy, err
 }
 
 // proxyOf returns the host of the proxy that a request goes through; empty if it
@@ -103,39 +119,43 @@ func proxyOf(client *http.Client, req *http.Request) string {
 	return proxy.Host
 }
 
-// discreetConn hides the token in whatever a server sends: if that is more than a
-// response, net/http writes it to the standard logger.
-type discreetConn struct {
+// readAhead is the length of the buffer that net/http reads into.
+const readAhead = 2 << 10
+
+// quietConn is a connection that never has anything to read unless a request is
+// under way: net/http would write it to the standard logger, and it may be a
+// response that repeats the token. A connection with such bytes looks closed.
+type quietConn struct {
 	net.Conn
-	token atomic.Pointer[string] // of the last request
+	in        *bufio.Reader
+	announced atomic.Bool  // the next write begins a request
+	underWay  atomic.Int32 // requests; a new one may begin before the last one's end is noted
 }
 
-func discreet(conn net.Conn, err error) (net.Conn, error) {
+func quiet(conn net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &discreetConn{Conn: conn}, nil
+	return &quietConn{Conn: conn, in: bufio.NewReader(conn)}, nil
 }
 
-// hide hides the token of the request that gets a connection, if the connection
-// is our own.
-func hide(token string, conn net.Conn) {
-	if own, ok := conn.(*discreetConn); ok && token != "" {
-		own.token.Store(&token)
+// Read gives net/http's own buffer one byte at a time, so that it never holds more
+// than the response at hand. What is larger than the buffer reads from a body, and
+// not beyond it.
+func (c *quietConn) Read(p []byte) (int, error) {
+	if len(p) <= readAhead {
+		p = p[:min(1, len(p))]
 	}
-}
-
-func (c *discreetConn) Read(p []byte) (n int, err error) {
-	n, err = c.Conn.Read(p)
-	if token := c.token.Load(); token != nil {
-		for rest := p[:n]; ; {
-			i := bytes.Index(rest, []byte(*token))
-			if i < 0 {
-				break
-			}
-			copy(rest[i:], bytes.Repeat([]byte("*"), len(*token))) // as long, for Content-Length
-			rest = rest[i+len(*token):]
-		}
+	n, err := c.in.Read(p)
+	if c.underWay.Load() < 1 {
+		return 0, io.EOF // net/http closes the connection, and uses it no more
 	}
 	return n, err
+}
+
+func (c *quietConn) Write(p []byte) (int, error) {
+	if c.announced.CompareAndSwap(true, false) {
+		c.underWay.Add(1)
+	}
+	return c.Conn.Write(p)
 }

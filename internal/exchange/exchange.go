@@ -3,6 +3,7 @@
 package exchange
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -23,7 +24,6 @@ type Request struct {
 	Mutating      bool
 	Limit         time.Duration // for all of it
 	MaxBytes      int64         // of the response's body, after decompression
-	Token         string        // not to be shown by net/http
 }
 
 // Response is the response, all of it.
@@ -57,12 +57,21 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	// before there is a connection, nor without reading the body, which is all
 	// that a caller's RoundTripper cannot hide.
 	var wanted, got atomic.Bool
+	var conn atomic.Pointer[quietConn]
 	body := &watchedBody{Reader: bytes.NewReader(r.Content)}
 	req := r.WithContext(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
 		GetConn: func(string) { wanted.Store(true) },
 		GotConn: func(info httptrace.GotConnInfo) {
 			got.Store(true)
-			hide(r.Token, info.Conn)
+			if quiet, own := info.Conn.(*quietConn); own {
+				quiet.announced.Store(true)
+				conn.Store(quiet)
+			}
+		},
+		PutIdleConn: func(error) {
+			if quiet := conn.Load(); quiet != nil {
+				quiet.underWay.Add(-1)
+			}
 		},
 	}))
 	// net/http sends a request again, over another connection or HTTP/2 stream
@@ -74,7 +83,7 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	req.GetBody = nil
 	client := c.client(r.Mutating)
 	proxy := proxyOf(client, req)
-	// Over a proxy, TLS is below what can hide the token.
+	// Over a proxy, net/http's own TLS is above what can be a quietConn.
 	req.Close = req.Close || proxy != "" && !c.borrowed
 
 	began := time.Now()
@@ -172,7 +181,8 @@ func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response
 // readAtMost reads all of r, or fails with ErrTooLarge.
 func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 	limit = min(limit, math.MaxInt64-1)
-	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	// What fills more than net/http's buffer bypasses that, see quietConn.
+	body, err := io.ReadAll(bufio.NewReaderSize(io.LimitReader(r, limit+1), 4*readAhead))
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,7 +53,7 @@ func TestSend(t *testing.T) {
 
 func TestResponsesWithoutAHeader(t *testing.T) {
 	clients := through(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 101, Body: io.NopCloser(blocked{})}, nil
+		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: io.NopCloser(blocked{})}, nil
 	})
 	response, failure := clients.Send(request(t, t.Context(), "http://host/"))
 	require.Nil(t, failure)
@@ -67,7 +69,7 @@ func (blocked) Read([]byte) (int, error) { return 0, errors.New("it was read") }
 func TestLimits(t *testing.T) {
 	body := ""
 	clients := through(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 	})
 	body = strings.Repeat("x", 100)
 	response, failure := clients.Send(request(t, t.Context(), "http://host/"))
@@ -144,7 +146,7 @@ func TestTransportsThatTakeLong(t *testing.T) {
 						return r.Context().Err()
 					}
 					if row.begins {
-						return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(readerFunc(wait))}, nil
+						return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(readerFunc(wait))}, nil
 					}
 					return nil, wait()
 				})
@@ -195,31 +197,74 @@ func TestProxiesAreNamed(t *testing.T) {
 	require.True(t, failure.NotSent)
 }
 
-// A connection of our own hides the token of the last request, and only that.
-func TestDiscreetConnections(t *testing.T) {
-	const token = "0123456789abcdef"
-	for sent, want := range map[string]string{
-		token:                     strings.Repeat("*", 16),
-		"a" + token + token + "b": "a" + strings.Repeat("*", 32) + "b",
-		token[:15] + "x":          token[:15] + "x",
-		token + " and " + token:   strings.Repeat("*", 16) + " and " + strings.Repeat("*", 16),
-	} {
-		ours, theirs := net.Pipe()
-		conn, err := discreet(ours, nil)
+// A quiet connection hands out one byte to a short buffer, and nothing while no
+// request is under way.
+func TestQuietConnections(t *testing.T) {
+	server, ours := net.Pipe()
+	conn, err := quiet(ours, nil)
+	require.NoError(t, err)
+	c := conn.(*quietConn)
+	go io.Copy(io.Discard, server)
+	c.announced.Store(true)
+	for range 2 {
+		_, err = c.Write([]byte("request"))
 		require.NoError(t, err)
-		hide(token, conn)
-		hide("", conn)
-		go func() {
-			io.WriteString(theirs, sent)
-			theirs.Close()
-		}()
-		got, err := io.ReadAll(conn)
-		require.NoError(t, err)
-		require.Equal(t, want, string(got))
 	}
-	_, err := discreet(nil, errors.New("refused"))
-	require.Error(t, err)
-	hide(token, nil) // of a caller's transport
+	require.EqualValues(t, 1, c.underWay.Load())
+	go io.WriteString(server, strings.Repeat("a", 3*readAhead))
+	n, err := c.Read(make([]byte, readAhead))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	n, err = c.Read(make([]byte, readAhead+1))
+	require.NoError(t, err)
+	require.Greater(t, n, 1)
+	n, err = c.Read(nil)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	c.underWay.Store(0)
+	_, err = c.Read(make([]byte, 1))
+	require.Equal(t, io.EOF, err)
+	require.NoError(t, c.Close())
+	_, err = quiet(nil, io.ErrNoProgress)
+	require.Equal(t, io.ErrNoProgress, err)
+}
+
+// Reads share a connection, whatever their responses; each mutating call has its own.
+func TestConnections(t *testing.T) {
+	for _, chunked := range []bool{false, true} {
+		for _, size := range []int{0, 1, readAhead - 1, 10 * readAhead} {
+			var opened atomic.Int32
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if !chunked {
+					w.Header().Set("Content-Length", strconv.Itoa(size))
+				}
+				io.WriteString(w, strings.Repeat("x", size))
+				if chunked {
+					http.NewResponseController(w).Flush()
+				}
+			}))
+			server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateNew {
+					opened.Add(1)
+				}
+			}
+			server.Start()
+			for _, mutating := range []bool{false, true} {
+				opened.Store(0)
+				clients := NewClients(nil, &url.URL{Scheme: "http"})
+				for range 5 {
+					r := request(t, t.Context(), server.URL)
+					r.Mutating, r.MaxBytes = mutating, 1<<20
+					response, failure := clients.Send(r)
+					require.Nil(t, failure)
+					require.Len(t, response.Body, size)
+				}
+				clients.CloseIdle()
+				require.EqualValues(t, map[bool]int{false: 1, true: 5}[mutating], opened.Load())
+			}
+			server.Close()
+		}
+	}
 }
 
 // Redirects are responses like others.

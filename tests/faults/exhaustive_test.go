@@ -31,6 +31,7 @@ const sampled = 19
 // A process runs the program until it has the image, ends with an error or
 // crashes. The next process knows only what was saved as text.
 func TestEveryCombinationOfFaults(t *testing.T) {
+	t.Parallel()
 	every := 1
 	if underRace || testing.Short() {
 		every = sampled

@@ -36,6 +36,7 @@ type sequence struct {
 // Whatever happens, in whatever order: a mutating call is sent at most once,
 // and every image has a handle or an unknown outcome that Reconcile resolves.
 func TestRandomSequencesOfFaults(t *testing.T) {
+	t.Parallel()
 	sequences := 0
 	rapid.Check(t, func(r *rapid.T) {
 		inBubble(t, func() {
