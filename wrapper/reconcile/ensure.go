@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -72,6 +71,12 @@ func (e *AmbiguousImageError) Error() string {
 		oneline.Text(e.Name), oneline.Text(e.Region), len(e.Images))
 }
 
+// joinedError is how a call ended, and why, in one line.
+type joinedError [2]error
+
+func (e *joinedError) Error() string   { return e[0].Error() + "; " + oneline.Error(e[1]) }
+func (e *joinedError) Unwrap() []error { return e[:] }
+
 // EnsureImage creates an image unless the region has one of that exact name. It
 // reads the list first, creates what is absent and reconciles an unknown
 // outcome (see [Reconciler.Reconcile]), so that calling it again, in this process
@@ -86,7 +91,8 @@ func (e *AmbiguousImageError) Error() string {
 // Reconciler, knows only the list: before the list shows the image, or if the
 // service stores another name, it would create a second. So save what a call
 // returned, a [*wrapper.OutcomeUnknownError] as well as a job, and begin there with
-// [Reconciler.Reconcile] or [wrapper.Client.Resume].
+// [Reconciler.Reconcile] or [wrapper.Client.Resume]. An image that is stored by
+// another name is not found after an unknown outcome without a job, either.
 //
 // Errors are those of [wrapper.Client.CreateImage], of [wrapper.Client.Images],
 // of polling a remembered job, [*AmbiguousImageError] and [*StoredNameError]. After
@@ -111,9 +117,10 @@ func (r *Reconciler) EnsureImport(ctx context.Context, region string, image wrap
 func (r *Reconciler) ensure(ctx context.Context, region, name string, start func() (*wrapper.JobHandle, error)) (EnsuredImage, error) {
 	memory, err := r.names.lock(ctx, imageName{region, name})
 	if err != nil {
-		return EnsuredImage{}, fmt.Errorf("cimg: waiting for another call that ensures %q: %w: %w", name, wrapper.ErrNotSent, err)
+		waiting := fmt.Errorf(`cimg: waiting for another call that ensures "%s": %w`, oneline.Text(name), wrapper.ErrNotSent)
+		return EnsuredImage{}, &joinedError{waiting, err}
 	}
-	defer r.names.unlock(memory)
+	defer r.names.unlock(imageName{region, name}, memory)
 
 	if memory.unknown != nil { // of an earlier call
 		if image, found, err := r.find(ctx, memory, name); err != nil || found {
@@ -166,7 +173,7 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 		// Its type would say that nothing was sent, or that the call was
 		// rejected: that was the list. The context's end is the call's, too.
 		if ctx.Err() != nil {
-			return image, false, fmt.Errorf("%w; %w; %s", memory.unknown, endOf(ctx), oneline.Error(err))
+			return image, false, &joinedError{memory.unknown, &lookError{memory.unknown.Op, endOf(ctx)}}
 		}
 		return image, false, fmt.Errorf("%w; %s", memory.unknown, oneline.Error(err))
 	}
@@ -176,7 +183,7 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 		f.Image.Name = cmp.Or(f.Image.Name, name)
 		return EnsuredImage{f.Image, f.Job, false, name, r}, true, nil
 	case Ambiguous:
-		return image, false, fmt.Errorf("%w; %w", memory.unknown, &AmbiguousImageError{memory.unknown.Region, name, f.Candidates})
+		return image, false, &joinedError{memory.unknown, &AmbiguousImageError{memory.unknown.Region, name, f.Candidates}}
 	}
 	memory.forget()
 	return image, false, nil
@@ -260,8 +267,7 @@ func (r *Reconciler) isExpected(ctx context.Context, memory *nameMemory, name st
 // imageName is what two images should not share.
 type imageName struct{ region, name string }
 
-// nameLocks lets one call at a time ensure an image of a name. The zero value is
-// ready to use.
+// nameLocks lets one call at a time ensure an image of a name.
 type nameLocks struct {
 	mu    sync.Mutex
 	names map[imageName]*nameMemory
@@ -289,25 +295,19 @@ func (l *nameLocks) lock(ctx context.Context, name imageName) (*nameMemory, erro
 	case memory.lock <- struct{}{}:
 		return memory, nil
 	case <-ctx.Done():
-		l.leave(memory)
+		l.leave(name, memory)
 		return nil, endOf(ctx)
 	}
 }
 
-func (l *nameLocks) unlock(memory *nameMemory) {
+func (l *nameLocks) unlock(name imageName, memory *nameMemory) {
 	<-memory.lock
-	l.leave(memory)
+	l.leave(name, memory)
 }
 
 func (l *nameLocks) join(name imageName) *nameMemory {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.names, func(_ imageName, other *nameMemory) bool {
-		return other.users == 0 && other.started == nil && other.unknown == nil
-	})
-	if l.names == nil {
-		l.names = make(map[imageName]*nameMemory)
-	}
 	if l.names[name] == nil {
 		l.names[name] = &nameMemory{lock: make(chan struct{}, 1)}
 	}
@@ -315,10 +315,13 @@ func (l *nameLocks) join(name imageName) *nameMemory {
 	return l.names[name]
 }
 
-func (l *nameLocks) leave(memory *nameMemory) {
+func (l *nameLocks) leave(name imageName, memory *nameMemory) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	memory.users--
+	if memory.users == 0 && memory.started == nil && memory.unknown == nil {
+		delete(l.names, name)
+	}
 }
 
 func (m *nameMemory) remember(started *wrapper.JobHandle, unknown *wrapper.OutcomeUnknownError) {

@@ -14,10 +14,11 @@ import (
 // something to remember.
 func TestNameLocksDropUnusedNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var locks nameLocks
+		locks := nameLocks{names: make(map[imageName]*nameMemory)}
 		stored := func() int {
-			locks.leave(locks.join(imageName{"gz", "probe"})) // as each call does
-			return len(locks.names) - 1
+			locks.mu.Lock()
+			defer locks.mu.Unlock()
+			return len(locks.names)
 		}
 		first, err := locks.lock(t.Context(), imageName{"gz", "a"})
 		require.NoError(t, err)
@@ -31,19 +32,19 @@ func TestNameLocksDropUnusedNames(t *testing.T) {
 		}()
 		synctest.Wait()
 		require.Equal(t, 1, stored())
-		locks.unlock(first)
+		locks.unlock(imageName{"gz", "a"}, first)
 		mine := <-second
 		require.Same(t, first, mine, "they share one lock")
 		require.Equal(t, 1, stored())
 
 		mine.remember(&wrapper.JobHandle{}, nil)
-		locks.unlock(mine)
+		locks.unlock(imageName{"gz", "a"}, mine)
 		require.Equal(t, 1, stored())
 		for _, lost := range []*wrapper.OutcomeUnknownError{{}, nil} {
 			mine, err = locks.lock(t.Context(), imageName{"gz", "a"})
 			require.NoError(t, err)
 			mine.remember(nil, lost)
-			locks.unlock(mine)
+			locks.unlock(imageName{"gz", "a"}, mine)
 			require.Equal(t, lost != nil, stored() == 1)
 		}
 

@@ -171,6 +171,58 @@ func TestEnsureIsNotMisledByTheCauseOfACancel(t *testing.T) {
 	}
 }
 
+// Each error of EnsureImage is one line of bounded length with one prefix, whatever
+// the name and the cause with which the context was canceled.
+func TestEnsureErrorsAreOneLine(t *testing.T) {
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour), ListLag: time.Hour}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		reason := errors.New(strings.Repeat("shutting\ndown", 1000))
+		ending := func() context.Context {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { cancel(reason) })
+			return ctx
+		}
+		requireOneLine := func(err error) {
+			t.Helper()
+			require.NotContains(t, err.Error(), "\n")
+			require.Less(t, len(err.Error()), 3000)
+			require.Equal(t, 1, strings.Count(err.Error(), "cimg: "), err.Error())
+			require.True(t, strings.HasPrefix(err.Error(), "cimg: "), err.Error())
+		}
+		r := recovery(t, client)
+		image := wrapper.CreateImageInput{Name: strings.Repeat("web", 1000), SnapUUID: snapshot}
+		lost(t, cloud, "createCIMG", true)
+		_, err := r.EnsureImage(ending(), "gz", image)
+		unknown(t, err)
+		require.ErrorIs(t, err, reason)
+		requireOneLine(err)
+
+		go r.EnsureImage(t.Context(), "gz", image)
+		time.Sleep(time.Nanosecond)
+		_, err = r.EnsureImage(ending(), "gz", image)
+		require.ErrorIs(t, err, wrapper.ErrNotSent)
+		require.ErrorIs(t, err, reason)
+		requireOneLine(err)
+
+		_, err = r.EnsureImage(t.Context(), "gz", webImage)
+		require.NoError(t, err)
+		cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Delay: time.Minute})
+		_, err = r.EnsureImage(ending(), "gz", webImage)
+		require.ErrorIs(t, err, reason)
+		requireOneLine(err)
+
+		time.Sleep(time.Hour)
+	})
+	// Neither has what is ambiguous after an unknown outcome.
+	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+		cloud.InjectFor(t, emulator.Fault{Operation: "createCIMG", After: true, Delay: time.Second, Reset: true})
+		time.AfterFunc(time.Millisecond, func() { create(t, anotherClient(t, cloud), "web-01") })
+		_, err := recovery(t, client).EnsureImage(t.Context(), "gz", webImage)
+		unknown(t, err)
+		require.ErrorAs(t, err, new(*reconcile.AmbiguousImageError))
+		require.Equal(t, 1, strings.Count(err.Error(), "cimg: "), err.Error())
+	})
+}
+
 // Many named jobs are queried together.
 func TestReconcileQueriesManyJobsTogether(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {

@@ -20,16 +20,10 @@ type matcher struct {
 	requested map[string]int             // how many items have a name
 }
 
-// The operations of the contract that have items to look for, besides creating.
+// The operations that have items to look for, besides creating, and their jobs.
 const (
-	opChangeName = "changeNameCIMG"
-	opDelete     = "deleteCIMG"
-)
-
-// The types of jobs that matter for what an image is taken for.
-const (
-	jobTypeChangeName = "ChangeCIMGName"
-	jobTypeDelete     = "DeleteCIMG"
+	opChangeName, jobTypeChangeName = "changeNameCIMG", "ChangeCIMGName"
+	opDelete, jobTypeDelete         = "deleteCIMG", "DeleteCIMG"
 )
 
 // match returns what became of each item of the call, and whether looking again

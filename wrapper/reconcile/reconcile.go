@@ -28,7 +28,7 @@ type Option func(*Reconciler) error
 
 // New returns a Reconciler that works through client. It sends nothing.
 func New(client *wrapper.Client, options ...Option) (*Reconciler, error) {
-	r := &Reconciler{client: client, window: DefaultVisibilityWindow, tolerance: -1}
+	r := &Reconciler{client: client, window: DefaultVisibilityWindow, tolerance: -1, names: nameLocks{names: make(map[imageName]*nameMemory)}}
 	if client == nil {
 		return nil, errors.New("cimg: reconcile: the client is nil")
 	}
@@ -157,9 +157,9 @@ func waitForImage(ctx context.Context, job *wrapper.JobHandle, image wrapper.Ima
 // Ambiguous is: more than one image of the name, or a name requested twice; one
 // that is being deleted; one whose CreateTime is before unknown.SentAt (see
 // [WithClockTolerance]) or missing, also while it is being created or imported; an
-// image that a job of another call may be renaming; and, after the window, an item to which one of several
-// named jobs may belong. A delete that is done takes the window, too: an image
-// that is not listed may also be one that is not listed yet.
+// image that a job of another call may be renaming; and, after the window, an item
+// to which one of several named jobs may belong. A delete that is done takes the
+// window, too: an image that is not listed may also be one that is not listed yet.
 //
 // An error means that nothing was found out: the list could not be read, or ctx
 // ended first. Transient errors are retried until the window closes. An unknown
@@ -260,7 +260,7 @@ func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrappe
 	}
 	group.Wait()
 	if ctx.Err() != nil { // its cause may be any error, also one that looks like news
-		return nil, endOf(ctx)
+		return nil, &lookError{"jobs", endOf(ctx)}
 	}
 	known := make(map[string]wrapper.Job)
 	for i, job := range jobs {
