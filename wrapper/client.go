@@ -86,9 +86,10 @@ func (c *Client) Generated() *gen.ClientWithResponses {
 }
 
 // ClockOffset returns by how much the service's clock is ahead of the client's
-// (negative: behind), as the Date header of the latest response shows, and how far
-// that may be wrong: by half a second, because Date has whole seconds, and half of
-// the time that the response took. Before a response has a Date, it is not measured.
+// (negative: behind), as the Date headers of responses show, and how far that may be
+// wrong: by half a second, because Date has whole seconds, and half of the time that
+// the response took. The quickest one counts, until another contradicts it. Before a
+// response has a Date, it is not measured.
 func (c *Client) ClockOffset() (ahead, uncertainty time.Duration, measured bool) {
 	return c.http.ClockOffset()
 }

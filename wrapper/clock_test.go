@@ -12,8 +12,9 @@ import (
 func TestClockOffset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var header http.Header
+		took := 2 * time.Second
 		client := clientThrough(t, func(*http.Request) (*http.Response, error) {
-			time.Sleep(2 * time.Second)
+			time.Sleep(took)
 			resp, err := respond(`{"errno":0,"errmsg":"ok","requestId":"r1","data":[]}`)
 			resp.Header = header
 			return resp, err
@@ -38,5 +39,24 @@ func TestClockOffset(t *testing.T) {
 		list("yesterday") // without a Date that can be read, the last one counts
 		again, _, _ := client.ClockOffset()
 		require.Equal(t, ahead, again)
+
+		// Of two that agree, the one that shows more counts, and else the last.
+		shown := time.Hour
+		listAfter := func(d time.Duration) (ahead, uncertainty time.Duration) {
+			took = d
+			list(time.Now().Add(shown).UTC().Truncate(time.Second).Format(http.TimeFormat))
+			ahead, uncertainty, _ = client.ClockOffset()
+			require.LessOrEqual(t, (ahead - shown).Abs(), uncertainty)
+			return ahead, uncertainty
+		}
+		ahead, uncertainty = listAfter(0)
+		require.Equal(t, 500*time.Millisecond, uncertainty)
+		again, uncertainty = listAfter(time.Minute)
+		require.Equal(t, 500*time.Millisecond, uncertainty, "a slow response shows less")
+		require.Equal(t, ahead, again)
+		for _, shown = range []time.Duration{2 * time.Hour, -time.Hour} { // a clock was set
+			_, uncertainty = listAfter(time.Minute)
+			require.Equal(t, 30500*time.Millisecond, uncertainty)
+		}
 	})
 }

@@ -210,6 +210,15 @@ func TestReconcileAllowsForClocksThatDiffer(t *testing.T) {
 			return resp, err
 		}
 	}
+	slow := func(next http.RoundTripper) roundTripper {
+		return func(r *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(r)
+			if strings.HasSuffix(r.URL.Path, "/list") {
+				time.Sleep(90 * time.Second)
+			}
+			return resp, err
+		}
+	}
 	untimed := func(next http.RoundTripper) roundTripper {
 		return editing(next, "/list", func(response map[string]any) {
 			for _, image := range response["data"].(map[string]any)["items"].([]any) {
@@ -230,6 +239,7 @@ func TestReconcileAllowsForClocksThatDiffer(t *testing.T) {
 		"new, the service is ahead":              {ahead: time.Hour, verdict: reconcile.Found},
 		"new, the service is behind":             {ahead: -time.Hour, verdict: reconcile.Found},
 		"new, the service is a little behind":    {ahead: -1500 * time.Millisecond, verdict: reconcile.Found},
+		"a minute older, the list is slow":       {earlier: minute, through: slow, verdict: reconcile.Ambiguous},
 		"tolerated":                              {earlier: minute, options: []reconcile.Option{reconcile.WithClockTolerance(minute)}, verdict: reconcile.Found},
 		"not measured, 5 s older":                {earlier: 5 * time.Second, through: undated, verdict: reconcile.Found},
 		"not measured, 6 s older":                {earlier: 6 * time.Second, through: undated, verdict: reconcile.Ambiguous},
