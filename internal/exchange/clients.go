@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -102,14 +103,17 @@ func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
 	return proxy, err
 }
 
+// plainTransport returns net/http's transport of a client; nil if it has another.
+func plainTransport(client *http.Client) *http.Transport {
+	plain, _ := cmp.Or(client.Transport, http.DefaultTransport).(*http.Transport)
+	return plain
+}
+
 // proxyOf returns the host of the proxy that a request goes through; empty if it
 // does not, or if a caller's RoundTripper decides.
 func proxyOf(client *http.Client, req *http.Request) string {
-	transport, plain := client.Transport.(*http.Transport)
-	if client.Transport == nil {
-		transport, plain = http.DefaultTransport.(*http.Transport)
-	}
-	if !plain || transport.Proxy == nil {
+	transport := plainTransport(client)
+	if transport == nil || transport.Proxy == nil {
 		return ""
 	}
 	proxy, err := transport.Proxy(req)

@@ -115,9 +115,10 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 }
 
 // send reports beside an error whether a response had begun, or may still come: a
-// caller's transport may not return when the request's context ends. This does.
+// RoundTripper that is not net/http's may not return when the request's context
+// ends. This does.
 func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (response *Response, begun bool, err error) {
-	if !c.borrowed {
+	if plainTransport(client) != nil {
 		return roundTrip(client, req, maxBytes)
 	}
 	type result struct {
