@@ -88,15 +88,15 @@ func OutcomeOf(err error) Outcome {
 	return OutcomeUnknown
 }
 
-// isRejection reports whether a response says that nothing was done. A 5xx never
-// does, whatever its body: it may come from a gateway that lost the response.
+// isRejection reports whether a response says that nothing was done. A status of
+// [ErrServer] never does, whatever the body: a gateway may have lost the response.
 // After an errno that is not listed, the outcome is unknown.
 func isRejection(e *APIError) bool {
 	switch e.HTTPStatus {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
 		return true
 	}
-	return e.HTTPStatus < 500 && errno.Find(e.Errno).Changed == errno.No
+	return !errors.Is(sentinel(0, e.HTTPStatus), ErrServer) && errno.Find(e.Errno).Changed == errno.No
 }
 
 // isRejected reports whether a mutating call was rejected. Data would contradict it.

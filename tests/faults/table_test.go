@@ -273,6 +273,7 @@ func table() []fault {
 		rows = append(rows, fault{name: name, endpoint: responding(respondJSON(body)), mutating: malformed, readOnly: malformedRead})
 	}
 	rows = append(rows, decodeRows()...)
+	rows = append(rows, gatewayRows()...)
 	return rows
 }
 
