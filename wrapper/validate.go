@@ -62,6 +62,8 @@ func (c *inputCheck) text(field, value string) {
 		c.reject(field, "it is empty")
 	case strings.ContainsFunc(value, unicode.IsControl):
 		c.reject(field, "it contains a control character")
+	case strings.ContainsRune(value, utf8.RuneError): // any text that was cut would be the same
+		c.reject(field, "it contains U+FFFD, which stands for what is not text")
 	}
 }
 
@@ -84,12 +86,11 @@ func (c *inputCheck) jobUUID(field, value string) {
 	}
 }
 
-// isJobUUID reports whether a job can be polled by this id. U+FFFD stands for what
-// was no text in the response.
+// isJobUUID reports whether a job can be polled by this id.
 func isJobUUID(value string) bool {
 	var check inputCheck
 	check.jobUUID("", value)
-	return check.err == nil && !strings.ContainsRune(value, utf8.RuneError)
+	return check.err == nil
 }
 
 // time rejects what the text form cannot represent.

@@ -70,6 +70,8 @@ func TestInvalidInputIsRejectedUnsent(t *testing.T) {
 		{"create: no name", "images[0].Name", create("gz", wrapper.CreateImageInput{SnapUUID: snapshot})},
 		{"create: a line break in a name", "images[1].Name", create("gz", webImage, wrapper.CreateImageInput{Name: "a\nb", SnapUUID: snapshot})},
 		{"create: a name that is not UTF-8", "images[0].Name", create("gz", wrapper.CreateImageInput{Name: "a\xff", SnapUUID: snapshot})},
+		{"create: a name that stands for what is not UTF-8", "images[0].Name", create("gz", wrapper.CreateImageInput{Name: "a\ufffd", SnapUUID: snapshot})},
+		{"list: a name that stands for what is not UTF-8", "names[0]", list("gz", "\ufffd")},
 		{"create: a description that is not UTF-8", "images[0].Description", create("gz", wrapper.CreateImageInput{Name: "a", SnapUUID: snapshot, Description: "\xff"})},
 		{"create: a name that begins with a space", "images[0].Name", create("gz", wrapper.CreateImageInput{Name: " a", SnapUUID: snapshot})},
 		{"create: a name that ends with an ideographic space", "images[1].Name", create("gz", webImage, wrapper.CreateImageInput{Name: "a\u3000", SnapUUID: snapshot})},
