@@ -196,16 +196,5 @@ func backoffs(failures int, interval time.Duration) time.Duration {
 	return interval * time.Duration(1<<min(failures, 6)-1+60*min(max(failures-6, 0), 1e6))
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
+func latest(times ...time.Time) time.Time   { return slices.MaxFunc(times, time.Time.Compare) }
+func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }

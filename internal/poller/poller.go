@@ -97,7 +97,6 @@ func (p *Poller) Follow(ctx context.Context, jobs []Job, settings *Settings, cha
 		w.subscriptions[i] = subscription{wait: w, index: i}
 		p.region(job.Region).join(job, &w.subscriptions[i], now)
 	}
-	p.arm(now)
 	return w
 }
 
@@ -119,11 +118,4 @@ func (p *Poller) region(name string) *region {
 		p.regions[name] = r
 	}
 	return r
-}
-
-// arm sets the timers of all regions after jobs came or went.
-func (p *Poller) arm(now time.Time) {
-	for _, r := range p.regions {
-		r.arm(now)
-	}
 }

@@ -76,14 +76,15 @@ func newRegion(p *Poller, name string) *region {
 		maxJobs:     p.config.MaxJobs,
 		perInterval: 1,
 		waiting:     queue{before: func(a, b *entry) bool { return a.due.Before(b.due) }},
-		ready:       queue{before: func(a, b *entry) bool { return a.deadline().Before(b.deadline()) }},
+		// By twice its interval, a job should have been polled.
+		ready: queue{before: func(a, b *entry) bool { return a.due.Add(a.interval).Before(b.due.Add(b.interval)) }},
 	}
 	r.timer = time.AfterFunc(time.Hour, r.tick)
 	r.timer.Stop() // until it is armed
 	return r
 }
 
-// join adds a wait for a job. The caller arms the timer.
+// join adds a wait for a job.
 func (r *region) join(named Job, s *subscription, now time.Time) {
 	e := r.jobs[named.ID]
 	if e == nil {
@@ -108,13 +109,15 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 		e.failures = 0
 		r.enqueue(e, earliest(e.due, due))
 	}
+	r.arm(now)
 }
 
-// leave ends a wait for a job. The caller arms the timer.
-func (r *region) leave(e *entry, s *subscription) {
+// leave ends a wait for a job.
+func (r *region) leave(e *entry, s *subscription, now time.Time) {
 	if e.unsubscribe(s); len(e.subscriptions) == 0 {
 		r.drop(e)
 	}
+	r.arm(now)
 }
 
 // settle decides what happens to a job after a poll.
@@ -197,16 +200,10 @@ func (r *region) onFailure(err error, permanent bool, now time.Time) {
 // onResponse takes note that the service works.
 func (r *region) onResponse() { r.outage, r.backoff, r.backoffEnds = 0, 0, time.Time{} }
 
-// mayStart is when the next request may start.
-func (r *region) mayStart() time.Time { return latest(r.next, r.backoffEnds) }
-
 // mayBeEarly reports whether the job may be polled before it is due: half way to it.
 func (e *entry) mayBeEarly(now time.Time) bool {
 	return !e.alone && e.failures == 0 && now.Sub(e.polledAt) >= e.due.Sub(e.polledAt)/2
 }
-
-// deadline is by when the job should have been polled, at twice its interval.
-func (e *entry) deadline() time.Time { return e.due.Add(e.interval) }
 
 // The pace of a region: one request per RequestInterval, or as many as the
 // intervals of its jobs ask for. An interval counts as no shorter than the time
@@ -240,7 +237,7 @@ func (r *region) maxUnderWay() int { return 4 * r.perInterval }
 
 // arm sets the timer for the next request, if there is one to come.
 func (r *region) arm(now time.Time) {
-	at := r.mayStart()
+	at := latest(r.next, r.backoffEnds)
 	switch {
 	case r.underWay >= r.maxUnderWay() || len(r.jobs) == 0:
 		r.timer.Stop()

@@ -43,7 +43,7 @@ func (r *region) start() *request {
 	defer r.mu.Unlock()
 	now := time.Now()
 	defer r.arm(now)
-	if now.Before(r.mayStart()) || r.underWay >= r.maxUnderWay() {
+	if now.Before(latest(r.next, r.backoffEnds)) || r.underWay >= r.maxUnderWay() {
 		return nil
 	}
 	b := r.choose(now)

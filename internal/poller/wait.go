@@ -113,10 +113,9 @@ func (w *Wait) Leave() []Update {
 		if !s.finished {
 			rest = append(rest, s.update())
 			s.finished = true
-			s.entry.region.leave(s.entry, s)
+			s.entry.region.leave(s.entry, s, time.Now())
 		}
 	}
-	w.poller.arm(time.Now())
 	return rest
 }
 
