@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"testing"
@@ -30,6 +31,16 @@ func TestOwnTransports(t *testing.T) {
 			// by their spelling.
 			require.Equal(t, base.Scheme == "https", transport.Proxy != nil)
 		}
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer listener.Close()
+		conn, err := clients.readOnly.Transport.(*http.Transport).DialContext(t.Context(), "tcp", listener.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		_, isQuiet := conn.(*quietConn)
+		require.Equal(t, base.Scheme == "http", isQuiet, "of https, only those of DialTLSContext are")
+		_, err = proxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "http", Host: "127.0.0.1"}})
+		require.NoError(t, err)
 		require.True(t, clients.mutating.Transport.(*http.Transport).DisableKeepAlives)
 		require.False(t, clients.readOnly.Transport.(*http.Transport).DisableKeepAlives)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -120,10 +121,23 @@ func TestEvidence(t *testing.T) {
 			require.NotContains(t, failure.Error(), row.target, "the URL may be long")
 		})
 	}
+	trace := func(r *http.Request) *httptrace.ClientTrace { return httptrace.ContextClientTrace(r.Context()) }
+	_, failure := through(func(r *http.Request) (*http.Response, error) {
+		trace(r).GetConn("host:80")
+		trace(r).GotConn(httptrace.GotConnInfo{})
+		return nil, errors.New("broke")
+	}).Send(request(t, t.Context(), "http://host/"))
+	require.False(t, failure.NotSent, "it had a connection")
+	_, failure = through(func(r *http.Request) (*http.Response, error) {
+		trace(r).GetConn("host:80")
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(blocked{})}, nil
+	}).Send(request(t, t.Context(), "http://host/"))
+	require.False(t, failure.NotSent, "a response had begun")
+
 	over, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("shutting down")
 	cancel(reason)
-	_, failure := through(func(*http.Request) (*http.Response, error) { panic("called") }).Send(request(t, over, "http://host/"))
+	_, failure = through(func(*http.Request) (*http.Response, error) { panic("called") }).Send(request(t, over, "http://host/"))
 	require.True(t, failure.NotSent)
 	require.ErrorIs(t, failure.Cause, reason)
 }
@@ -174,6 +188,22 @@ func TestTransportsThatTakeLong(t *testing.T) {
 type readerFunc func() error
 
 func (f readerFunc) Read([]byte) (int, error) { return 0, f() }
+
+// A transport that obeys has a moment to say that nothing was sent.
+func TestTransportsThatObeyInAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for takes, notSent := range map[time.Duration]bool{49 * time.Millisecond: true, 51 * time.Millisecond: false} {
+			_, failure := through(func(r *http.Request) (*http.Response, error) {
+				httptrace.ContextClientTrace(r.Context()).GetConn("host:80")
+				<-r.Context().Done()
+				time.Sleep(takes)
+				return nil, r.Context().Err()
+			}).Send(request(t, t.Context(), "http://host/"))
+			require.Equal(t, notSent, failure.NotSent)
+			time.Sleep(time.Second)
+		}
+	})
+}
 
 // What ends the goroutine of a caller's transport reaches the caller.
 func TestTransportsThatDoNotReturn(t *testing.T) {
@@ -265,6 +295,88 @@ func TestConnections(t *testing.T) {
 			server.Close()
 		}
 	}
+}
+
+// What a server sends unasked ends the connection, and the next read works.
+func TestUnsolicitedResponses(t *testing.T) {
+	ended := make(chan error, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			_, err = io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+		ended <- err
+	}))
+	defer server.Close()
+	clients := NewClients(nil, &url.URL{Scheme: "http"})
+	for range 3 {
+		r := request(t, t.Context(), server.URL)
+		r.Mutating = false
+		response, failure := clients.Send(r)
+		require.Nil(t, failure)
+		require.Equal(t, "body", string(response.Body))
+		<-ended
+	}
+}
+
+// A caller can ask for a connection that is not used again.
+func TestRequestsThatCloseTheirConnection(t *testing.T) {
+	var opened atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	clients := NewClients(nil, &url.URL{Scheme: "http"})
+	for range 3 {
+		r := request(t, t.Context(), server.URL)
+		r.Mutating, r.Close = false, true
+		_, failure := clients.Send(r)
+		require.Nil(t, failure)
+	}
+	require.EqualValues(t, 3, opened.Load())
+}
+
+// The narrowest reading of the server's clock counts, until another contradicts it.
+func TestClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c Clients
+		_, _, measured := c.ClockOffset()
+		require.False(t, measured)
+		// read a Date that is so far ahead of now, in a response that took so long.
+		read := func(ahead, took time.Duration) {
+			c.clock.read(time.Now().Add(ahead).UTC().Format(http.TimeFormat), time.Now().Add(-took))
+		}
+		offset := func() [2]time.Duration {
+			ahead, uncertainty, measured := c.ClockOffset()
+			require.True(t, measured)
+			return [2]time.Duration{ahead - uncertainty, ahead + uncertainty}
+		}
+		const s = time.Second
+		for _, row := range []struct {
+			ahead, took time.Duration
+			want        [2]time.Duration // at least, at most
+		}{
+			{10 * s, 5 * s, [2]time.Duration{10 * s, 16 * s}},
+			{12 * s, 9 * s, [2]time.Duration{10 * s, 16 * s}}, // wider
+			{12 * s, 5 * s, [2]time.Duration{12 * s, 18 * s}}, // as narrow, and newer
+			{13 * s, 1 * s, [2]time.Duration{13 * s, 15 * s}}, // narrower
+			{5 * s, 7 * s, [2]time.Duration{13 * s, 15 * s}},  // touches it
+			{15 * s, 7 * s, [2]time.Duration{13 * s, 15 * s}}, // touches it
+			{5 * s, 6 * s, [2]time.Duration{5 * s, 12 * s}},   // contradicts it: earlier
+			{13 * s, 9 * s, [2]time.Duration{13 * s, 23 * s}}, // contradicts it: later
+		} {
+			read(row.ahead, row.took)
+			require.Equal(t, row.want, offset(), row)
+		}
+		c.clock.read("yesterday", time.Now())
+		require.Equal(t, [2]time.Duration{13 * s, 23 * s}, offset())
+	})
 }
 
 // Redirects are responses like others.
