@@ -166,7 +166,7 @@ func TestWhomAnOutageEnds(t *testing.T) {
 		switch {
 		case p.at < 5*time.Second:
 			return running(p)
-		case slices.Contains(p.ids, "slow"):
+		case slices.Contains(p.ids, "slow") && p.at > 10*time.Second:
 			time.Sleep(time.Minute)
 			return finishedAt(0)(p)
 		}
@@ -187,15 +187,15 @@ func TestWhomAnOutageEnds(t *testing.T) {
 		require.Len(t, s.regions["gz"].jobs, 10)
 		var ends []string
 		for _, id := range names(8) {
-			ends = append(ends, "17s: "+id+": transient")
+			ends = append(ends, "16s: "+id+": transient")
 		}
 		require.ElementsMatch(t, ends, w.rest(t.Context()))
 		require.Equal(t, []string{
-			"3s: a", "9.5s: slow", "14s: j000 j001 j002 j003 j004 j005 j006 j007", "15s: j000 j001 j002 j003", "16s: j004 j005 j006 j007", "17s: j000",
+			"3s: a", "9.5s: slow", "10.5s: slow", "14s: j000 j001 j002 j003 j004 j005 j006 j007", "15s: j000 j001 j002 j003", "16s: j004",
 		}, s.log())
 		require.Len(t, s.regions["gz"].jobs, 2, "the others were forgotten")
 		require.Equal(t, len("a ")+len("slow "), s.regions["gz"].idSizes)
-		require.Equal(t, []string{"1m9.5s: slow finished"}, slow.rest(t.Context()))
+		require.Equal(t, []string{"1m10.5s: slow finished"}, slow.rest(t.Context()))
 	})
 }
 
@@ -252,6 +252,19 @@ func TestAWaitThatBeginsInAnOutage(t *testing.T) {
 			require.LessOrEqual(t, len(s.newPolls()), 8)
 		}
 		require.LessOrEqual(t, s.elapsed(), 3*time.Minute)
+	})
+}
+
+// So does one that joins another in a long pause, and others keep theirs.
+func TestAWaitThatJoinsAPause(t *testing.T) {
+	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) { return nil, errTransient }, func(t *testing.T, s *service) {
+		patient := every(time.Second)
+		patient.MaxFailures = 100
+		defer s.follow(t.Context(), patient, "a").Leave()
+		s.sleepUntil(70 * time.Second)
+		defer s.follow(t.Context(), patient, "a").Leave()
+		s.sleepUntil(80 * time.Second)
+		require.Equal(t, []string{"0s: a", "1s: a", "3s: a", "7s: a", "15s: a", "31s: a", "1m3s: a", "1m10s: a", "1m11s: a", "1m13s: a", "1m17s: a"}, s.log())
 	})
 }
 
