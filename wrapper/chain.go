@@ -34,6 +34,7 @@ type call struct {
 	secret   *secret.Secret // the token; set by authorize, on the copy it passes down
 
 	timeLimit time.Duration // of an attempt, without the wait for its turn
+	limited   bool          // the caller's context has a deadline
 }
 
 // response is what came back, on its way up.
@@ -107,6 +108,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 // name what the call was about, and a call can be sent again.
 func (c *Client) send(request *call) (*response, error) {
 	req := request.req
+	_, request.limited = req.Context().Deadline() // a hook may set another
 	if req.Body != nil && request.body == nil {
 		stop := context.AfterFunc(req.Context(), func() { req.Body.Close() }) // ends a read that hangs
 		var err error

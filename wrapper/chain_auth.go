@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,9 +19,11 @@ func authorize(next handler, source TokenSource, base baseURL, userAgent string)
 		if !base.covers(c.req) {
 			return nil, notSent(c, fmt.Errorf("the request is for %q, but the client and its token are for %q", c.req.URL.Scheme+"://"+c.req.URL.Host, base.Scheme+"://"+base.Host))
 		}
-		token, err := source.Token(c.req.Context())
+		ctx, cancel := context.WithTimeout(c.req.Context(), c.timeLimit) // a poll's has no other end
+		token, err := source.Token(ctx)
+		cancel()
 		if err != nil {
-			return nil, notSent(c, fmt.Errorf("token source: %w", err))
+			return nil, notSent(c, fmt.Errorf("token source: %w", last.Load().HideError(err)))
 		}
 		if err := checkToken(token); err != nil {
 			return nil, notSent(c, err)

@@ -416,6 +416,22 @@ func TestOutcomeOf(t *testing.T) {
 	}
 }
 
+// A deadline that a hook sets is not the caller's.
+func TestDeadlinesOfHooks(t *testing.T) {
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	client := clientOf(t, s, wrapper.WithHooks(wrapper.Hooks{Begin: func(ctx context.Context, _ wrapper.Call) context.Context {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+		context.AfterFunc(ctx, cancel)
+		return ctx
+	}}))
+	_, err := client.CreateImage(t.Context(), "gz", webImage)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
+}
+
 // With errgroup, the cause of the context is the error of a sibling: that it was
 // not sent says nothing of this call.
 func TestOutcomeIgnoresTheContextsCause(t *testing.T) {

@@ -116,7 +116,7 @@ func retry(next handler, settings Retries, mutatingAttempts int) handler {
 				if c.op.mutates { // its outcome is that of its last attempt
 					return r, err
 				}
-				return nil, &interruptedError{cause: context.Cause(ctx), last: err}
+				return nil, &interruptedError{cause: endOf(ctx), last: err}
 			}
 		}
 	}

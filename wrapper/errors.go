@@ -221,15 +221,16 @@ func (e *callError) Unwrap() (errs []error) {
 	return append(errs, e.cause)
 }
 
-// isOutcome reports whether an error is that of a call.
+// isOutcome reports whether an error is that of a call or a wait.
 func isOutcome(err error) bool {
-	return errors.Is(err, ErrNotSent) || errors.As(err, new(*OutcomeUnknownError)) || errors.As(err, new(*APIError))
+	return errors.Is(err, ErrNotSent) || errors.As(err, new(*OutcomeUnknownError)) || errors.As(err, new(*APIError)) ||
+		errors.As(err, new(*WaitError)) || errors.As(err, new(*JobFailedError)) || errors.As(err, new(*InputError))
 }
 
 // newCallError hides that a cause is a timeout, unless the caller's context had a
 // deadline: who sets none must not find context.DeadlineExceeded.
 func newCallError(c *call, what, cause error) *callError {
-	if _, limited := c.req.Context().Deadline(); !limited && errors.Is(cause, context.DeadlineExceeded) {
+	if !c.limited && errors.Is(cause, context.DeadlineExceeded) {
 		cause = errors.New(cause.Error())
 	}
 	return &callError{op: c.op, what: what, cause: cause}

@@ -110,7 +110,7 @@ func (e OutcomeUnknownError) MarshalText() ([]byte, error) {
 	for _, job := range e.Jobs {
 		v.Add("job", job.String())
 	}
-	if e.Cause != nil {
+	if e.Cause != nil && e.Cause.Error() != "" {
 		v.Set("cause", oneline.Error(e.Cause))
 	}
 	return []byte(unknownPrefix + v.Encode()), nil

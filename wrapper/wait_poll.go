@@ -108,10 +108,12 @@ func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
 // an unknown id does is not published.
 func classify(err error) (class poller.ErrorClass, retryAfter time.Duration) {
 	switch {
+	case errors.Is(err, ErrAuth) && isTransient(err): // whatever pause it asks for, the token is not better then
+		return poller.Transient, 0
 	case isTransient(err):
 		class = poller.Transient
 	case errors.Is(err, ErrAuth):
-		class = poller.Fatal
+		return poller.Fatal, 0
 	case errors.Is(err, ErrBadParameter), errors.Is(err, ErrNotFound), errors.Is(err, ErrResponseTooLarge):
 		class = poller.BadID
 	case errors.As(err, new(*APIError)), errors.Is(err, errPanicked):

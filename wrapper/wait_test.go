@@ -140,10 +140,10 @@ func TestWaitWithADoneContextAsksNothing(t *testing.T) {
 	})
 }
 
-// The cause of its context may be the outcome of another call, which says nothing
+// The cause of its context may be the outcome of another call or wait, which says nothing
 // of the call that started the job.
 func TestWaitIgnoresOtherOutcomes(t *testing.T) {
-	for _, other := range []error{wrapper.ErrNotSent, &wrapper.OutcomeUnknownError{}, &wrapper.APIError{Errno: 13, HTTPStatus: 200}} {
+	for _, other := range []error{wrapper.ErrNotSent, &wrapper.OutcomeUnknownError{}, &wrapper.APIError{Errno: 13, HTTPStatus: 200}, &wrapper.JobFailedError{}} {
 		inCloud(t, emulator.Options{Plan: lasting(time.Hour)}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
 			job := create(t, client, "web-01")[0]
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -156,7 +156,10 @@ func TestWaitIgnoresOtherOutcomes(t *testing.T) {
 				require.NotErrorIs(t, err, wrapper.ErrNotSent)
 				require.NotErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 				require.NotErrorAs(t, err, new(*wrapper.APIError))
+				require.NotErrorAs(t, err, new(*wrapper.JobFailedError))
 			}
+			_, err := client.CreateImage(ctx, "gz", wrapper.CreateImageInput{Name: "web-02", SnapUUID: snapshot})
+			require.Equal(t, wrapper.OutcomeNotSent, wrapper.OutcomeOf(err))
 		})
 	}
 }
@@ -291,9 +294,8 @@ func TestWaitGivesUp(t *testing.T) {
 	}
 }
 
-// A batch that is rejected is halved until each id has been rejected alone. If it
-// fails for another reason, so many failures in a row are everybody's; if the token
-// is rejected, one is.
+// A batch that fails is halved until each id has failed alone: after three failures,
+// one id at a time. If the token is rejected, that is everybody's.
 func TestWaitHalvesABatchThatFails(t *testing.T) {
 	for name, row := range map[string]struct {
 		fault emulator.Fault
@@ -309,10 +311,10 @@ func TestWaitHalvesABatchThatFails(t *testing.T) {
 		"HTTP 414":       {emulator.Fault{Status: 414}, 15},
 		"HTTP 431":       {emulator.Fault{Status: 431}, 15},
 		"HTTP 494":       {emulator.Fault{Status: 494}, 15},
-		"HTTP 403":       {emulator.Fault{Status: 403}, 6},
-		"errno 10000001": {emulator.Fault{Errno: 10000001}, 6},
-		"errno 1000011":  {emulator.Fault{Errno: 1000011}, 6},
-		"errno 424242":   {emulator.Fault{Errno: 424242}, 6},
+		"HTTP 403":       {emulator.Fault{Status: 403}, 11},
+		"errno 10000001": {emulator.Fault{Errno: 10000001}, 11},
+		"errno 1000011":  {emulator.Fault{Errno: 1000011}, 11},
+		"errno 424242":   {emulator.Fault{Errno: 424242}, 11},
 		"errno 4":        {emulator.Fault{Errno: 4}, 1},
 		"HTTP 401":       {emulator.Fault{Status: 401, Errno: 1}, 1},
 	} {

@@ -100,7 +100,7 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	if proxy != "" && !got.Load() {
 		err = fmt.Errorf("proxy %s: %w", proxy, err)
 	}
-	return nil, &Error{err, !begun && !got.Load() && !body.wasRead.Load() && (wanted.Load() || !c.borrowed)}
+	return nil, &Error{err, !begun && !got.Load() && !body.wasRead.Load() && (wanted.Load() && len(r.Content) > 0 || !c.borrowed)}
 }
 
 // watchedBody is a request's body, and whether any of it was read.

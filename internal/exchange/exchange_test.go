@@ -134,6 +134,13 @@ func TestEvidence(t *testing.T) {
 	}).Send(request(t, t.Context(), "http://host/"))
 	require.False(t, failure.NotSent, "a response had begun")
 
+	empty := request(t, t.Context(), closed.URL)
+	empty.Content = nil
+	_, failure = through(real.RoundTrip).Send(empty)
+	require.False(t, failure.NotSent, "nothing need be read to send no content")
+	_, failure = NewClients(nil, base).Send(empty)
+	require.True(t, failure.NotSent)
+
 	over, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("shutting down")
 	cancel(reason)

@@ -80,7 +80,10 @@ func (r *region) choose(now time.Time) batch {
 			b = batch{jobs: jobs} // a job that left may have been the reason, so it proves nothing
 		}
 		if len(jobs) > 1 && r.outage >= freeFailures {
-			// One id is the lightest question to a service that may be down.
+			// One id is the lightest question to a service that may be down, and any
+			// of them, since the bad ones may come first.
+			i := int(random() * float64(len(jobs)))
+			jobs[0], jobs[i] = jobs[i], jobs[0]
 			r.suspect(batch{jobs: jobs[1:]})
 			b = batch{jobs: jobs[:1]}
 		}

@@ -149,7 +149,7 @@ func (j *job) nextPoll(began, now time.Time, interval time.Duration) time.Time {
 		// The jobs of many clients must not be polled in step for ever. A pause
 		// after a failure stays whole: the budget of failures is worth the time
 		// that their pauses take.
-		pause -= time.Duration(0.1 * jitter() * float64(pause-interval))
+		pause -= time.Duration(0.1 * random() * float64(pause-interval))
 	}
 	due := now.Add(pause)
 	for _, s := range j.subscriptions {
@@ -165,7 +165,7 @@ func (j *job) nextPoll(began, now time.Time, interval time.Duration) time.Time {
 	return due
 }
 
-var jitter = rand.Float64 // tests replace it
+var random = rand.Float64 // tests replace it
 
 // pause is the shortest that the policies of its waits want; after failures it
 // doubles from one to the next.
@@ -191,9 +191,10 @@ func backoff(failures int, interval time.Duration) time.Duration {
 	return interval * time.Duration(min(1<<min(failures-1, 6), 60))
 }
 
-// backoffs returns the sum of the pauses after so many failures in a row.
+// backoffs returns the sum of the pauses after so many failures in a row, at most a year.
 func backoffs(failures int, interval time.Duration) time.Duration {
-	return interval * time.Duration(1<<min(failures, 6)-1+60*min(max(failures-6, 0), 1e6))
+	const year = 365 * 24 * time.Hour
+	return interval * min(time.Duration(1<<min(failures, 6)-1+60*min(max(failures-6, 0), 1e9)), year/interval)
 }
 
 func latest(times ...time.Time) time.Time   { return slices.MaxFunc(times, time.Time.Compare) }

@@ -291,12 +291,12 @@ func (f policyFunc) Pause(elapsed time.Duration, seen polling.History) time.Dura
 // A pause is cut by up to a tenth, at random, but never below the interval
 // between requests; one after a failure stays whole.
 func TestJitter(t *testing.T) {
-	defer func() { jitter = func() float64 { return 0 } }()
+	defer func() { random = func() float64 { return 0 } }()
 	j := newJob()
 	subscribe(j, 0, every(11*time.Second))
 	next := func() time.Time { return j.nextPoll(now, now, time.Second) }
-	for random, want := range map[float64]float64{0: 11, 0.5: 10.5, 1: 10} {
-		jitter = func() float64 { return random }
+	for drawn, want := range map[float64]float64{0: 11, 0.5: 10.5, 1: 10} {
+		random = func() float64 { return drawn }
 		require.Equal(t, after(want), next())
 	}
 	require.Equal(t, after(11), j.nextPoll(now, now, 11*time.Second))
@@ -305,7 +305,7 @@ func TestJitter(t *testing.T) {
 	j.onFailure(errTransient, false)
 	require.Equal(t, after(2), next())
 
-	j.failures, jitter = 0, rand.Float64
+	j.failures, random = 0, rand.Float64
 	seen := make(map[time.Time]bool)
 	for range 100 {
 		require.WithinRange(t, next(), after(10), after(11))

@@ -26,7 +26,6 @@ type region struct {
 
 	outage       int       // requests in a row that failed, whatever their jobs
 	failingSince time.Time // when the first of them did
-	permanent    bool      // all of them, for good
 	backoff      int       // those since a wait joined
 	backoffEnds  time.Time // before that, no request may start
 
@@ -168,11 +167,10 @@ func (r *region) drop(e *entry) {
 const freeFailures = 3
 
 // onFailure takes note of a request that failed.
-func (r *region) onFailure(err error, permanent bool, now time.Time) {
+func (r *region) onFailure(err error, now time.Time) {
 	if r.outage++; r.outage == 1 {
-		r.failingSince, r.permanent = now, true
+		r.failingSince = now
 	}
-	r.permanent = r.permanent && permanent
 	if r.backoff++; r.backoff > freeFailures {
 		r.backoffEnds = now.Add(backoff(r.backoff-freeFailures+1, r.config.RequestInterval))
 	}
@@ -185,16 +183,22 @@ func (r *region) onFailure(err error, permanent bool, now time.Time) {
 			continue
 		}
 		e.finish(err, func(s *subscription) bool {
-			failures := s.wait.settings.MaxFailures
-			if r.permanent {
-				failures = min(failures, freeFailures)
-			}
-			return now.Sub(latest(r.failingSince, s.wait.joined)) >= backoffs(failures, r.config.RequestInterval)
+			return now.Sub(latest(r.failingSince, s.wait.joined)) >= backoffs(s.wait.settings.MaxFailures, r.config.RequestInterval)
 		})
 		if len(e.subscriptions) == 0 && e.place != nowhere { // otherwise settle does it
 			r.drop(e)
 		}
 	}
+}
+
+// hasOthers reports whether a job did not fail alone.
+func (r *region) hasOthers() bool {
+	for _, e := range r.jobs {
+		if !e.alone {
+			return true
+		}
+	}
+	return false
 }
 
 // onResponse takes note that the service works.

@@ -146,20 +146,19 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 	switch {
 	case class == BadID:
 		r.onResponse()
-	case !announced:
-		r.onFailure(err, class != Transient, now)
+	case !announced && !(jobs[0].alone && r.hasOthers()): // that a job fails alone again is no news of others
+		r.onFailure(err, now)
 	}
 	switch {
-	case announced:
-		for _, e := range jobs {
-			r.enqueue(e, now)
-		}
 	case class == Fatal:
 		for _, e := range jobs {
 			e.onFailure(err, true)
 		}
 	case len(b.jobs) > 1: // a job that left may have been the reason
 		r.split(jobs, class == BadID && len(jobs) == len(b.jobs))
+	case announced: // it uses up none of the failures that its waits tolerate
+		jobs[0].alone = true
+		jobs[0].failures++
 	case class == BadID:
 		// It may still become known, like an id that a response lacks: what the
 		// service does with unknown ids is not published.

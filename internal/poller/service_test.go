@@ -20,7 +20,7 @@ import (
 
 // Pauses are exact in these tests, but for those of the jitter itself.
 func TestMain(m *testing.M) {
-	jitter = func() float64 { return 0 }
+	random = func() float64 { return 0 }
 	goleak.VerifyTestMain(m)
 }
 

@@ -362,6 +362,32 @@ func TestATightRateLimit(t *testing.T) {
 	}, wrapper.WithRateLimit(5, 5))
 }
 
+// A token source that hangs in one poll is given up, like a service that does.
+func TestATokenSourceThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		emu, err := emulator.New(emulator.Options{Plan: lasting(time.Minute)})
+		require.NoError(t, err)
+		var hangs atomic.Bool
+		source := wrapper.TokenFunc(func(ctx context.Context) (string, error) {
+			if hangs.CompareAndSwap(true, false) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}
+			return emulator.DefaultToken, nil
+		})
+		client, err := wrapper.New(source, wrapper.WithBaseURL("http://127.0.0.1"), wrapper.WithHTTPClient(&http.Client{Transport: emu.Transport()}))
+		require.NoError(t, err)
+		jobs := createAll(t, client, 3)
+		hangs.Store(true)
+		_, err = client.WaitAll(t.Context(), jobs)
+		require.NoError(t, err)
+		hangs.Store(true)
+		_, err = client.CreateImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "late", SnapUUID: snapshot})
+		require.ErrorIs(t, err, wrapper.ErrNotSent)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
 // panicking panics once, in the poll that it is armed for.
 type panicking struct {
 	armed atomic.Bool
