@@ -303,7 +303,8 @@ func (e *lookError) Unwrap() error { return e.cause }
 // it must not be taken for that of this one.
 func endOf(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	if errors.Is(cause, wrapper.ErrNotSent) || errors.As(cause, new(*wrapper.OutcomeUnknownError)) || errors.As(cause, new(*wrapper.APIError)) {
+	if errors.Is(cause, wrapper.ErrNotSent) || errors.As(cause, new(*wrapper.OutcomeUnknownError)) || errors.As(cause, new(*wrapper.APIError)) ||
+		errors.As(cause, new(*wrapper.WaitError)) || errors.As(cause, new(*wrapper.JobFailedError)) || errors.As(cause, new(*wrapper.InputError)) {
 		return fmt.Errorf("%w: %s", ctx.Err(), oneline.Error(cause))
 	}
 	return cause
