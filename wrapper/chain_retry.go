@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,18 +52,10 @@ func WithRetries(r Retries) Option {
 }
 
 func (r *Retries) setDefaults() {
-	if r.MaxAttempts == 0 {
-		r.MaxAttempts = 3
-	}
-	if r.BaseDelay == 0 {
-		r.BaseDelay = 500 * time.Millisecond
-	}
-	if r.MaxRetryAfter == 0 {
-		r.MaxRetryAfter = 20 * time.Second
-	}
-	if r.Budget == 0 {
-		r.Budget = 100
-	}
+	r.MaxAttempts = cmp.Or(r.MaxAttempts, 3)
+	r.BaseDelay = cmp.Or(r.BaseDelay, 500*time.Millisecond)
+	r.MaxRetryAfter = cmp.Or(r.MaxRetryAfter, 20*time.Second)
+	r.Budget = cmp.Or(r.Budget, 100)
 }
 
 // WithMutatingRetries lets a mutating call be sent again that was certainly not

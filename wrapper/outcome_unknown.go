@@ -37,25 +37,22 @@ var errIntended = errors.New("saved before the call")
 // the next one reads the text and has package reconcile look for the images. What was
 // saved without the call is not observed then.
 func CreateIntent(region string, images ...CreateImageInput) (*OutcomeUnknownError, error) {
-	if err := ValidateCreate(region, images...); err != nil {
-		return nil, err
-	}
-	intent := &OutcomeUnknownError{Op: opCreate.id, Region: region, SentAt: time.Now(), Cause: errIntended}
-	for _, image := range images {
-		intent.Names = append(intent.Names, image.Name)
-	}
-	return intent, nil
+	return intend(opCreate, region, images, ValidateCreate(region, images...), func(image CreateImageInput) string { return image.Name })
 }
 
 // ImportIntent is to [Client.ImportImages] what [CreateIntent] is to
 // [Client.CreateImages].
 func ImportIntent(region string, images ...ImportImageInput) (*OutcomeUnknownError, error) {
-	if err := ValidateImport(region, images...); err != nil {
-		return nil, err
+	return intend(opImport, region, images, ValidateImport(region, images...), func(image ImportImageInput) string { return image.Name })
+}
+
+func intend[Image any](op operation, region string, images []Image, invalid error, name func(Image) string) (*OutcomeUnknownError, error) {
+	if invalid != nil {
+		return nil, invalid
 	}
-	intent := &OutcomeUnknownError{Op: opImport.id, Region: region, SentAt: time.Now(), Cause: errIntended}
+	intent := &OutcomeUnknownError{Op: op.id, Region: region, SentAt: time.Now(), Cause: errIntended}
 	for _, image := range images {
-		intent.Names = append(intent.Names, image.Name)
+		intent.Names = append(intent.Names, name(image))
 	}
 	return intent, nil
 }

@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,21 +53,11 @@ func WithPolling(p Polling) Option {
 }
 
 func (p *Polling) setDefaults() {
-	if p.RequestInterval == 0 {
-		p.RequestInterval = time.Second
-	}
-	if p.MaxJobs == 0 {
-		p.MaxJobs = 100
-	}
-	if p.MaxURLBytes == 0 {
-		p.MaxURLBytes = 4096
-	}
-	if p.MaxRetryAfter == 0 {
-		p.MaxRetryAfter = time.Hour
-	}
-	if p.Timeout == 0 {
-		p.Timeout = 30 * time.Second
-	}
+	p.RequestInterval = cmp.Or(p.RequestInterval, time.Second)
+	p.MaxJobs = cmp.Or(p.MaxJobs, 100)
+	p.MaxURLBytes = cmp.Or(p.MaxURLBytes, 4096)
+	p.MaxRetryAfter = cmp.Or(p.MaxRetryAfter, time.Hour)
+	p.Timeout = cmp.Or(p.Timeout, 30*time.Second)
 }
 
 // newPoller returns the poller that all waits of the client share.
@@ -108,16 +99,17 @@ func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
 // an unknown id does is not published.
 func classify(err error) (class poller.ErrorClass, retryAfter time.Duration) {
 	switch {
-	case errors.Is(err, ErrAuth) && isTransient(err): // whatever pause it asks for, the token is not better then
-		return poller.Transient, 0
 	case isTransient(err):
 		class = poller.Transient
 	case errors.Is(err, ErrAuth):
-		return poller.Fatal, 0
+		class = poller.Fatal
 	case errors.Is(err, ErrBadParameter), errors.Is(err, ErrNotFound), errors.Is(err, ErrResponseTooLarge):
 		class = poller.BadID
 	case errors.As(err, new(*APIError)), errors.Is(err, errPanicked):
 		class = poller.Permanent
+	}
+	if errors.Is(err, ErrAuth) { // whatever pause it asks for, the token is no better then
+		return class, 0
 	}
 	return class, retryAfterOf(err)
 }

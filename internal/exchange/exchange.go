@@ -77,7 +77,7 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	// net/http sends a request again, over another connection or HTTP/2 stream
 	// and without a limit, if it has no body or its body can be obtained a second
 	// time (GetBody). So a request always has a body, maybe an empty one, and no
-	// GetBody; whoever retries counts the attempts.
+	// GetBody; callers that retry count the attempts.
 	req.Body = io.NopCloser(body)
 	req.ContentLength = int64(len(r.Content))
 	req.GetBody = nil

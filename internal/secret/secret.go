@@ -67,14 +67,7 @@ func (s *Secret) Token() string {
 }
 
 // Hide hides the token in a text.
-func (s *Secret) Hide(text string) string {
-	if s.Token() != "" {
-		for _, spelling := range s.spellings {
-			text = strings.ReplaceAll(text, spelling, hidden)
-		}
-	}
-	return text
-}
+func (s *Secret) Hide(text string) string { return string(s.HideBytes([]byte(text))) }
 
 // HideBytes hides the token in a body, which it may change.
 func (s *Secret) HideBytes(body []byte) []byte {

@@ -46,7 +46,7 @@ func gatewayRows() []fault {
 		}), mutating: unknown, readOnly: retried})
 }
 
-// secretError shows the token to whoever formats its fields.
+// secretError shows the token if its fields are formatted.
 type secretError struct {
 	Request *http.Request
 	Field   string

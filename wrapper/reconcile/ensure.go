@@ -43,8 +43,8 @@ func (e EnsuredImage) Wait(ctx context.Context) (imageUUID string, err error) {
 }
 
 // StoredNameError says that an image that was created by one name is listed by
-// another: the service shortened it, say, or somebody renamed the image. Whoever
-// looks for the requested name does not find the image: another process, or another
+// another: the service shortened it, say, or somebody renamed the image. A search
+// for the requested name does not find the image: another process, or another
 // Reconciler, would create one more. Request the name as stored from now on.
 type StoredNameError struct {
 	Region, Name string        // as requested
