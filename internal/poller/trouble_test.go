@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,26 @@ func TestABadIDTakesNoOtherJobWithIt(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// However many ids are bad, and wherever: what fails alone again and again is not
+// taken for an outage.
+func TestManyBadIDs(t *testing.T) {
+	for seed := range uint64(10) {
+		ids := names(100)
+		var bad []string
+		for _, i := range rand.New(rand.NewPCG(seed, 1)).Perm(len(ids))[:20] {
+			bad = append(bad, ids[i])
+		}
+		inBubble(t, Config{}, fails(bad, errTransient, 0), func(t *testing.T, s *service) {
+			w := s.inTurn(t.Context(), every(10*time.Second), ids...)
+			for update, ok := w.Next(t.Context()); ok; update, ok = w.Next(t.Context()) {
+				if update.Finished {
+					require.Equal(t, slices.Contains(bad, ids[update.Index]), update.Cause != nil, "%v %v", seed, update)
+				}
+			}
+		})
 	}
 }
 
@@ -234,7 +255,11 @@ func TestAnAnnouncedOutage(t *testing.T) {
 				require.Equal(t, pollError{Transient, 15 * time.Minute}, update.LastPoll)
 			}
 			w = s.follow(t.Context(), settings, names(jobs)...)
-			require.Len(t, w.rest(t.Context()), jobs)
+			rest := w.rest(t.Context())
+			require.Len(t, rest, jobs)
+			for _, text := range rest {
+				require.Contains(t, text, "finished")
+			}
 			require.LessOrEqual(t, s.elapsed(), 2*time.Hour+20*time.Second)
 			require.LessOrEqual(t, len(s.newPolls()), 14)
 		})
