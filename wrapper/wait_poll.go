@@ -98,6 +98,8 @@ func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
 // classify says what the error of a poll means for the jobs that were polled. What
 // an unknown id does is not published.
 func classify(err error) (class poller.ErrorClass, retryAfter time.Duration) {
+	var apiErr *APIError
+	isAPIError := errors.As(err, &apiErr)
 	switch {
 	case isTransient(err):
 		class = poller.Transient
@@ -105,9 +107,12 @@ func classify(err error) (class poller.ErrorClass, retryAfter time.Duration) {
 		class = poller.Fatal
 	case errors.Is(err, ErrBadParameter), errors.Is(err, ErrNotFound), errors.Is(err, ErrResponseTooLarge):
 		class = poller.BadID
-	case errors.As(err, new(*APIError)), errors.Is(err, errPanicked):
+		if isAPIError && apiErr.Errno == 0 { // no envelope: a gateway's response
+			class = poller.Refused
+		}
+	case isAPIError && apiErr.Errno != 0, errors.Is(err, ErrPermission), errors.Is(err, errPanicked):
 		class = poller.Permanent
-	}
+	} // a gateway's other responses may pass
 	if errors.Is(err, ErrAuth) { // whatever pause it asks for, the token is no better then
 		return class, 0
 	}

@@ -29,7 +29,7 @@ func (b batch) live() []*entry {
 func (r *region) split(jobs []*entry, rejected bool) {
 	half := (len(jobs) + 1) / 2
 	proof := &halves{size: half}
-	if !rejected || len(jobs) <= r.accepted || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
+	if !rejected || len(jobs) <= r.mostAccepted || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
 		// An id that was not known yet may have been the reason; or nothing
 		// lasting, if as many jobs were accepted before.
 		proof = nil
@@ -50,7 +50,7 @@ func (r *region) suspect(b batch) {
 // of a rejected one are, there were too many jobs in it. The limit stays.
 func (r *region) onAccepted(b batch) {
 	r.onResponse()
-	r.accepted = max(r.accepted, len(b.jobs))
+	r.mostAccepted = max(r.mostAccepted, len(b.jobs))
 	if b.halves == nil {
 		return
 	}
@@ -103,38 +103,24 @@ func (r *region) choose(now time.Time) batch {
 func (r *region) fill(now time.Time) (jobs []*entry) {
 	bytes := r.overhead
 	fits := func(e *entry) bool {
-		return len(jobs) == 0 || len(jobs) < r.maxJobs && bytes+int(e.size) <= r.config.MaxBytes
+		halfWay := !e.alone && e.failures == 0 && now.Sub(e.polledAt) >= e.due.Sub(e.polledAt)/2
+		return (e.place == ready || halfWay) &&
+			(len(jobs) == 0 || len(jobs) < r.maxJobs && bytes+int(e.size) <= r.config.MaxBytes)
 	}
-	var tooEarly []*entry
 	for _, q := range []*queue{&r.ready, &r.waiting} {
-		for q.Len() > 0 && fits(q.jobs[0]) && len(tooEarly) < maxTooEarly {
+		for q.Len() > 0 && fits(q.jobs[0]) {
 			e := heap.Pop(q).(*entry)
-			if e.place == waiting && !e.mayBeEarly(now) {
-				tooEarly = append(tooEarly, e)
-				continue
-			}
 			jobs = append(jobs, e)
 			bytes += int(e.size)
 		}
 	}
-	for _, e := range tooEarly {
-		heap.Push(&r.waiting, e)
-	}
 	return jobs
 }
 
-// maxTooEarly ends the search for jobs to fill a request with: among a hundred
-// thousand, it would take longer than the request.
-const maxTooEarly = 200
-
 // batchSize is about how many jobs a request carries at most.
 func (r *region) batchSize() int {
-	size := r.maxJobs
-	if r.idSizes > 0 {
-		perJob := max(r.idSizes/len(r.jobs), 1)
-		size = min(size, (r.config.MaxBytes-r.overhead)/perJob)
-	}
-	return max(size, 1)
+	idSize := max(r.idSizes/max(len(r.jobs), 1), 1) // the mean
+	return max(min(r.maxJobs, (r.config.MaxBytes-r.overhead)/idSize), 1)
 }
 
 // queue is a heap of jobs.

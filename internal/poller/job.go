@@ -85,7 +85,7 @@ func (j *job) onState(state gen.Job, now time.Time) {
 // id alone. To a wait that joined after the poll began, that is no news: what it
 // waits for may have happened since.
 func (j *job) onMissing(rejection error, began, now time.Time) {
-	j.failures, j.lastPoll, j.alone = 0, rejection, rejection != nil
+	j.failures, j.lastPoll, j.alone = 0, rejection, false
 	if j.missingSince.IsZero() {
 		j.missingSince = now
 	}
@@ -174,14 +174,8 @@ func (j *job) pause(now time.Time, interval time.Duration) time.Duration {
 		return backoff(int(j.failures), interval)
 	}
 	pause := time.Duration(math.MaxInt64)
-	var last *Settings
 	for _, s := range j.subscriptions {
-		if s.wait.settings != last { // most waits have the client's
-			pause = min(pause, s.wait.pause(now.Sub(j.since), j.seen))
-			if s.wait.panicked == nil {
-				last = s.wait.settings
-			}
-		}
+		pause = min(pause, s.wait.pause(now.Sub(j.since), j.seen))
 	}
 	return pause
 }

@@ -155,7 +155,6 @@ func TestGrace(t *testing.T) {
 		late := subscribe(j, 5, settings)
 		j.onMissing(rejection, after(1), after(1))
 		require.Equal(t, rejection, j.lastPoll)
-		require.Equal(t, rejection != nil, j.alone)
 		j.onMissing(rejection, after(10.9), after(10.9))
 		require.Len(t, j.subscriptions, 2)
 		j.onMissing(rejection, after(11), after(11))
@@ -192,7 +191,6 @@ func TestMaxFailures(t *testing.T) {
 	settings.MaxFailures = 2
 	early := subscribe(j, 0, settings)
 	j.onFailure(errTransient, false)
-	require.Equal(t, errTransient, j.lastPoll)
 	late := subscribe(j, 1, settings)
 	j.onFailure(errTransient, false)
 	require.Len(t, j.subscriptions, 2)

@@ -40,7 +40,8 @@ type ErrorClass int
 // The classes of errors. All but Fatal may be the trouble of one of the jobs.
 const (
 	Transient ErrorClass = iota // a later poll may succeed
-	BadID                       // an id was rejected, or their number; a later poll may succeed
+	BadID                       // the service rejected an id, or their number; a later poll may succeed
+	Refused                     // a gateway did, or refuses whatever it gets
 	Permanent                   // a later poll of these jobs would fail as well
 	Fatal                       // so would one of others
 )
@@ -85,11 +86,15 @@ func (p *Poller) Follow(ctx context.Context, jobs []Job, settings *Settings, cha
 		settings:      settings,
 		changes:       changes,
 		joined:        now,
-		lastPoll:      p.lastPoll(ctx, now, len(jobs), settings),
 		values:        context.WithoutCancel(ctx),
 		subscriptions: make([]subscription, len(jobs)),
 		left:          len(jobs),
 		news:          make(chan struct{}, 1),
+	}
+	if deadline, limited := ctx.Deadline(); limited && settings.LastPoll > 0 {
+		batches := (len(jobs) + p.config.MaxJobs - 1) / p.config.MaxJobs
+		early := settings.LastPoll + time.Duration(batches-1)*p.config.RequestInterval
+		w.lastPoll = deadline.Add(-min(early, deadline.Sub(now)/2))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -100,21 +105,20 @@ func (p *Poller) Follow(ctx context.Context, jobs []Job, settings *Settings, cha
 	return w
 }
 
-// lastPoll returns when a wait's last poll should be, early enough for all of
-// its batches; zero if there is none.
-func (p *Poller) lastPoll(ctx context.Context, now time.Time, jobs int, settings *Settings) time.Time {
-	deadline, limited := ctx.Deadline()
-	if !limited || settings.LastPoll <= 0 {
-		return time.Time{}
-	}
-	lead := settings.LastPoll + time.Duration((jobs-1)/p.config.MaxJobs)*p.config.RequestInterval
-	return deadline.Add(-min(lead, deadline.Sub(now)/2))
-}
-
+// region returns a region, which is new if nobody waited for a job of it.
 func (p *Poller) region(name string) *region {
 	r := p.regions[name]
 	if r == nil {
-		r = newRegion(p, name)
+		overhead, _ := p.config.Size(name, "")
+		r = &region{
+			Poller: p, name: name, overhead: overhead, jobs: make(map[string]*entry),
+			maxJobs: p.config.MaxJobs, perInterval: 1,
+			waiting: queue{before: func(a, b *entry) bool { return a.due.Before(b.due) }},
+			// By twice its interval, a job should have been polled.
+			ready: queue{before: func(a, b *entry) bool { return a.due.Add(a.interval).Before(b.due.Add(b.interval)) }},
+		}
+		r.timer = time.AfterFunc(time.Hour, r.tick)
+		r.timer.Stop() // until it is armed
 		p.regions[name] = r
 	}
 	return r

@@ -33,19 +33,22 @@ func TestLastPoll(t *testing.T) {
 				defer cancel()
 				settings := every(time.Second)
 				settings.LastPoll = row.before
-				at := s.lastPoll(ctx, time.Now(), row.jobs, settings)
+				w := s.follow(ctx, settings, names(row.jobs)...)
+				defer w.Leave()
 				if row.want == 0 {
-					require.Zero(t, at)
+					require.Zero(t, w.lastPoll)
 					return
 				}
-				require.Equal(t, row.want, at.Sub(s.start))
+				require.Equal(t, row.want, w.lastPoll.Sub(s.start))
 			})
 		})
 	}
 	inBubble(t, Config{}, running, func(t *testing.T, s *service) {
 		settings := every(time.Second)
 		settings.LastPoll = time.Second
-		require.Zero(t, s.lastPoll(t.Context(), time.Now(), 1, settings), "there is no deadline")
+		w := s.follow(t.Context(), settings, "a")
+		defer w.Leave()
+		require.Zero(t, w.lastPoll, "there is no deadline")
 	})
 }
 

@@ -1,11 +1,8 @@
 package poller
 
 import (
-	"cmp"
 	"container/heap"
-	"maps"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -16,17 +13,17 @@ type region struct {
 	name     string
 	overhead int // bytes of a request without ids
 
-	jobs     map[string]*entry
-	idSizes  int     // of all jobs
-	waiting  queue   // until they are due
-	ready    queue   // due
-	suspects []batch // parts of those that failed
-	maxJobs  int     // of a request, as far as the service accepts them
-	accepted int     // the most jobs of a request that the service accepted
+	jobs         map[string]*entry
+	idSizes      int     // of all jobs, in bytes of a request
+	waiting      queue   // until they are due
+	ready        queue   // due
+	suspects     []batch // parts of those that failed
+	maxJobs      int     // of a request, as far as the service accepts them
+	mostAccepted int     // jobs of one request
+	responses    int32   // to requests, from the service
 
 	outage       int       // requests in a row that failed, whatever their jobs
 	failingSince time.Time // when the first of them did
-	backoff      int       // those since a wait joined
 	backoffEnds  time.Time // before that, no request may start
 
 	timer       *time.Timer // for the next request
@@ -50,8 +47,8 @@ type entry struct {
 	request   *request      // if its place is inRequest
 	index     int32         // in its place, if that is a heap
 	size      int32         // of the id in a request
+	responses int32         // to requests of the region, when its polls began to fail
 	place     place
-	wasPolled bool
 }
 
 // place is where a job stands between two polls.
@@ -65,24 +62,6 @@ const (
 	inRequest       // its poll is under way
 )
 
-func newRegion(p *Poller, name string) *region {
-	overhead, _ := p.config.Size(name, "")
-	r := &region{
-		Poller:      p,
-		name:        name,
-		overhead:    overhead,
-		jobs:        make(map[string]*entry),
-		maxJobs:     p.config.MaxJobs,
-		perInterval: 1,
-		waiting:     queue{before: func(a, b *entry) bool { return a.due.Before(b.due) }},
-		// By twice its interval, a job should have been polled.
-		ready: queue{before: func(a, b *entry) bool { return a.due.Add(a.interval).Before(b.due.Add(b.interval)) }},
-	}
-	r.timer = time.AfterFunc(time.Hour, r.tick)
-	r.timer.Stop() // until it is armed
-	return r
-}
-
 // join adds a wait for a job.
 func (r *region) join(named Job, s *subscription, now time.Time) {
 	e := r.jobs[named.ID]
@@ -94,7 +73,7 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 	}
 	s.entry = e
 	e.subscribe(s, named.StartedAt, now)
-	r.backoff, r.backoffEnds = 0, time.Time{} // the new wait has seen no failure
+	r.backoffEnds = earliest(r.backoffEnds, now.Add(newcomerPause*r.config.RequestInterval))
 	switch e.place {
 	case nowhere: // it is new
 		r.enqueue(e, e.firstPoll(s, now))
@@ -102,7 +81,7 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 		heap.Remove(&r.waiting, int(e.index))
 		e.place = nowhere
 		due := e.firstPoll(s, now)
-		if e.wasPolled && e.failures == 0 {
+		if e.failures == 0 && (e.reported || !e.missingSince.IsZero()) {
 			due = e.nextPoll(e.polledAt, e.polledAt, r.config.RequestInterval)
 		}
 		e.failures = 0
@@ -111,27 +90,22 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 	r.arm(now)
 }
 
-// leave ends a wait for a job.
-func (r *region) leave(e *entry, s *subscription, now time.Time) {
-	if e.unsubscribe(s); len(e.subscriptions) == 0 {
-		r.drop(e)
-	}
-	r.arm(now)
-}
-
-// settle decides what happens to a job after a poll.
-func (r *region) settle(e *entry, began, now time.Time) {
+// settle decides what happens to a job after a poll, even if a policy exits the
+// goroutine. The service may have asked for a pause.
+func (r *region) settle(e *entry, began, now time.Time, pause time.Duration) {
 	switch {
 	case len(e.subscriptions) == 0:
 		r.drop(e)
 	case e.place == nowhere:
-		r.enqueue(e, e.nextPoll(began, now, r.config.RequestInterval))
+		var due time.Time
+		defer func() { r.enqueue(e, due) }()
+		due = latest(e.nextPoll(began, now, r.config.RequestInterval), now.Add(pause))
 	}
 }
 
-// enqueue lets a job wait until it is due.
+// enqueue lets a job wait until it is due, or drops it if no wait needs it.
 func (r *region) enqueue(e *entry, due time.Time) {
-	if e.finish(errPolicy, func(s *subscription) bool { return s.wait.panicked != nil }); len(e.subscriptions) == 0 {
+	if e.finish(nil, func(s *subscription) bool { return s.wait.panicked != nil }); len(e.subscriptions) == 0 {
 		r.drop(e)
 		return
 	}
@@ -154,7 +128,9 @@ func (r *region) drop(e *entry) {
 	case ready:
 		heap.Remove(&r.ready, int(e.index))
 	case inRequest:
-		e.request.abandon()
+		if e.request.awaited--; e.request.awaited == 0 {
+			e.request.cancel()
+		}
 	}
 	if len(r.jobs) == 0 {
 		r.suspects, r.demand = nil, 0 // without the errors of many sums
@@ -166,24 +142,31 @@ func (r *region) drop(e *entry) {
 // are polled one at a time, and the failure is that of all jobs in trouble.
 const freeFailures = 3
 
+// newcomerPause is how many intervals a new wait stays without a poll in an outage.
+const newcomerPause = 4
+
 // onFailure takes note of a request that failed.
-func (r *region) onFailure(err error, now time.Time) {
+func (r *region) onFailure(class ErrorClass, err error, now time.Time) {
 	if r.outage++; r.outage == 1 {
 		r.failingSince = now
-	}
-	if r.backoff++; r.backoff > freeFailures {
-		r.backoffEnds = now.Add(backoff(r.backoff-freeFailures+1, r.config.RequestInterval))
 	}
 	if r.outage <= freeFailures {
 		return
 	}
-	byID := func(a, b *entry) int { return cmp.Compare(a.id, b.id) }
-	for _, e := range slices.SortedFunc(maps.Values(r.jobs), byID) {
+	r.backoffEnds = now.Add(backoff(r.outage-freeFailures+1, r.config.RequestInterval))
+	if class == Refused {
+		err = ErrMissing // as for a job whose id is rejected
+	}
+	for _, e := range r.jobs {
 		if e.place == inRequest || e.place != ready && e.lastPoll == nil {
 			continue
 		}
 		e.finish(err, func(s *subscription) bool {
-			return now.Sub(latest(r.failingSince, s.wait.joined)) >= backoffs(s.wait.settings.MaxFailures, r.config.RequestInterval)
+			patience := backoffs(s.wait.settings.MaxFailures, r.config.RequestInterval)
+			if class == Refused {
+				patience = max(patience, s.wait.settings.MissingGrace)
+			}
+			return now.Sub(latest(r.failingSince, s.wait.joined)) >= patience
 		})
 		if len(e.subscriptions) == 0 && e.place != nowhere { // otherwise settle does it
 			r.drop(e)
@@ -191,22 +174,10 @@ func (r *region) onFailure(err error, now time.Time) {
 	}
 }
 
-// hasOthers reports whether a job did not fail alone.
-func (r *region) hasOthers() bool {
-	for _, e := range r.jobs {
-		if !e.alone {
-			return true
-		}
-	}
-	return false
-}
-
 // onResponse takes note that the service works.
-func (r *region) onResponse() { r.outage, r.backoff, r.backoffEnds = 0, 0, time.Time{} }
-
-// mayBeEarly reports whether the job may be polled before it is due: half way to it.
-func (e *entry) mayBeEarly(now time.Time) bool {
-	return !e.alone && e.failures == 0 && now.Sub(e.polledAt) >= e.due.Sub(e.polledAt)/2
+func (r *region) onResponse() {
+	r.responses++
+	r.outage, r.backoffEnds = 0, time.Time{}
 }
 
 // The pace of a region: one request per RequestInterval, or as many as the

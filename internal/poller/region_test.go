@@ -170,7 +170,7 @@ func TestRetryAfter(t *testing.T) {
 	}, func(t *testing.T, s *service) {
 		defer s.inTurn(t.Context(), every(time.Second), "a", "b").Leave()
 		s.sleepUntil(42500 * time.Millisecond)
-		require.Equal(t, []string{"1s: a", "2s: b", "42s: b"}, s.log())
+		require.Equal(t, []string{"1s: a", "2s: b", "42s: a"}, s.log())
 	})
 }
 

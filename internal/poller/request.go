@@ -17,12 +17,8 @@ type request struct {
 	started time.Time
 	ctx     context.Context
 	cancel  context.CancelFunc
-	awaited int // jobs that a wait still needs
+	awaited int // jobs that a wait still needs; when there is none, it is canceled
 }
-
-// errExited is reported to the waits when a transport, hook or token source ends
-// the goroutine of its request, as a test that fails does.
-var errExited = errors.New("the request ended without a result")
 
 // tick makes the request whose time has come, in the timer's goroutine.
 func (r *region) tick() {
@@ -32,7 +28,7 @@ func (r *region) tick() {
 	}
 	var states []gen.Job
 	var unreadable map[string]error
-	err := errExited
+	err := errors.New("the goroutine of the request was exited") // by a transport, hook or token source
 	defer func() { q.finish(states, unreadable, err) }()
 	states, unreadable, err = r.config.Poll(q.ctx, r.name, q.ids)
 }
@@ -74,14 +70,6 @@ func (b batch) values() context.Context {
 	return single.values
 }
 
-// abandon notes that no wait needs one of the jobs any more. When none is
-// awaited, the request is canceled.
-func (q *request) abandon() {
-	if q.awaited--; q.awaited == 0 {
-		q.cancel()
-	}
-}
-
 // finish hands each job what the request brought, and settles it.
 func (q *request) finish(states []gen.Job, unreadable map[string]error, err error) {
 	r := q.region
@@ -90,10 +78,12 @@ func (q *request) finish(states []gen.Job, unreadable map[string]error, err erro
 	now := time.Now()
 	q.cancel()
 	r.underWay--
+	defer r.arm(now)
+	var pause time.Duration
 	jobs := q.batch.live()
-	for _, e := range jobs {
-		e.place, e.request = nowhere, nil
-		e.polledAt, e.wasPolled = now, true
+	for _, e := range slices.Backward(jobs) {
+		e.place, e.request, e.polledAt = nowhere, nil, now
+		defer func() { r.settle(e, q.started, now, pause) }() // whatever becomes of the others
 	}
 	switch {
 	case len(jobs) == 0: // everybody left, which may be why it failed
@@ -101,16 +91,12 @@ func (q *request) finish(states []gen.Job, unreadable map[string]error, err erro
 		r.onAccepted(q.batch)
 		onStates(jobs, states, unreadable, q.started, now)
 	default:
-		r.onError(q.batch, jobs, err, q.started, now)
+		pause = r.onError(q.batch, jobs, err, q.started, now)
 	}
-	for _, e := range jobs {
-		r.settle(e, q.started, now)
-	}
-	r.arm(now)
 }
 
-// onStates hands jobs the states that a response reported, the final ones first.
-// Of several states of one job a final one counts, otherwise the last.
+// onStates hands jobs the states that a response reported. Of several states of
+// one job a final one counts, otherwise the last.
 func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, began, now time.Time) {
 	byID := make(map[string]gen.Job, len(states))
 	for _, state := range states {
@@ -118,36 +104,45 @@ func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, bega
 			byID[state.JobUUID] = state
 		}
 	}
-	for _, final := range []bool{true, false} {
-		for _, e := range jobs {
-			state, found := byID[e.id]
-			switch {
-			case state.Done != final:
-			case found:
-				e.onState(state, now)
-			case unreadable[e.id] != nil:
-				e.onFailure(unreadable[e.id], false)
-			default:
-				e.onMissing(nil, began, now)
-			}
+	for _, e := range jobs {
+		switch state, found := byID[e.id]; {
+		case found:
+			e.onState(state, now)
+		case unreadable[e.id] != nil:
+			e.onFailure(unreadable[e.id], false)
+		default:
+			e.onMissing(nil, began, now)
 		}
 	}
 }
 
-// onError decides what a failed request counts for. A batch is halved, until the
-// failure is that of one job. But if whatever is polled fails, see outage.
-func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time) {
-	class, retryAfter := r.config.Classify(err)
-	r.next = latest(r.next, now.Add(min(retryAfter, r.config.MaxRetryAfter)))
+// onError decides what a failed request counts for: the job that is known to be
+// the reason, since the service responded meanwhile; all jobs, if whatever is polled
+// fails (see outage); otherwise nobody, and the batch is halved. It returns the
+// pause that the service asks for.
+func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time) time.Duration {
+	class, pause := r.config.Classify(err)
+	pause = min(pause, r.config.MaxRetryAfter)
+	if class == BadID {
+		r.onResponse()
+	}
+	first := jobs[0]
+	itsOwn := first.alone && first.responses != r.responses
+	if itsOwn && class == Refused {
+		class = BadID
+	}
 	for _, e := range jobs {
+		if e.lastPoll == nil {
+			e.responses = r.responses
+		}
 		e.lastPoll = err
 	}
-	announced := class == Transient && retryAfter > 0
-	switch {
-	case class == BadID:
-		r.onResponse()
-	case !announced && !(jobs[0].alone && r.hasOthers()): // that a job fails alone again is no news of others
-		r.onFailure(err, now)
+	announced := class == Transient && pause > 0
+	if !itsOwn || class == Transient { // somebody who polls too much is told so by any poll
+		r.next = latest(r.next, now.Add(pause))
+	}
+	if !itsOwn && !announced && class != BadID {
+		r.onFailure(class, err, now)
 	}
 	switch {
 	case class == Fatal:
@@ -155,16 +150,16 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 			e.onFailure(err, true)
 		}
 	case len(b.jobs) > 1: // a job that left may have been the reason
-		r.split(jobs, class == BadID && len(jobs) == len(b.jobs))
-	case announced: // it uses up none of the failures that its waits tolerate
-		jobs[0].alone = true
-		jobs[0].failures++
+		r.split(jobs, (class == BadID || class == Refused) && len(jobs) == len(b.jobs))
+	case announced, class == Refused: // it uses up none of the failures that its waits tolerate
+		first.failures++
 	case class == BadID:
 		// It may still become known, like an id that a response lacks: what the
 		// service does with unknown ids is not published.
-		jobs[0].onMissing(err, began, now)
+		first.onMissing(err, began, now)
 	default:
-		jobs[0].alone = true
-		jobs[0].onFailure(err, class == Permanent)
+		first.onFailure(err, class == Permanent)
 	}
+	first.alone = len(b.jobs) == 1
+	return pause
 }

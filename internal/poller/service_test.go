@@ -131,12 +131,13 @@ type pollError struct {
 }
 
 func (e pollError) Error() string {
-	return []string{"transient", "bad id", "permanent", "fatal"}[e.class]
+	return []string{"transient", "bad id", "refused", "permanent", "fatal"}[e.class]
 }
 
 var (
 	errTransient = pollError{class: Transient}
 	errBadID     = pollError{class: BadID}
+	errRefused   = pollError{class: Refused}
 	errPermanent = pollError{class: Permanent}
 	errFatal     = pollError{class: Fatal}
 

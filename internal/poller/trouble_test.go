@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,9 @@ func TestABadIDTakesNoOtherJobWithIt(t *testing.T) {
 		}},
 		"rejected": {errBadID, 0, []row{
 			{2, []int{0}, 15 * time.Second}, {3, []int{0, 1}, 15 * time.Second}, {3, []int{0, 1, 2}, 0}, {100, []int{0, 50}, 40 * time.Second},
+		}},
+		"refused": {errRefused, 0, []row{
+			{1, []int{0}, 0}, {2, []int{0}, 15 * time.Second}, {3, []int{0, 1}, 15 * time.Second}, {3, []int{0, 1, 2}, 0}, {100, []int{0, 50}, 40 * time.Second},
 		}},
 		"no response": {errTransient, 30 * time.Second, []row{
 			{3, []int{0}, 75 * time.Second}, {3, []int{1}, 75 * time.Second}, {3, []int{2}, 75 * time.Second},
@@ -152,10 +156,10 @@ func TestAStateThatCannotBeRead(t *testing.T) {
 func TestAnOutage(t *testing.T) {
 	for _, jobs := range []int{1, 2, 3, 100, 1000} {
 		t.Run(fmt.Sprint(jobs), func(t *testing.T) {
-			for _, lasts := range []time.Duration{2 * time.Second, 20 * time.Second, 3 * time.Minute} {
+			for i, lasts := range []time.Duration{2 * time.Second, 20 * time.Second, 3 * time.Minute, 3 * time.Minute} {
 				inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
 					if p.at < 10*time.Second+lasts {
-						return nil, errTransient
+						return nil, []error{errTransient, errRefused}[i%2]
 					}
 					return finishedAt(0)(p)
 				}, func(t *testing.T, s *service) {
@@ -266,7 +270,32 @@ func TestAnAnnouncedOutage(t *testing.T) {
 	}
 }
 
-// A wait that begins during an outage gets a poll at once, and its own count of
+// A pause that is known to be about one job is kept for that job alone.
+func TestAnAnnouncedPauseOfOneJob(t *testing.T) {
+	for _, class := range []ErrorClass{BadID, Refused} {
+		inBubble(t, Config{MaxRetryAfter: time.Hour}, func(p poll) ([]gen.Job, error) {
+			if slices.Contains(p.ids, "bad") {
+				return nil, pollError{class, 5 * time.Minute}
+			}
+			return running(p)
+		}, func(t *testing.T, s *service) {
+			settings := every(10 * time.Second)
+			settings.MissingGrace = time.Hour
+			defer s.inTurn(t.Context(), settings, "bad", "good").Leave()
+			s.sleepUntil(10*time.Minute + 30*time.Second) // the batch and the job alone were told to wait
+			s.log()
+			s.sleepUntil(time.Hour)
+			polls := map[string]int{}
+			for _, p := range s.newPolls() {
+				polls[p.ids[0]]++
+			}
+			require.InDelta(t, 10, polls["bad"], 1, "%v", class)
+			require.Greater(t, polls["good"], 270, "%v", class)
+		})
+	}
+}
+
+// A wait that begins during an outage gets a poll soon, and its own count of
 // failures.
 func TestAWaitThatBeginsInAnOutage(t *testing.T) {
 	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) { return nil, errTransient }, func(t *testing.T, s *service) {
@@ -280,8 +309,8 @@ func TestAWaitThatBeginsInAnOutage(t *testing.T) {
 		for _, id := range []string{"a", "c"} {
 			began := s.elapsed()
 			w := s.follow(t.Context(), impatient, id)
-			time.Sleep(time.Second + 1)
-			require.LessOrEqual(t, s.newPolls()[0].at, began+time.Second)
+			time.Sleep(newcomerPause*time.Second + 1)
+			require.LessOrEqual(t, s.newPolls()[0].at, began+newcomerPause*time.Second)
 			w.rest(t.Context())
 			require.LessOrEqual(t, len(s.newPolls()), 8)
 		}
@@ -289,7 +318,18 @@ func TestAWaitThatBeginsInAnOutage(t *testing.T) {
 	})
 }
 
-// So does one that joins another in a long pause, and others keep theirs.
+// However many begin, the service gets few polls.
+func TestWaitsThatBeginInAnOutage(t *testing.T) {
+	inBubble(t, Config{}, func(poll) ([]gen.Job, error) { return nil, errTransient }, func(t *testing.T, s *service) {
+		for i := range 300 {
+			defer s.follow(t.Context(), every(time.Second), fmt.Sprint(i)).Leave()
+			time.Sleep(time.Second)
+		}
+		require.LessOrEqual(t, len(s.newPolls()), 300/newcomerPause+freeFailures)
+	})
+}
+
+// One that joins another in a long pause shortens it, too.
 func TestAWaitThatJoinsAPause(t *testing.T) {
 	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) { return nil, errTransient }, func(t *testing.T, s *service) {
 		patient := every(time.Second)
@@ -298,18 +338,24 @@ func TestAWaitThatJoinsAPause(t *testing.T) {
 		s.sleepUntil(70 * time.Second)
 		defer s.follow(t.Context(), patient, "a").Leave()
 		s.sleepUntil(80 * time.Second)
-		require.Equal(t, []string{"0s: a", "1s: a", "3s: a", "7s: a", "15s: a", "31s: a", "1m3s: a", "1m10s: a", "1m11s: a", "1m13s: a", "1m17s: a"}, s.log())
+		require.Equal(t, []string{"0s: a", "1s: a", "3s: a", "7s: a", "15s: a", "31s: a", "1m3s: a", "1m14s: a"}, s.log())
 	})
 }
 
-// moody is a policy that panics from some call on.
-type moody struct{ calm *int }
+// moody is a policy that panics from some call on, or exits its goroutine.
+type moody struct {
+	calm *int
+	exit bool
+}
 
 func (p moody) Pause(time.Duration, polling.History) time.Duration {
-	if *p.calm--; *p.calm < 0 {
-		panic("no idea")
+	switch *p.calm--; {
+	case *p.calm >= 0:
+		return time.Second
+	case p.exit:
+		runtime.Goexit()
 	}
-	return time.Second
+	panic("no idea")
 }
 
 // A policy that panics ends its own wait, for whatever poll it was asked.
@@ -317,7 +363,7 @@ func TestAPolicyThatPanics(t *testing.T) {
 	for calm := range 4 {
 		inBubble(t, Config{}, running, func(t *testing.T, s *service) {
 			settings := every(0)
-			settings.Policy = moody{&calm}
+			settings.Policy = moody{&calm, false}
 			other := s.follow(t.Context(), every(10*time.Second), "a", "b")
 			defer other.Leave()
 			for _, text := range s.inTurn(t.Context(), settings, "a", "b", "c").rest(t.Context()) {
@@ -334,6 +380,25 @@ func TestAPolicyThatPanics(t *testing.T) {
 			_, ok := after.next(t.Context())
 			require.True(t, ok, "who waits for c later gets polls")
 			after.Leave()
+		})
+	}
+}
+
+// So does one that exits the goroutine of a poll, as a failing test does.
+func TestAPolicyThatExits(t *testing.T) {
+	for i := range 3 {
+		calm := 3 + i // the first three are asked of by the caller's goroutine
+		inBubble(t, Config{}, running, func(t *testing.T, s *service) {
+			settings := every(0)
+			settings.Policy = moody{&calm, true}
+			w := s.inTurn(t.Context(), settings, "a", "b", "c")
+			defer s.follow(t.Context(), every(10*time.Second), "a", "b", "c").Leave()
+			rest := strings.Join(w.rest(t.Context()), "\n")
+			require.Equal(t, 3, strings.Count(rest, "the policy panicked"), rest)
+			s.sleepUntil(20 * time.Second)
+			s.log()
+			s.sleepUntil(50 * time.Second)
+			require.Equal(t, []string{"22s: a b c", "32s: a b c", "42s: a b c"}, s.log(), "others wait for all three")
 		})
 	}
 }

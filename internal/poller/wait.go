@@ -56,8 +56,6 @@ type Update struct {
 var (
 	ErrMissing = errors.New("the service does not know the job")
 	ErrStalled = errors.New("the job stays as it is")
-
-	errPolicy = errors.New("the policy panicked") // becomes Wait.panicked
 )
 
 // Next returns what was learned of one of the jobs: that it finished before what
@@ -113,7 +111,10 @@ func (w *Wait) Leave() []Update {
 		if !s.finished {
 			rest = append(rest, s.update())
 			s.finished = true
-			s.entry.region.leave(s.entry, s, time.Now())
+			if s.entry.unsubscribe(s); len(s.entry.subscriptions) == 0 {
+				s.entry.region.drop(s.entry)
+			}
+			s.entry.region.arm(time.Now())
 		}
 	}
 	return rest
@@ -139,7 +140,7 @@ func (s *subscription) onChange() {
 // it stands: it may go on, for others.
 func (s *subscription) onFinish(cause error) {
 	s.finished = true
-	if cause == errPolicy { //nolint:errorlint // the very one
+	if cause == nil && !s.entry.state.Done {
 		cause = s.wait.panicked
 	}
 	if cause != nil {
@@ -160,14 +161,18 @@ func (s *subscription) withLastPoll(due, began time.Time) time.Time {
 	return due
 }
 
-// pause asks the policy. A caller wrote it: if it panics, the wait ends.
+// pause asks the policy. A caller wrote it: if it panics or exits the goroutine,
+// the wait ends.
 func (w *Wait) pause(elapsed time.Duration, history polling.History) (pause time.Duration) {
+	responded := false
 	defer func() {
-		if p := recover(); p != nil {
-			w.panicked, pause = fmt.Errorf("%w: %s", errPolicy, oneline.Panic(p)), math.MaxInt64
+		if !responded {
+			w.panicked, pause = fmt.Errorf("the policy panicked: %s", oneline.Panic(recover())), math.MaxInt64
 		}
 	}()
-	return w.settings.Policy.Pause(elapsed, history)
+	pause = w.settings.Policy.Pause(elapsed, history)
+	responded = true
+	return pause
 }
 
 func (w *Wait) signal() {

@@ -159,7 +159,7 @@ func TestPoisonedPolls(t *testing.T) {
 // it is over in three minutes; the service gets few requests while it lasts.
 func TestOutages(t *testing.T) {
 	for name, fails := range failingPolls {
-		if slices.Contains([]string{"errno 1", "errno 41026", "errno 10000001", "errno 424242", "HTTP 403", "HTTP 404", "HTTP 431"}, name) {
+		if slices.Contains([]string{"errno 1", "errno 41026", "errno 10000001", "errno 424242", "HTTP 403"}, name) {
 			continue // not an outage
 		}
 		for _, n := range []int{1, 3, 40} {
