@@ -59,7 +59,9 @@ func MaxFailures(n int) WaitOption {
 // MissingGrace is how long the service may not know a job, which it shows by
 // leaving it out or by rejecting its id (errno 1, 13, 41026, HTTP 400, 404), before
 // the wait for it ends with [ErrJobUnknown]: it may lag behind a create. The
-// rejection is WaitError.LastPoll. The default is 30 s.
+// rejection is WaitError.LastPoll. The default is 30 s. A gateway's rejection (HTTP
+// 400, 404 without an envelope) of whatever is polled may be an outage: then a wait
+// lasts as long as with [MaxFailures], if that is longer.
 func MissingGrace(d time.Duration) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.MissingGrace = d

@@ -16,7 +16,8 @@ import (
 // has not published its limits, so each is a setting; a zero field takes its
 // default.
 type Polling struct {
-	// RequestInterval is the time between two requests in a region. Default: 1 s.
+	// RequestInterval is the time between two requests in a region, from when they
+	// are ready for the client's own rate limiter ([WithRateLimit]). Default: 1 s.
 	// Only above some 2,000 jobs at a time are there more requests: as many as it
 	// takes to poll each job within twice the pause of its policy, where a pause
 	// under 20 intervals counts as 20 intervals.
