@@ -80,7 +80,7 @@ func (e *Emulator) answer(call *call) response {
 		content.Data = data
 	}
 	response := envelopeResponse(content)
-	if e.options.CheckResponses && !(e.options.ListAsArray && call.operation() == "listCIMG") {
+	if _, bare := data.([]listedImage); e.options.CheckResponses && !bare { // bare: Options.ListAsArray
 		e.record(e.contract.checkResponse(call, response))
 	}
 	return response

@@ -242,6 +242,9 @@ func (j *job) succeeded() bool { return j.plan.Failure == "" }
 // fail makes the job fail at its end, whatever its plan.
 func (j *job) fail(reason string) { j.plan.Failure, j.plan.FailAt = reason, 1 }
 
+// elapsed returns how long ago the job started.
+func (j *job) elapsed(now time.Time) time.Duration { return max(now.Sub(j.started), 0) }
+
 // state returns the job as getJobResult shows it.
 func (j *job) state(now time.Time) gen.Job {
 	state := gen.Job{
@@ -253,8 +256,7 @@ func (j *job) state(now time.Time) gen.Job {
 	}
 	switch {
 	case !j.done:
-		elapsed := max(now.Sub(j.started), 0)
-		state.Progress = j.plan.Curve.percent(float64(elapsed) / float64(j.plan.Duration))
+		state.Progress = j.plan.Curve.percent(float64(j.elapsed(now)) / float64(j.plan.Duration))
 	case j.succeeded():
 		state.Success = true
 		state.Progress = 100

@@ -22,8 +22,8 @@
 // # Faults
 //
 // [Emulator.Inject] queues a [Fault]: a delay, a broken connection, a gateway's
-// HTML page, an errno, a truncated response. [Emulator.InjectFor] also fails a
-// test that does not run into the fault.
+// HTML page, an errno, a truncated response, an outage of a given time.
+// [Emulator.InjectFor] also fails a test that does not run into the fault.
 //
 // # Unpublished behaviour
 //

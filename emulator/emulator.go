@@ -11,7 +11,7 @@ import (
 // Emulator is the service in memory. It is an [http.Handler] and, through
 // [Emulator.Transport], an [http.RoundTripper]. It is safe for concurrent use.
 type Emulator struct {
-	options  Options
+	options  Options // of New; those in force are the cloud's
 	contract *contract
 	handlers map[string]handler // by operation
 
@@ -53,7 +53,30 @@ func New(options Options) (*Emulator, error) {
 	if err := contract.checkHandled(e.handlers); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
+	if e.faults, err = e.newQueue(options.Faults...); err != nil {
+		return nil, fmt.Errorf("emulator: options: %w", err)
+	}
 	return e, nil
+}
+
+// Configure replaces the options while the emulator runs, except for Token, Now,
+// Strict, Stock, CheckResponses and Seed, which stay as they were. The faults of
+// the new options replace all queued ones. Images and jobs stay: a running job
+// keeps its plan. An error lists every invalid option; nothing has changed then.
+func (e *Emulator) Configure(options Options) error {
+	options = options.withDefaults()
+	options.Now, options.Stock = e.options.Now, e.options.Stock
+	if err := options.validate(); err != nil {
+		return fmt.Errorf("emulator: options: %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	queue, err := e.newQueue(options.Faults...)
+	if err != nil {
+		return fmt.Errorf("emulator: options: %w", err)
+	}
+	e.cloud.options, e.faults = options, queue
+	return nil
 }
 
 // Violations returns the contract violations that [Options.CheckResponses]

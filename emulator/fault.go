@@ -28,6 +28,10 @@ type Fault struct {
 	// Count is the number of consecutive requests to meet. 0: one.
 	Count int
 
+	// For makes the fault an outage: all of those requests meet it until For has
+	// passed since the fault was injected, by [Options.Now]. Count must be 0.
+	For time.Duration
+
 	// After processes the request before the fault takes effect.
 	After bool
 
@@ -74,8 +78,11 @@ func (f Fault) validate(operations []string) error {
 	if f.Operation != "" && !slices.Contains(operations, f.Operation) {
 		errs = append(errs, fmt.Errorf("the Operation %q is not one of %s", f.Operation, strings.Join(operations, ", ")))
 	}
-	if f.Skip < 0 || f.Count < 0 || f.Delay < 0 {
-		errs = append(errs, fmt.Errorf("negative Skip %d, Count %d or Delay %v", f.Skip, f.Count, f.Delay))
+	if f.Skip < 0 || f.Count < 0 || f.For < 0 || f.Delay < 0 {
+		errs = append(errs, fmt.Errorf("negative Skip %d, Count %d, For %v or Delay %v", f.Skip, f.Count, f.For, f.Delay))
+	}
+	if f.Count != 0 && f.For != 0 {
+		errs = append(errs, fmt.Errorf("both Count %d and For %v", f.Count, f.For))
 	}
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 		errs = append(errs, fmt.Errorf("the Status %d is not a final HTTP status, 200 to 599", f.Status))
@@ -124,7 +131,7 @@ type TB interface {
 
 // Inject queues a fault. Only the first queued fault that a request matches skips
 // or meets it; the others do not count it. A fault leaves the queue once Count
-// requests have met it. Inject returns an error for a fault that no request can
+// requests have met it, an outage when it is over. Inject returns an error for a fault that no request can
 // meet.
 func (e *Emulator) Inject(fault Fault) error {
 	_, err := e.inject(fault)
@@ -132,7 +139,7 @@ func (e *Emulator) Inject(fault Fault) error {
 }
 
 // InjectFor injects a fault and fails the test if, at its end, fewer than Count
-// requests have met the fault.
+// requests have met the fault, or none has met an outage.
 func (e *Emulator) InjectFor(t TB, fault Fault) {
 	t.Helper()
 	injected, err := e.inject(fault)
@@ -151,11 +158,12 @@ func (e *Emulator) InjectFor(t TB, fault Fault) {
 }
 
 // UnmetFaults returns the injected faults that fewer than Count requests have
-// met.
+// met, and the outages that are not over.
 func (e *Emulator) UnmetFaults() []Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var unmet []Fault
+	e.faults.expire(e.options.Now())
 	for _, queued := range e.faults {
 		unmet = append(unmet, queued.Fault)
 	}
@@ -163,21 +171,35 @@ func (e *Emulator) UnmetFaults() []Fault {
 }
 
 func (e *Emulator) inject(fault Fault) (*queuedFault, error) {
-	if err := fault.validate(e.contract.operations); err != nil {
-		return nil, fmt.Errorf("emulator: fault: %w", err)
-	}
-	fault.Header = fault.Header.Clone()
-	queued := &queuedFault{Fault: fault}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.faults = append(e.faults, queued)
-	return queued, nil
+	queue, err := e.newQueue(fault)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	e.faults = append(e.faults, queue...)
+	return queue[0], nil
+}
+
+// newQueue returns a queue of faults that are injected now.
+func (e *Emulator) newQueue(faults ...Fault) (faultQueue, error) {
+	var queue faultQueue
+	now := e.options.Now()
+	for i, fault := range faults {
+		if err := fault.validate(e.contract.operations); err != nil {
+			return nil, fmt.Errorf("fault %d: %w", i+1, err)
+		}
+		fault.Header = fault.Header.Clone()
+		queue = append(queue, &queuedFault{Fault: fault, ends: now.Add(fault.For)})
+	}
+	return queue, nil
 }
 
 // meet returns the fault that a request for an operation meets, nil if none.
 func (e *Emulator) meet(operation string) *Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.faults.expire(e.options.Now())
 	return e.faults.meet(operation)
 }
 
@@ -186,6 +208,7 @@ type queuedFault struct {
 	Fault
 	skipped int
 	met     int
+	ends    time.Time // if it is an outage
 }
 
 func (q *queuedFault) count() int  { return cmp.Or(q.Count, 1) }
@@ -193,6 +216,13 @@ func (q *queuedFault) spent() bool { return q.met >= q.count() }
 
 // faultQueue holds the faults that are not spent, in the order of injection.
 type faultQueue []*queuedFault
+
+// expire removes the outages that are over.
+func (q *faultQueue) expire(now time.Time) {
+	*q = slices.DeleteFunc(*q, func(queued *queuedFault) bool {
+		return queued.For > 0 && !now.Before(queued.ends)
+	})
+}
 
 func (q *faultQueue) meet(operation string) *Fault {
 	for i, queued := range *q {
@@ -204,7 +234,7 @@ func (q *faultQueue) meet(operation string) *Fault {
 			return nil
 		}
 		queued.met++
-		if queued.spent() {
+		if queued.For == 0 && queued.spent() {
 			*q = slices.Delete(*q, i, i+1)
 		}
 		return &queued.Fault

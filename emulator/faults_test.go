@@ -194,6 +194,29 @@ func TestFaultQueue(t *testing.T) {
 	}
 }
 
+// An outage: every request meets it until it is over, by the emulator's clock.
+func TestOutage(t *testing.T) {
+	clock := newClock()
+	s := newEmulator(t, emulator.Options{Now: clock.Now})
+	status := func() int {
+		response, err := s.do(http.MethodPost, createPath, createExample)
+		require.NoError(t, err)
+		return response.StatusCode
+	}
+	s.InjectFor(t, emulator.Fault{Status: 503, Skip: 1, For: time.Minute})
+	s.InjectFor(t, emulator.Fault{Status: 502})
+	require.Equal(t, 200, status())
+	for range 59 {
+		require.Equal(t, 503, status())
+		clock.Advance(time.Second)
+	}
+	require.Len(t, s.UnmetFaults(), 2)
+	clock.Advance(time.Second)
+	require.Equal(t, []emulator.Fault{{Status: 502}}, s.UnmetFaults())
+	require.Equal(t, 502, status())
+	require.Equal(t, 200, status())
+}
+
 // recorder is an emulator.TB that records failures.
 type recorder struct {
 	cleanups []func()
@@ -212,14 +235,16 @@ func TestInjectFor(t *testing.T) {
 	s.InjectFor(test, emulator.Fault{Operation: "createCIMG", Errno: 2})
 	s.InjectFor(test, emulator.Fault{Operation: "listCIMG", Errno: 2})
 	s.InjectFor(test, emulator.Fault{Operation: "deleteCIMG", Count: 2, Errno: 2})
+	s.InjectFor(test, emulator.Fault{Operation: "importCIMG", For: time.Nanosecond, Errno: 2})
 	s.post(createPath, createExample)
 	s.post(deletePath, `{}`)
 	for _, cleanup := range test.cleanups {
 		cleanup()
 	}
-	require.Len(t, test.failures, 2)
+	require.Len(t, test.failures, 3)
 	require.Contains(t, test.failures[0], "emulator: fault was met by 0 of 1 requests: {Operation:listCIMG ")
 	require.Contains(t, test.failures[1], "emulator: fault was met by 1 of 2 requests: {Operation:deleteCIMG ")
+	require.Contains(t, test.failures[2], "emulator: fault was met by 0 of 1 requests: {Operation:importCIMG ")
 	require.Len(t, s.UnmetFaults(), 2)
 }
 
@@ -308,6 +333,8 @@ func TestInjectRejectsImpossibleFaults(t *testing.T) {
 		"Skip -1":       {Skip: -1},
 		"Count -1":      {Count: -1},
 		"Delay -1ns":    {Delay: -1},
+		"For -1ns":      {For: -1},
+		"both Count 2 ": {Count: 2, For: time.Second},
 		"Status 99":     {Status: 99},
 		"Status 1000":   {Status: 1000},
 		"a final HTTP ": {Status: 100},

@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"math"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,4 +213,30 @@ func TestInBubble(t *testing.T) {
 		require.Equal(t, 3, polls)
 		require.Equal(t, 3*time.Hour+time.Minute, time.Since(start))
 	})
+}
+
+// A new job that polls do not know yet, and one that they are rejected for.
+func TestJustStarted(t *testing.T) {
+	clock := newClock()
+	s := newEmulator(t, emulator.Options{Now: clock.Now, UnknownJobs: emulator.RejectUnknownJobs, Plan: func(start emulator.JobStart) emulator.Plan {
+		return map[string]emulator.Plan{
+			"missing":  {MissingFor: 5 * time.Second},
+			"rejected": {RejectedFor: 5 * time.Second},
+			"both":     {MissingFor: 3 * time.Second, RejectedFor: 5 * time.Second},
+		}[start.Name]
+	}})
+	missing, rejected, both := s.create("missing").JobUUID, s.create("rejected").JobUUID, s.create("both").JobUUID
+	errnos := func() (errnos []int64) {
+		for _, id := range []string{missing, rejected, both} {
+			errnos = append(errnos, s.call(http.MethodGet, resultTarget("gz", id), "").Errno)
+		}
+		return errnos
+	}
+	require.Equal(t, []int64{1, 41026, 1}, errnos())
+	clock.Advance(3 * time.Second)
+	require.Equal(t, []int64{1, 41026, 41026}, errnos())
+	require.NoError(t, s.Configure(emulator.Options{})) // unknown jobs are omitted
+	require.Empty(t, s.results("gz", missing))
+	clock.Advance(2 * time.Second)
+	require.Len(t, s.results("gz", missing, rejected, both), 3)
 }

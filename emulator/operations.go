@@ -142,7 +142,10 @@ func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *rejecti
 	included := make(map[string]bool, len(params.JobUUIDs))
 	for i, id := range params.JobUUIDs {
 		job, known := region.jobs[id]
+		known = known && job.elapsed(c.now) >= job.plan.MissingFor
 		switch {
+		case known && job.elapsed(c.now) < job.plan.RejectedFor:
+			return nil, reject(errno.Image, "jobUuids/%d: job %q is not ready to be polled", i, id)
 		case !known && c.options.UnknownJobs == RejectUnknownJobs:
 			return nil, reject(errno.IllegalRequest, "jobUuids/%d: no job %q in region %q", i, id, region.id)
 		case known && !included[id]:

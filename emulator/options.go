@@ -67,6 +67,9 @@ type Options struct {
 	// contract does not allow that, so CheckResponses skips these responses.
 	ListAsArray bool
 
+	// Faults are injected from the start. See [Emulator.Inject].
+	Faults []Fault
+
 	// CheckResponses validates every response against the contract and records
 	// what it finds for [Emulator.Violations]. Faults are exempt.
 	CheckResponses bool

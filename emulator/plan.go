@@ -35,6 +35,14 @@ type Plan struct {
 	// FailAt is the fraction of Duration, 0 to 1, at which a job with a Failure
 	// fails. Its progress stays at the value of that moment.
 	FailAt float64
+
+	// MissingFor is how long after its start getJobResult does not know the job:
+	// see [Options.UnknownJobs]. How soon the service knows it is not published.
+	MissingFor time.Duration
+
+	// RejectedFor is how long after its start getJobResult rejects a request that
+	// names the job, with errno 41026.
+	RejectedFor time.Duration
 }
 
 func defaultPlan(JobStart) Plan { return Plan{Duration: DefaultDuration} }
