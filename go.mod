@@ -10,7 +10,7 @@ require (
 	github.com/swaggest/swgui v1.8.5 // cmd/cimg: the interactive page, Swagger UI with its assets
 	github.com/urfave/cli/v3 v3.14.0 // cmd/cimg: the command line
 	go.uber.org/goleak v1.3.0 // tests: goroutines that leak
-	go.yaml.in/yaml/v3 v3.0.5 // cmd/cimg: the contract for the interactive page, in its own order
+	go.yaml.in/yaml/v3 v3.0.5 // cmd/cimg: scenarios, and the contract for the interactive page, in its own order
 	golang.org/x/net v0.62.0 // tests: HTTP/2 frames that net/http servers do not send
 	golang.org/x/time v0.16.0 // wrapper: the rate limit
 	pgregory.net/rapid v1.3.0 // tests: random sequences of faults

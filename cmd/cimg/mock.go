@@ -5,41 +5,60 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/internal/mock"
 )
 
 func mockCommand() *cli.Command {
-	var addr, token string
-	var strict bool
+	var addr, scenario string
+	var origins []string
 	var duration time.Duration
+	var quiet bool
+	var options mock.Options
 	return &cli.Command{
-		Name:  "mock",
-		Usage: "serve an emulator of the service until interrupted",
+		Name:        "mock",
+		Usage:       "serve an emulator of the service until interrupted",
+		Description: mock.Help,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "addr", Usage: "listen on `HOST:PORT`; port 0 takes a free one", Value: "127.0.0.1:8080", Destination: &addr},
-			&cli.StringFlag{Name: "token", Usage: "accept `TOKEN` as the bearer token", Value: emulator.DefaultToken, Destination: &token},
-			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m", Value: emulator.DefaultDuration, Destination: &duration},
-			&cli.BoolFlag{Name: "strict", Usage: "reject the form of the published examples, which is not in the contract (one object as cimg, no regionId, a list without start), and repeated parameters", Destination: &strict},
+			&cli.StringFlag{Name: "token", Usage: "accept `TOKEN` as the bearer token", Value: emulator.DefaultToken, Destination: &options.Emulator.Token},
+			&cli.StringFlag{Name: "scenario", Usage: "behave as `FILE` says, or as one of these: " + strings.Join(mock.Shipped(), ", "), Destination: &scenario},
+			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m, where the scenario does not say", Value: emulator.DefaultDuration, Destination: &duration},
+			&cli.BoolFlag{Name: "strict", Usage: "reject the form of the published examples, which is not in the contract (one object as cimg, no regionId, a list without start), and repeated parameters", Destination: &options.Emulator.Strict},
+			&cli.Uint64Flag{Name: "seed", Usage: "make ids reproducible: the same for the same `NUMBER` and the same requests", Destination: &options.Emulator.Seed},
+			&cli.StringSliceFlag{Name: "cors", Usage: "let pages of `ORIGIN`, such as https://app.example.com, send requests; those of loopback origins may anyway. Repeatable", Destination: &origins},
+			&cli.BoolFlag{Name: "control-from-anywhere", Usage: "let other machines use the control API", Destination: &options.ControlFromAnywhere},
+			&cli.BoolFlag{Name: "quiet", Usage: "write no line for each request", Destination: &quiet},
 		},
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			switch {
+			case addr == "":
+				return errors.New("--addr: it is empty")
 			case duration < 0:
 				return fmt.Errorf("--job-duration: %v is negative", duration)
-			case token == "":
+			case options.Emulator.Token == "":
 				return errors.New("--token: it is empty")
 			}
-			return mock(ctx, cmd.Root().Writer, addr, emulator.Options{
-				Token:  token,
-				Strict: strict,
-				Stock:  stock(),
-				Plan:   func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: duration} },
-			})
+			options.Emulator.Stock = stock()
+			options.Emulator.Plan = func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: duration} }
+			if cmd.IsSet("scenario") {
+				var err error
+				if options.Scenario, err = mock.Load(scenario); err != nil {
+					return fmt.Errorf("--scenario: %w", err)
+				}
+			}
+			if !quiet {
+				options.Log = cmd.Root().ErrWriter
+			}
+			return serveMock(ctx, cmd.Root().Writer, addr, options, origins)
 		},
 	}
 }
@@ -61,17 +80,23 @@ func stock() *emulator.Stock {
 	return stock
 }
 
-// mock serves an emulator until ctx ends.
-func mock(ctx context.Context, out io.Writer, addr string, options emulator.Options) error {
-	cloud, err := emulator.New(options)
+// serveMock serves a mock until ctx ends.
+func serveMock(ctx context.Context, out io.Writer, addr string, options mock.Options, origins []string) error {
+	// Whoever read the output may have gone. The mock serves others.
+	signal.Ignore(syscall.SIGPIPE)
+	mocked, err := mock.New(options)
 	if err != nil {
 		return err
 	}
-	pages, err := withPages(cloud, options.Token)
+	pages, err := withPages(mocked, options.Emulator.Token)
 	if err != nil {
 		return err
 	}
-	server, err := serve(addr, pages)
+	handler, err := mock.AllowOrigins(origins, pages)
+	if err != nil {
+		return fmt.Errorf("--cors: %w", err)
+	}
+	server, err := serve(addr, handler)
 	if err != nil {
 		return err
 	}
@@ -79,15 +104,17 @@ func mock(ctx context.Context, out io.Writer, addr string, options emulator.Opti
 
 	fmt.Fprintf(out, `Base URL  %[1]s
 Token     %[2]s
-Stock     snapshot %[3]s in gz; two images in gz, two in bj
+Snapshot  %[3]s in gz
+Images    %[5]s
 Pages     %[1]s/ to try it in a browser; the contract at /openapi.yaml and /openapi.json
+Control   %[1]s/_emulator/ explains how to make it fail
 
 Try it:
 
 curl -s %[1]s/dicloud/i/storage/cimg/create -H %[4]s -H 'Content-Type: application/json' -d '{"regionId":"gz","cimg":[{"name":"web-01","snapUuid":"%[3]s"}]}'
 
 Stop with Ctrl-C.
-`, server.url, options.Token, snapshotUUID, shellQuote("Authorization: Bearer "+options.Token))
+`, server.url, options.Emulator.Token, snapshotUUID, shellQuote("Authorization: Bearer "+options.Emulator.Token), listImages(options.Emulator.Stock))
 
 	select {
 	case <-ctx.Done():
@@ -96,6 +123,17 @@ Stop with Ctrl-C.
 	case err := <-server.failed:
 		return err
 	}
+}
+
+// listImages lists the images of a stock for the banner, one a line.
+func listImages(stock *emulator.Stock) string {
+	var lines []string
+	for _, region := range stock.Regions {
+		for _, image := range region.Images {
+			lines = append(lines, fmt.Sprintf("%s in %s, %s", image.UUID, region.ID, image.Name))
+		}
+	}
+	return strings.Join(lines, "\n          ")
 }
 
 // shellQuote quotes s for a POSIX shell.

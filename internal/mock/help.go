@@ -1,0 +1,51 @@
+package mock
+
+// Help explains scenarios and the control API to a person at a terminal.
+const Help = `A scenario says how jobs go and what breaks, in YAML or JSON. Every field is optional:
+
+  listLag: 10s            # a new image stays out of lists for so long
+  unknownJobs: reject     # instead of omit: what getJobResult does with ids that it does not know
+  maxJobUuids: 50         # ids in one getJobResult; more are rejected
+  maxPageSize: 20         # images in one response to listCIMG
+  listAsArray: true       # listCIMG responds with a bare array
+  storeName: "acct-*"     # images are stored under another name; * is the requested one
+  jobs:                   # the first rule that matches a job decides how it goes
+    - operation: createCIMG
+      region: gz
+      name: "web-*"       # of the image
+      duration: 2m
+      progress: silent    # or linear, backLoaded, or a list of percentages such as [0, 50, 100]
+      fail: disk is full  # the job fails with this result
+      failAt: 0.5         # after this fraction of the duration; default 1
+      missingFor: 5s      # getJobResult does not know the job for so long
+      rejectedFor: 5s     # getJobResult rejects requests that name the job (errno 41026)
+  faults:                 # the first in the queue that matches a request decides what goes wrong with it
+    - operation: createCIMG
+      skip: 1             # let so many requests pass first
+      count: 2            # then meet so many; default 1
+      after: true         # carry out the request first, then:
+      delay: 2s           # wait, and
+      reset: true         # break the connection, or
+      status: 503         # respond with this HTTP status,
+      errno: 2            # an envelope with this errno, or
+      body: "<html>..."   # this body
+      contentType: text/html
+      header: {Retry-After: "5"}
+      truncate: true      # break the connection after half of the body
+    - status: 503         # an outage: every request for 30 s from now on
+      for: 30s
+
+The control API changes them while the mock runs. It needs no token. Requests are YAML or JSON, responses JSON;
+an error is HTTP 400 with {"error": "..."}. It serves only this machine, unless --control-from-anywhere is set.
+
+  GET /_emulator/scenario           the scenario in force
+  PUT /_emulator/scenario           replace it, with its queued faults; images and jobs stay
+  DELETE /_emulator/scenario        return to that of the start
+  GET /_emulator/faults             the queued faults that were not met yet
+  POST /_emulator/faults            queue one more
+  DELETE /_emulator/faults          forget them
+  GET /_emulator/requests           the number of requests by operation
+  GET /_emulator/images?regionId=gz every image, however new
+  GET /_emulator/jobs?regionId=gz   every job
+  POST /_emulator/reset             start anew: stock, scenario and counts are those of the start
+`
