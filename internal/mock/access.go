@@ -45,7 +45,8 @@ func (m *Mock) refusal(r *http.Request) string {
 	if !local && !m.options.ControlFromAnywhere {
 		return "only this machine may control the mock, under a name such as localhost; start it with --control-from-anywhere to allow others"
 	}
-	if origin := r.Header.Get("Origin"); origin != "" && !isLoopbackOrigin(origin) {
+	origin := r.Header.Get("Origin")
+	if origin != "" && !isLoopbackOrigin(origin) && origin != "http://"+r.Host {
 		return "pages of the origin " + origin + " may not control the mock"
 	}
 	return ""
@@ -53,7 +54,7 @@ func (m *Mock) refusal(r *http.Request) string {
 
 func isLoopbackOrigin(origin string) bool {
 	u, err := url.Parse(origin)
-	return err == nil && isLoopback(u.Host)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && isLoopback(u.Host)
 }
 
 // isLoopback reports whether a host, perhaps with a port, is this machine's

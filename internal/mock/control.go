@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -23,12 +24,10 @@ func (m *Mock) control() (http.Handler, error) {
 	}
 	operations := slices.Sorted(maps.Values(names))
 	mux := http.NewServeMux()
-	handle := func(route string, action func(*http.Request) (any, error)) {
+	handle := func(route string, action func(request) (any, error)) {
 		method, path, _ := strings.Cut(route, " ")
 		mux.HandleFunc(method+" "+controlPath+path, func(w http.ResponseWriter, r *http.Request) {
-			m.mu.Lock()
-			result, err := action(r)
-			m.mu.Unlock()
+			result, err := m.act(w, r, action)
 			if err != nil {
 				respond(w, http.StatusBadRequest, failure(err.Error()))
 				return
@@ -37,30 +36,30 @@ func (m *Mock) control() (http.Handler, error) {
 		})
 	}
 
-	handle("GET scenario", func(*http.Request) (any, error) { return m.scenario, nil })
-	handle("PUT scenario", func(r *http.Request) (any, error) {
+	handle("GET scenario", func(request) (any, error) { return m.scenario, nil })
+	handle("PUT scenario", func(r request) (any, error) {
 		var scenario Scenario
-		if err := read(r, &scenario); err != nil {
+		if err := decode(r.document, &scenario); err != nil {
 			return nil, err
 		}
 		err := m.follow(scenario)
 		return m.scenario, err
 	})
-	handle("DELETE scenario", func(*http.Request) (any, error) {
+	handle("DELETE scenario", func(request) (any, error) {
 		err := m.follow(m.options.Scenario)
 		return m.scenario, err
 	})
 
-	handle("GET faults", func(*http.Request) (any, error) { return m.unmetFaults(), nil })
-	handle("POST faults", func(r *http.Request) (any, error) {
+	handle("GET faults", func(request) (any, error) { return m.unmetFaults(), nil })
+	handle("POST faults", func(r request) (any, error) {
 		var fault Fault
-		if err := read(r, &fault); err != nil {
+		if err := decode(r.document, &fault); err != nil {
 			return nil, err
 		}
 		err := m.cloud.Inject(fault.fault())
 		return m.unmetFaults(), err
 	})
-	handle("DELETE faults", func(*http.Request) (any, error) {
+	handle("DELETE faults", func(request) (any, error) {
 		options, err := m.scenario.options(m.options.Emulator)
 		if err != nil {
 			return nil, err
@@ -70,22 +69,22 @@ func (m *Mock) control() (http.Handler, error) {
 		return m.unmetFaults(), err
 	})
 
-	handle("GET requests", func(*http.Request) (any, error) {
+	handle("GET requests", func(request) (any, error) {
 		counts := map[string]int{}
 		for _, operation := range operations {
 			counts[operation] = m.cloud.Requests(operation)
 		}
 		return counts, nil
 	})
-	handle("GET images", func(r *http.Request) (any, error) {
+	handle("GET images", func(r request) (any, error) {
 		region, err := m.region(r)
 		return append([]gen.CIMG{}, m.cloud.Images(region)...), err
 	})
-	handle("GET jobs", func(r *http.Request) (any, error) {
+	handle("GET jobs", func(r request) (any, error) {
 		region, err := m.region(r)
 		return append([]gen.Job{}, m.cloud.Jobs(region)...), err
 	})
-	handle("POST reset", func(*http.Request) (any, error) {
+	handle("POST reset", func(request) (any, error) {
 		err := m.restart()
 		return m.scenario, err
 	})
@@ -102,9 +101,29 @@ func (m *Mock) control() (http.Handler, error) {
 	}), nil
 }
 
+// request is a request to the control API after it was read.
+type request struct {
+	query    url.Values
+	document []byte
+}
+
+const maxDocument = 1 << 20 // bytes
+
+// act carries out an action, one at a time. It reads the request first: nobody
+// waits for a slow client.
+func (m *Mock) act(w http.ResponseWriter, r *http.Request, action func(request) (any, error)) (any, error) {
+	document, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDocument))
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return action(request{r.URL.Query(), document})
+}
+
 // region returns the region that a request asks about.
-func (m *Mock) region(r *http.Request) (string, error) {
-	id := r.URL.Query().Get("regionId")
+func (m *Mock) region(r request) (string, error) {
+	id := r.query.Get("regionId")
 	for _, region := range m.options.Emulator.Stock.Regions {
 		if region.ID == id {
 			return id, nil
@@ -119,16 +138,6 @@ func (m *Mock) unmetFaults() []Fault {
 		faults = append(faults, newFault(fault))
 	}
 	return faults
-}
-
-const maxDocument = 1 << 20 // bytes
-
-func read(r *http.Request, into any) error {
-	document, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxDocument))
-	if err != nil {
-		return err
-	}
-	return decode(document, into)
 }
 
 // failure is the body of a response that reports an error.

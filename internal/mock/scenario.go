@@ -247,7 +247,9 @@ func (r rule) change(plan *emulator.Plan) {
 	if r.curve != nil {
 		plan.Curve = r.curve
 	}
-	plan.Failure, plan.FailAt = r.Fail, 1
+	if r.Fail != "" {
+		plan.Failure, plan.FailAt = r.Fail, 1
+	}
 	if r.FailAt != nil {
 		plan.FailAt = *r.FailAt
 	}

@@ -1,0 +1,266 @@
+package mock_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg"
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/internal/mock"
+)
+
+// A scenario can be replaced and restored while images and jobs exist; a reset
+// forgets them.
+func TestControl(t *testing.T) {
+	scenario, err := mock.Load("rejected")
+	require.NoError(t, err)
+	s := serve(t, mock.Options{Scenario: scenario})
+	started := s.control(http.MethodGet, "scenario", "")
+	require.Contains(t, started, "1000011")
+
+	require.JSONEq(t, `{"storeName": "x-*"}`, s.control(http.MethodPut, "scenario", `{storeName: "x-*"}`))
+	require.JSONEq(t, `[]`, s.control(http.MethodGet, "faults", ""), "they were the old scenario's")
+	job := s.create("a").JobUUID
+	s.control(http.MethodPost, "faults", `{operation: listCIMG, errno: 2}`)
+	s.control(http.MethodDelete, "faults", "")
+	require.JSONEq(t, `{"storeName": "x-*"}`, s.control(http.MethodGet, "scenario", ""))
+
+	require.JSONEq(t, started, s.control(http.MethodDelete, "scenario", ""))
+	require.EqualValues(t, 1000011, s.call(http.MethodPost, createPath, createBody("b")).Errno)
+	require.Equal(t, []string{"x-a"}, s.images())
+	s.advance(emulator.DefaultDuration)
+	require.True(t, s.job(job).Success)
+	require.JSONEq(t, `{"createCIMG": 2, "getJobResult": 1, "importCIMG": 0, "listCIMG": 0, "changeNameCIMG": 0, "deleteCIMG": 0}`,
+		s.control(http.MethodGet, "requests", ""))
+	require.Contains(t, s.control(http.MethodGet, "jobs?regionId=gz", ""), job)
+
+	s.control(http.MethodPut, "scenario", `{storeName: "y-*"}`)
+	require.JSONEq(t, started, s.control(http.MethodPost, "reset", ""))
+	require.Empty(t, s.images())
+	require.JSONEq(t, `[]`, s.control(http.MethodGet, "jobs?regionId=gz", ""))
+	require.Contains(t, s.control(http.MethodGet, "requests", ""), `"createCIMG":0`)
+	require.EqualValues(t, 1000011, s.call(http.MethodPost, createPath, createBody("b")).Errno)
+	require.Contains(t, s.control(http.MethodGet, "images?regionId=bj", ""), "北京02")
+}
+
+func TestControlErrors(t *testing.T) {
+	s := serve(t, mock.Options{})
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		want, allow        string
+	}{
+		{http.MethodPost, "faults", "{operatoin: createCIMG}", 400, `{"error":"line 1: field operatoin not found"}`, ""},
+		{http.MethodPost, "faults", "{skip: -1}", 400, "negative Skip -1", ""},
+		{http.MethodPost, "faults", "# " + strings.Repeat("x", 1<<20), 400, "too large", ""},
+		{http.MethodGet, "images", "", 400, `{"error":"regionId: there is no region \"\""}`, ""},
+		{http.MethodGet, "jobs?regionId=xx", "", 400, `there is no region \"xx\"`, ""},
+		{http.MethodPost, "scenario", "{}", 405, "", "DELETE, GET, HEAD, PUT"},
+		{http.MethodGet, "reset", "", 405, "", "POST"},
+		{http.MethodGet, "no-such", "", 404, "", ""},
+	} {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			got := s.send(s.request(test.method, "/_emulator/"+test.path, test.body))
+			require.NoError(t, got.err)
+			require.Equal(t, test.status, got.StatusCode)
+			require.Contains(t, got.body, test.want)
+			require.Equal(t, test.allow, got.Header.Get("Allow"))
+		})
+	}
+	help := s.send(s.request(http.MethodGet, "/_emulator/", ""))
+	require.Equal(t, mock.Help, help.body)
+}
+
+// Only this machine controls the mock, under a name that no page can claim.
+func TestWhoMayControl(t *testing.T) {
+	const forbidden, fine = http.StatusForbidden, http.StatusOK
+	for _, test := range []struct {
+		from, host, origin string
+		local, anywhere    int // the status without and with ControlFromAnywhere
+	}{
+		{"127.0.0.1:1234", "127.0.0.1:8080", "", fine, fine},
+		{"127.9.9.9:1234", "localhost:8080", "", fine, fine},
+		{"[::1]:1234", "[::1]:8080", "", fine, fine},
+		{"[::ffff:127.0.0.1]:1234", "LOCALHOST", "", fine, fine},
+		{"127.0.0.1:1234", "mock.localhost:8080", "", fine, fine},
+		{"127.0.0.1:1234", "localhost:8080", "http://localhost:3000", fine, fine},
+		{"127.0.0.1:1234", "localhost:8080", "https://[::1]:3000", fine, fine},
+
+		{"192.0.2.1:1234", "localhost:8080", "", forbidden, fine},
+		{"192.0.2.1:1234", "192.0.2.2:8080", "", forbidden, fine},
+		{"192.0.2.1:1234", "192.0.2.2:8080", "http://192.0.2.2:8080", forbidden, fine},
+		{"127.0.0.1:1234", "evil.example:8080", "", forbidden, fine},
+		{"127.0.0.1:1234", "localhost.evil.example", "", forbidden, fine},
+		{"127.0.0.1:1234", "evillocalhost", "", forbidden, fine},
+		{"@", "localhost", "", forbidden, fine}, // a Unix socket
+
+		{"127.0.0.1:1234", "localhost:8080", "https://evil.example", forbidden, forbidden},
+		{"127.0.0.1:1234", "localhost:8080", "http://localhost.evil.example", forbidden, forbidden},
+		{"127.0.0.1:1234", "localhost:8080", "http://localhost@evil.example", forbidden, forbidden},
+		{"127.0.0.1:1234", "localhost:8080", "null", forbidden, forbidden},
+		{"127.0.0.1:1234", "localhost:8080", "extension://localhost", forbidden, forbidden},
+	} {
+		for anywhere, want := range map[bool]int{false: test.local, true: test.anywhere} {
+			m, err := mock.New(mock.Options{ControlFromAnywhere: anywhere})
+			require.NoError(t, err)
+			r := httptest.NewRequest(http.MethodPost, "/_emulator/reset", nil)
+			r.RemoteAddr, r.Host = test.from, test.host
+			if test.origin != "" {
+				r.Header.Set("Origin", test.origin)
+			}
+			w := httptest.NewRecorder()
+			m.ServeHTTP(w, r)
+			require.Equal(t, want, w.Code, "%+v, anywhere: %v", test, anywhere)
+			if want == forbidden {
+				require.Regexp(t, `^\{"error":"(only this machine .* --control-from-anywhere |pages of the origin )`, w.Body.String())
+			}
+		}
+	}
+}
+
+func TestCORS(t *testing.T) {
+	m, err := mock.New(mock.Options{})
+	require.NoError(t, err)
+	handler, err := mock.AllowOrigins([]string{"https://app.example.com"}, m)
+	require.NoError(t, err)
+	send := func(method, origin string, header http.Header) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, createPath, strings.NewReader(createBody("a")))
+		r.Header = header
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		require.Equal(t, "Origin", w.Header().Get("Vary"))
+		return w
+	}
+	for origin, allowed := range map[string]bool{
+		"":                             false,
+		"null":                         false,
+		"http://localhost:3000":        true,
+		"http://127.0.0.1:3000":        true,
+		"http://[::1]:3000":            true,
+		"https://app.example.com":      true,
+		"http://app.example.com":       false,
+		"https://app.example.com:8443": false,
+	} {
+		granted := ""
+		if allowed {
+			granted = origin
+		}
+		w := send(http.MethodPost, origin, http.Header{"Authorization": {"Bearer " + emulator.DefaultToken}, "Content-Type": {"application/json"}})
+		require.Contains(t, w.Body.String(), `"errno":0`, "CORS rejects nothing")
+		require.Equal(t, granted, w.Header().Get("Access-Control-Allow-Origin"))
+
+		w = send(http.MethodOptions, origin, http.Header{
+			"Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,content-type"},
+		})
+		require.Equal(t, granted, w.Header().Get("Access-Control-Allow-Origin"))
+		if allowed {
+			require.Equal(t, http.StatusNoContent, w.Code)
+			require.Equal(t, "POST", w.Header().Get("Access-Control-Allow-Methods"))
+			require.Equal(t, "authorization,content-type", w.Header().Get("Access-Control-Allow-Headers"))
+		} else {
+			require.Equal(t, http.StatusMethodNotAllowed, w.Code)
+		}
+	}
+	w := send(http.MethodOptions, "http://localhost:3000", http.Header{})
+	require.Equal(t, http.StatusMethodNotAllowed, w.Code, "OPTIONS without a preflight's header is the service's")
+
+	for _, origin := range []string{"", "*", "app.example.com", "https://app.example.com/", "https://app.example.com/path", "https://u@app.example.com"} {
+		_, err := mock.AllowOrigins([]string{origin}, m)
+		require.ErrorContains(t, err, "is not an origin", origin)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	var log bytes.Buffer
+	s := serve(t, mock.Options{Log: &log})
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		got := s.send(s.request(method, "/healthz", ""))
+		require.Equal(t, http.StatusOK, got.StatusCode)
+	}
+	require.Empty(t, log.String())
+	require.Equal(t, http.StatusNotFound, s.send(s.request(http.MethodPost, "/healthz", "")).StatusCode)
+}
+
+func TestLog(t *testing.T) {
+	var log bytes.Buffer
+	m, err := mock.New(mock.Options{Log: &log})
+	require.NoError(t, err)
+	listening := httptest.NewServer(m)
+	s := &server{t: t, url: listening.URL}
+	s.create("a")
+	s.call(http.MethodPost, createPath, `{"regionId":"gz","cimg":[{"name":"a","snapUuid":"no\nsuch"}]}`)
+	s.control(http.MethodPost, "faults", `{reset: true}`)
+	s.send(s.request(http.MethodPost, listPath, listGZ))
+	s.control(http.MethodPost, "faults", `{truncate: true}`)
+	s.send(s.request(http.MethodPost, listPath, listGZ))
+	s.control(http.MethodPost, "faults", `{status: 502, body: "<html>"}`)
+	s.send(s.request(http.MethodPost, listPath, listGZ))
+	s.send(s.request(http.MethodGet, "/no%0Asuch?token="+emulator.DefaultToken, ""))
+	listening.Close() // waits for the handlers
+
+	lines := strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
+	want := []string{
+		`POST createCIMG HTTP 200 errno 0 "ok"`,
+		`POST createCIMG HTTP 200 errno 41017 ".*no snapshot .*"`,
+		`POST /_emulator/faults HTTP 200`,
+		`POST listCIMG no response`,
+		`POST /_emulator/faults HTTP 200`,
+		`POST listCIMG HTTP 200 truncated`,
+		`POST /_emulator/faults HTTP 200`,
+		`POST listCIMG HTTP 502`,
+		`GET /no%0Asuch HTTP 404`,
+	}
+	require.Len(t, lines, len(want))
+	for i, line := range lines {
+		require.Regexp(t, `^\d\d:\d\d:\d\d `+want[i]+` \d[\dµms.]*$`, line)
+	}
+	require.NotContains(t, log.String(), emulator.DefaultToken)
+}
+
+// The mock asks the emulator about the contract's operations: a new one must be in
+// its tables, too.
+func TestEveryOperationThatStartsAJobCanHaveARule(t *testing.T) {
+	contract, err := openapi3.NewLoader().LoadFromData(cimg.Spec)
+	require.NoError(t, err)
+	s := serve(t, mock.Options{})
+	for _, item := range contract.Paths.Map() {
+		for _, operation := range item.Operations() {
+			if operation.OperationID != "listCIMG" && operation.OperationID != "getJobResult" {
+				s.control(http.MethodPut, "scenario", "jobs: [{operation: "+operation.OperationID+"}]")
+			}
+		}
+	}
+}
+
+func TestConcurrentControl(t *testing.T) {
+	s := serve(t, mock.Options{})
+	var all sync.WaitGroup
+	for _, control := range []struct{ method, path, body string }{
+		{http.MethodPut, "scenario", "{listLag: 1s, jobs: [{duration: 1s}], faults: [{operation: deleteCIMG}]}"},
+		{http.MethodDelete, "scenario", ""},
+		{http.MethodPost, "faults", "{operation: listCIMG, errno: 2}"},
+		{http.MethodGet, "faults", ""},
+		{http.MethodPost, "reset", ""},
+		{http.MethodGet, "images?regionId=gz", ""},
+	} {
+		all.Go(func() {
+			for range 20 {
+				s.control(control.method, control.path, control.body)
+				s.create("a")
+				s.advance(time.Second)
+			}
+		})
+	}
+	all.Wait()
+}
