@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -94,8 +95,11 @@ func TestDemo(t *testing.T) {
 // mock is a running `cimg mock`.
 type mock struct {
 	*exec.Cmd
-	curl  string // the command it suggests
-	lines chan string
+	curl   string // the command it suggests
+	banner string
+	lines  chan string
+	stderr bytes.Buffer // to read after stop
+	stdout io.Closer
 }
 
 func startMock(t *testing.T, args ...string) *mock {
@@ -103,6 +107,7 @@ func startMock(t *testing.T, args ...string) *mock {
 	m := &mock{Cmd: exec.CommandContext(t.Context(), commandPath(t), append([]string{"mock", "--addr", "127.0.0.1:0"}, args...)...)}
 	stdout, err := m.StdoutPipe()
 	require.NoError(t, err)
+	m.Cmd.Stderr, m.stdout = &m.stderr, stdout
 	require.NoError(t, m.Start())
 	m.lines = make(chan string, 100)
 	go func() {
@@ -112,6 +117,7 @@ func startMock(t *testing.T, args ...string) *mock {
 		}
 	}()
 	for line := range m.lines {
+		m.banner += line + "\n"
 		if strings.HasPrefix(line, "curl ") {
 			m.curl = line
 		}
@@ -121,6 +127,14 @@ func startMock(t *testing.T, args ...string) *mock {
 	}
 	require.Fail(t, "cimg mock ended before it was ready")
 	return nil
+}
+
+// url returns the address of a path.
+func (m *mock) url(t *testing.T, path string) string {
+	t.Helper()
+	r, err := requestOfCurl(m.curl)
+	require.NoError(t, err)
+	return "http://" + r.URL.Host + path
 }
 
 // stop signals the mock and returns the last line it printed. The output must
@@ -191,6 +205,10 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 	rows := []struct{ args, want string }{
 		{"mock --addr nonsense", "nonsense"},
 		{"mock --addr 127.0.0.1:99999", "99999"},
+		{"mock --addr=", "--addr"},
+		{"mock --addr 127.0.0.1:0 --scenario no-such", `"no-such"`},
+		{"mock --addr 127.0.0.1:0 --scenario command_test.go", "--scenario: command_test.go: line "},
+		{"mock --addr 127.0.0.1:0 --cors *", "--cors"},
 		{"mock --job-duration -1s", "--job-duration"},
 		{"mock --job-duration soon", "soon"},
 		{"mock --no-such-flag", "no-such-flag"},
@@ -211,4 +229,101 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 			require.Equal(t, 1, strings.Count(string(out), "\n"), "one line, not the whole help")
 		})
 	}
+}
+
+// A person whose program loses the response of a create, from the command line
+// alone: the image exists once, and the log says what happened.
+func TestMockLosesAResponse(t *testing.T) {
+	m := startMock(t, "--scenario", "lost-response")
+	r, err := requestOfCurl(m.curl)
+	require.NoError(t, err)
+	r.Close = true
+	_, err = http.DefaultClient.Do(r) //nolint:bodyclose // there is no response
+	require.Error(t, err)
+	_, images := fetch(t, m.url(t, "/_emulator/images?regionId=gz"))
+	require.Equal(t, 1, strings.Count(images, `"name":"web-01"`))
+	_, counts := fetch(t, m.url(t, "/_emulator/requests"))
+	require.Contains(t, counts, `"createCIMG":1,`)
+	m.stop(t, os.Interrupt)
+	require.Regexp(t, `(?m)^\d\d:\d\d:\d\d POST createCIMG no response \S+$`, m.stderr.String())
+	require.NotContains(t, m.stderr.String(), "9a609744") // the token
+}
+
+func TestMockScenarioFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mine.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("faults: [{status: 503, for: 1h}]\n"), 0o600))
+	m := startMock(t, "--scenario", file, "--quiet")
+	resp, _ := fetch(t, m.url(t, "/dicloud/i/result?regionId=gz&jobUuids=a"))
+	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+	resp, _ = fetch(t, m.url(t, "/healthz"))
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	m.stop(t, os.Interrupt)
+	require.Empty(t, m.stderr.String())
+}
+
+func TestMockListsItsImages(t *testing.T) {
+	m := startMock(t)
+	for _, region := range []string{"gz", "bj"} {
+		var images []struct {
+			UUID string `json:"cimgUuid"`
+		}
+		_, body := fetch(t, m.url(t, "/_emulator/images?regionId="+region))
+		require.NoError(t, json.Unmarshal([]byte(body), &images))
+		require.Len(t, images, 2)
+		for _, image := range images {
+			require.Contains(t, m.banner, image.UUID+" in "+region)
+		}
+	}
+	m.stop(t, os.Interrupt)
+}
+
+func TestMockServesPagesOfOtherOrigins(t *testing.T) {
+	m := startMock(t, "--cors", "https://a.example", "--cors", "https://b.example")
+	for origin, path := range map[string]string{
+		"http://localhost:3000": "/dicloud/i/result",
+		"https://a.example":     "/openapi.yaml",
+		"https://b.example":     "/no-such-page",
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.url(t, path), nil)
+		require.NoError(t, err)
+		r.Header.Set("Origin", origin)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, origin, resp.Header.Get("Access-Control-Allow-Origin"))
+	}
+	m.stop(t, os.Interrupt)
+}
+
+// cimg mock | head -1: the mock serves on, and stops as usual.
+func TestMockOutlivesItsReader(t *testing.T) {
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		m := startMock(t)
+		require.NoError(t, m.stdout.Close())
+		resp, _ := fetch(t, m.url(t, "/healthz"))
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		m.stop(t, signal)
+	}
+}
+
+// The same with stderr: the lines about requests are lost, and nothing else.
+func TestMockOutlivesTheReaderOfItsLog(t *testing.T) {
+	mock := exec.CommandContext(t.Context(), commandPath(t), "mock", "--addr", "127.0.0.1:0")
+	stdout, err := mock.StdoutPipe()
+	require.NoError(t, err)
+	stderr, err := mock.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, mock.Start())
+	require.NoError(t, stderr.Close())
+	banner := bufio.NewReader(stdout)
+	line, err := banner.ReadString('\n')
+	require.NoError(t, err)
+	for range 3 {
+		resp, _ := fetch(t, strings.TrimSpace(strings.TrimPrefix(line, "Base URL"))+"/_emulator/scenario")
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+	}
+	require.NoError(t, mock.Process.Signal(os.Interrupt))
+	_, err = io.Copy(io.Discard, banner)
+	require.NoError(t, err)
+	require.NoError(t, mock.Wait())
 }
