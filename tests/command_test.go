@@ -107,7 +107,7 @@ func startMock(t *testing.T, args ...string) *mock {
 	m := &mock{Cmd: exec.CommandContext(t.Context(), commandPath(t), append([]string{"mock", "--addr", "127.0.0.1:0"}, args...)...)}
 	stdout, err := m.StdoutPipe()
 	require.NoError(t, err)
-	m.Cmd.Stderr, m.stdout = &m.stderr, stdout
+	m.Stderr, m.stdout = &m.stderr, stdout
 	require.NoError(t, m.Start())
 	m.lines = make(chan string, 100)
 	go func() {
@@ -238,7 +238,7 @@ func TestMockLosesAResponse(t *testing.T) {
 	r, err := requestOfCurl(m.curl)
 	require.NoError(t, err)
 	r.Close = true
-	_, err = http.DefaultClient.Do(r) //nolint:bodyclose // there is no response
+	_, err = http.DefaultClient.Do(r)
 	require.Error(t, err)
 	_, images := fetch(t, m.url(t, "/_emulator/images?regionId=gz"))
 	require.Equal(t, 1, strings.Count(images, `"name":"web-01"`))

@@ -1,7 +1,7 @@
 package mock
 
 // Help explains scenarios and the control API to a person at a terminal.
-const Help = `A scenario says how jobs go and what breaks, in YAML or JSON. Every field is optional:
+const Help = `A scenario says how jobs go and what breaks, in YAML or JSON. Every field is optional; durations are written like 300ms, 10s or 2m:
 
   listLag: 10s            # a new image stays out of lists for so long
   unknownJobs: reject     # instead of omit: what getJobResult does with ids that it does not know
@@ -12,7 +12,7 @@ const Help = `A scenario says how jobs go and what breaks, in YAML or JSON. Ever
   jobs:                   # the first rule that matches a job decides how it goes
     - operation: createCIMG
       region: gz
-      name: "web-*"       # of the image
+      name: "web-*"       # of the image; * is any text without a slash
       duration: 2m
       progress: silent    # or linear, backLoaded, or a list of percentages such as [0, 50, 100]
       fail: disk is full  # the job fails with this result
@@ -34,6 +34,8 @@ const Help = `A scenario says how jobs go and what breaks, in YAML or JSON. Ever
       truncate: true      # break the connection after half of the body
     - status: 503         # an outage: every request for 30 s from now on
       for: 30s
+
+Faults break connections but cannot refuse them: stop the mock for that.
 
 The control API changes them while the mock runs. It needs no token. Requests are YAML or JSON, responses JSON;
 an error is HTTP 400 with {"error": "..."}. It serves only this machine, unless --control-from-anywhere is set.

@@ -18,8 +18,8 @@ import (
 // documented is the scenario that Help explains.
 func documented(t *testing.T) string {
 	t.Helper()
-	_, rest, _ := strings.Cut(mock.Help, "optional:\n\n")
-	document, _, found := strings.Cut(rest, "\nThe control API")
+	_, rest, _ := strings.Cut(mock.Help, "2m:\n\n")
+	document, _, found := strings.Cut(rest, "\nFaults break")
 	require.True(t, found)
 	return document
 }

@@ -20,7 +20,7 @@ export async function startMock(...flags) {
   const dir = mkdtempSync(join(tmpdir(), 'cimg-'))
   const program = join(dir, 'cimg')
   execFileSync('go', ['build', '-o', program, './cmd/cimg'], { cwd: root, stdio: 'inherit' })
-  const mock = spawn(program, ['mock', '--addr', '127.0.0.1:0', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const mock = spawn(program, ['mock', '--addr', '127.0.0.1:0', '--quiet', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] })
   const stop = async () => {
     if (mock.exitCode === null && mock.kill('SIGTERM')) await once(mock, 'exit')
     rmSync(dir, { recursive: true })
