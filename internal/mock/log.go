@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -39,7 +40,7 @@ func logged(out io.Writer, next http.Handler) (http.Handler, error) {
 }
 
 // operationNames returns the operationIds of the contract by "METHOD path".
-func operationNames() (map[string]string, error) {
+var operationNames = sync.OnceValues(func() (map[string]string, error) {
 	var contract struct {
 		Paths map[string]map[string]struct {
 			OperationID string `yaml:"operationId"`
@@ -55,7 +56,7 @@ func operationNames() (map[string]string, error) {
 		}
 	}
 	return names, nil
-}
+})
 
 // recorder keeps what a handler sent. The handler can still hijack the connection,
 // by http.ResponseController.
