@@ -50,4 +50,9 @@ an error is HTTP 400 with {"error": "..."}. It serves only this machine, unless 
   GET /_emulator/images?regionId=gz every image, however new
   GET /_emulator/jobs?regionId=gz   every job
   POST /_emulator/reset             start anew: stock, scenario and counts are those of the start
+
+For instance:
+
+  curl -T mine.yaml http://127.0.0.1:8080/_emulator/scenario
+  curl -d '{operation: createCIMG, after: true, reset: true}' http://127.0.0.1:8080/_emulator/faults
 `
