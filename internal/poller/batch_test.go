@@ -300,6 +300,24 @@ func TestTheLimitStaysIfAsManyWereAccepted(t *testing.T) {
 	})
 }
 
+// In an outage, any of the suspects is asked for.
+func TestAnySuspectIsPolledInAnOutage(t *testing.T) {
+	defer func(before func() float64) { random = before }(random)
+	for drawn, want := range map[float64]string{0: "a", 0.5: "c", 0.99: "d"} {
+		inBubble(t, Config{}, running, func(t *testing.T, s *service) {
+			w := s.follow(t.Context(), every(time.Hour), "a", "b", "c", "d")
+			defer w.Leave()
+			r := s.region("gz")
+			r.outage = freeFailures
+			r.suspect(batch{jobs: []*entry{r.jobs["a"], r.jobs["b"], r.jobs["c"], r.jobs["d"]}})
+			random = func() float64 { return drawn }
+			b := r.choose(time.Now().Add(-time.Second))
+			require.Len(t, b.jobs, 1)
+			require.Equal(t, want, b.jobs[0].id)
+		})
+	}
+}
+
 func TestBatchSize(t *testing.T) {
 	for name, row := range map[string]struct {
 		ids  []string

@@ -329,6 +329,14 @@ func TestPausesAfterFailures(t *testing.T) {
 	require.Equal(t, after(180), j.nextPoll(now, now, 3*time.Second))
 }
 
+// The time that failures take has no limit but the clock's.
+func TestTheTimeOfFailures(t *testing.T) {
+	for failures, intervals := range map[int]time.Duration{0: 0, 1: 1, 2: 3, 6: 63, 7: 123, 8: 183} {
+		require.Equal(t, 3*intervals*time.Second, backoffs(failures, 3*time.Second))
+	}
+	require.Equal(t, 365*24*time.Hour, backoffs(math.MaxInt, time.Hour))
+}
+
 // A job is polled in time for a wait to give it up, and for its last poll.
 func TestNextPollComesInTime(t *testing.T) {
 	settings := &Settings{Policy: polling.Constant(time.Minute), MissingGrace: 20 * time.Second, StallTimeout: 30 * time.Second}

@@ -208,11 +208,15 @@ func TestWhomAnOutageEnds(t *testing.T) {
 		fine := s.inTurn(t.Context(), every(time.Second), "a") // before the outage, by id the first
 		s.sleepUntil(2 * time.Second)
 		fine.Leave()
-		fine = s.follow(t.Context(), every(time.Hour), "a")
+		impatient := every(time.Hour)
+		impatient.MaxFailures = 0
+		fine = s.follow(t.Context(), impatient, "a")
 		defer fine.Leave()
 		s.log()
 		s.sleepUntil(9 * time.Second)
-		slow := s.inTurn(t.Context(), every(500*time.Millisecond), "slow")
+		impatient = every(500 * time.Millisecond)
+		impatient.MaxFailures = 1
+		slow := s.inTurn(t.Context(), impatient, "slow")
 		settings := every(5 * time.Second)
 		settings.MaxFailures = 2
 		w := s.inTurn(t.Context(), settings, names(8)...)
