@@ -217,11 +217,23 @@ func TestTheLimitIsLoweredForGood(t *testing.T) {
 		require.Len(t, later, 357*4)
 		require.Equal(t, []int{2}, slices.Compact(later))
 	})
-	inBubble(t, Config{}, rejects(3, noID), func(t *testing.T, s *service) {
-		defer s.inTurn(t.Context(), every(10*time.Second), names(5)...).Leave()
-		s.sleepUntil(34 * time.Second)
-		require.Equal(t, []int{5, 3, 2, 5, 3, 2, 3, 2}, sizes(s.newPolls()), "the larger half counts")
-	})
+	for err, want := range map[error][]int{
+		errBadID:     {5, 3, 2, 5, 3, 2, 3, 2}, // the larger half counts
+		errRefused:   {5, 3, 2, 5, 3, 2, 3, 2},
+		errTransient: {5, 3, 2, 5, 3, 2, 5, 3},
+		errPermanent: {5, 3, 2, 5, 3, 2, 5, 3},
+	} {
+		inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+			if len(p.ids) > 3 {
+				return nil, err
+			}
+			return running(p)
+		}, func(t *testing.T, s *service) {
+			defer s.inTurn(t.Context(), every(10*time.Second), names(5)...).Leave()
+			s.sleepUntil(40 * time.Second)
+			require.Equal(t, want, sizes(s.newPolls())[:len(want)], "%v", err)
+		})
+	}
 }
 
 func TestTheLimitIsNeverRaised(t *testing.T) {

@@ -274,9 +274,10 @@ func TestAnAnnouncedOutage(t *testing.T) {
 	}
 }
 
-// A pause that is known to be about one job is kept for that job alone.
+// A pause that comes with the rejection of one job is kept for that job alone; one
+// that comes with too many requests, for example, is everybody's.
 func TestAnAnnouncedPauseOfOneJob(t *testing.T) {
-	for _, class := range []ErrorClass{BadID, Refused} {
+	for class, isOfOne := range map[ErrorClass]bool{BadID: true, Refused: true, Transient: false} {
 		inBubble(t, Config{MaxRetryAfter: time.Hour}, func(p poll) ([]gen.Job, error) {
 			if slices.Contains(p.ids, "bad") {
 				return nil, pollError{class, 5 * time.Minute}
@@ -286,17 +287,36 @@ func TestAnAnnouncedPauseOfOneJob(t *testing.T) {
 			settings := every(10 * time.Second)
 			settings.MissingGrace = time.Hour
 			defer s.inTurn(t.Context(), settings, "bad", "good").Leave()
-			s.sleepUntil(10*time.Minute + 30*time.Second) // the batch and the job alone were told to wait
-			s.log()
+			s.sleepUntil(10*time.Minute + 30*time.Second)
+			require.Equal(t, []string{"10s: bad good", "5m10s: bad"}, s.log()[:2], "neither is known to be about one job")
 			s.sleepUntil(time.Hour)
 			polls := map[string]int{}
 			for _, p := range s.newPolls() {
 				polls[p.ids[0]]++
 			}
 			require.InDelta(t, 10, polls["bad"], 1, "%v", class)
-			require.Greater(t, polls["good"], 270, "%v", class)
+			require.Equal(t, isOfOne, polls["good"] > 270, "%v: %v", class, polls)
+			require.Equal(t, isOfOne, polls["good"] > 30, "%v: %v", class, polls)
 		})
 	}
+}
+
+// A job that failed while others did not is known to be bad, however rarely the
+// others are polled.
+func TestABadIDIsNoOutage(t *testing.T) {
+	inBubble(t, Config{}, fails([]string{"bad"}, errTransient, 0), func(t *testing.T, s *service) {
+		patient := every(time.Hour)
+		patient.MaxFailures = 1000
+		defer s.follow(t.Context(), patient, "bad", "good").Leave()
+		s.sleepUntil(10 * time.Minute)
+		polls := s.newPolls()
+		s.sleepUntil(polls[len(polls)-1].at + time.Minute + time.Second) // bad has been polled just now
+		require.Equal(t, []string{"bad"}, s.newPolls()[0].ids)
+		began := s.elapsed()
+		defer s.follow(t.Context(), patient, "another").Leave()
+		time.Sleep(1)
+		require.Equal(t, began, s.newPolls()[0].at)
+	})
 }
 
 // A wait that begins during an outage gets a poll soon, and its own count of
