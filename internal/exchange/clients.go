@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -101,26 +100,6 @@ func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
 		err = errors.New("the address of the proxy (HTTPS_PROXY) is invalid")
 	}
 	return proxy, err
-}
-
-// plainTransport returns net/http's transport of a client; nil if it has another.
-func plainTransport(client *http.Client) *http.Transport {
-	plain, _ := cmp.Or(client.Transport, http.DefaultTransport).(*http.Transport)
-	return plain
-}
-
-// proxyOf returns the host of the proxy that a request goes through; empty if it
-// does not, or if a caller's RoundTripper decides.
-func proxyOf(client *http.Client, req *http.Request) string {
-	transport := plainTransport(client)
-	if transport == nil || transport.Proxy == nil {
-		return ""
-	}
-	proxy, err := transport.Proxy(req)
-	if err != nil || proxy == nil {
-		return ""
-	}
-	return proxy.Host
 }
 
 // readAhead is the length of the buffer that net/http reads into.

@@ -5,14 +5,17 @@ package exchange
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -56,11 +59,12 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	// read of the request, not from the text of an error: nothing can be sent
 	// before there is a connection, nor without reading the body, which is all
 	// that a caller's RoundTripper cannot hide.
-	var wanted, got atomic.Bool
+	var firstHop atomic.Pointer[string] // what a connection was wanted to
+	var got atomic.Bool
 	var conn atomic.Pointer[quietConn]
 	body := &watchedBody{Reader: bytes.NewReader(r.Content)}
 	req := r.WithContext(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
-		GetConn: func(string) { wanted.Store(true) },
+		GetConn: func(hostPort string) { firstHop.Store(&hostPort) },
 		GotConn: func(info httptrace.GotConnInfo) {
 			got.Store(true)
 			if quiet, own := info.Conn.(*quietConn); own {
@@ -81,13 +85,13 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	req.Body = io.NopCloser(body)
 	req.ContentLength = int64(len(r.Content))
 	req.GetBody = nil
-	client := c.client(r.Mutating)
-	proxy := proxyOf(client, req)
-	// Over a proxy, net/http's own TLS is above what can be a quietConn.
-	req.Close = req.Close || proxy != "" && !c.borrowed
+	if !c.borrowed {
+		proxy, _ := proxyFromEnvironment(req)
+		req.Close = req.Close || proxy != nil // net/http's own TLS is above what can be a quietConn
+	}
 
 	began := time.Now()
-	response, begun, err := c.send(client, req, r.MaxBytes)
+	response, begun, err := c.send(c.client(r.Mutating), req, r.MaxBytes)
 	switch {
 	case err == nil:
 		c.clock.read(response.Header.Get("Date"), began)
@@ -97,10 +101,11 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	if proxy != "" && !got.Load() {
-		err = fmt.Errorf("proxy %s: %w", proxy, err)
+	wanted := firstHop.Load()
+	if wanted != nil && !got.Load() && isProxy(*wanted, req.URL) {
+		err = fmt.Errorf("proxy %s: %w", *wanted, err)
 	}
-	return nil, &Error{err, !begun && !got.Load() && !body.wasRead.Load() && (wanted.Load() && len(r.Content) > 0 || !c.borrowed)}
+	return nil, &Error{err, !begun && !got.Load() && !body.wasRead.Load() && (wanted != nil && len(r.Content) > 0 || !c.borrowed)}
 }
 
 // watchedBody is a request's body, and whether any of it was read.
@@ -114,11 +119,18 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
+// isProxy reports whether the first hop of a request is not its target. (net/http
+// writes a host that is not ASCII in another way.)
+func isProxy(hostPort string, target *url.URL) bool {
+	port := cmp.Or(target.Port(), map[string]string{"http": "80", "https": "443"}[target.Scheme])
+	return hostPort != net.JoinHostPort(target.Hostname(), port) && !strings.Contains(hostPort, "xn--")
+}
+
 // send reports beside an error whether a response had begun, or may still come: a
 // RoundTripper that is not net/http's may not return when the request's context
 // ends. This does.
 func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (response *Response, begun bool, err error) {
-	if plainTransport(client) != nil {
+	if _, plain := cmp.Or(client.Transport, http.DefaultTransport).(*http.Transport); plain {
 		return roundTrip(client, req, maxBytes)
 	}
 	type result struct {

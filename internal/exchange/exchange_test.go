@@ -221,17 +221,31 @@ func TestTransportsThatDoNotReturn(t *testing.T) {
 	require.ErrorContains(t, failure, "nil")
 }
 
-// A proxy that stands in the way is named, without what authenticates to it.
+// A proxy that stands in the way is named, without what authenticates to it. Only
+// net/http asks the caller which one that is: the next time it may be another.
 func TestProxiesAreNamed(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	defer proxy.Close()
 	address, err := url.Parse(strings.Replace(proxy.URL, "http://", "http://user:secret@", 1))
 	require.NoError(t, err)
-	transport := &http.Transport{Proxy: http.ProxyURL(address)}
+	asked := 0
+	transport := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
+		asked++
+		return address, nil
+	}}
 	defer transport.CloseIdleConnections()
-	_, failure := NewClients(&http.Client{Transport: transport}, nil).Send(request(t, t.Context(), "https://example.com/"))
+	clients := NewClients(&http.Client{Transport: transport}, nil)
+	_, failure := clients.Send(request(t, t.Context(), "https://example.com/"))
 	require.EqualError(t, failure, "proxy "+address.Host+": Forbidden")
 	require.True(t, failure.NotSent)
+	require.Equal(t, 1, asked)
+
+	transport.Proxy = nil
+	proxy.Close()
+	for _, target := range []string{"http://" + address.Host, "https://" + address.Host, "http://localhost:" + address.Port()} {
+		_, failure = clients.Send(request(t, t.Context(), target))
+		require.NotContains(t, failure.Error(), "proxy")
+	}
 }
 
 // A quiet connection hands out one byte to a short buffer, and nothing while no
