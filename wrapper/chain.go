@@ -2,10 +2,10 @@ package wrapper
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -110,11 +110,10 @@ func (c *Client) send(request *call) (*response, error) {
 	req := request.req
 	_, request.limited = req.Context().Deadline() // a hook may set another
 	if req.Body != nil && request.body == nil {
-		stop := context.AfterFunc(req.Context(), func() { req.Body.Close() }) // ends a read that hangs
 		var err error
-		request.body, err = io.ReadAll(req.Body)
-		stop()
-		req.Body.Close()
+		request.body, err = exchange.Await(req.Context(), func() ([]byte, error) {
+			return exchange.ReadAll(req.Context(), req.Body, math.MaxInt64)
+		})
 		if err != nil {
 			return nil, notSent(request, fmt.Errorf("reading the request's body: %w", err))
 		}

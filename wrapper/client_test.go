@@ -360,18 +360,40 @@ func TestTheTransportsHeaderIsNotChanged(t *testing.T) {
 	require.Equal(t, http.Header{"X-Echo": {token}}, shared)
 }
 
-// A request body that blocks does not keep the call beyond its context.
+// A request body that hangs does not keep the call beyond its context, nor is what
+// came of it sent, whatever its Close does.
 func TestDoEndsWithItsContext(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))
-	body, _ := io.Pipe()
-	ctx, cancel := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/dicloud/i/storage/cimg/create", body)
-	require.NoError(t, err)
-	cancel()
-	_, err = clientOf(t, s).Do(req)
-	require.ErrorIs(t, err, wrapper.ErrNotSent)
-	require.Empty(t, s.received())
+	hooks := wrapper.WithHooks(wrapper.Hooks{Begin: func(ctx context.Context, _ wrapper.Call) context.Context {
+		return context.WithoutCancel(ctx)
+	}})
+	for name, whenClosed := range map[string]error{"fails": io.ErrClosedPipe, "ends": io.EOF, "ignores it": nil} {
+		t.Run(name, func(t *testing.T) {
+			body, content := io.Pipe()
+			defer content.Close()
+			ctx, cancel := context.WithCancel(t.Context())
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/dicloud/i/storage/cimg/create", &closable{body, func() error {
+				return content.CloseWithError(whenClosed)
+			}})
+			require.NoError(t, err)
+			if whenClosed == nil {
+				req.Body = io.NopCloser(body)
+			}
+			cancel()
+			_, err = clientOf(t, s, hooks).Do(req)
+			require.ErrorIs(t, err, wrapper.ErrNotSent)
+			require.ErrorIs(t, err, context.Canceled)
+			require.Empty(t, s.received())
+		})
+	}
 }
+
+type closable struct {
+	io.Reader
+	close func() error
+}
+
+func (c *closable) Close() error { return c.close() }
 
 func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	s := serve(t, respondJSON(oneJob))

@@ -67,8 +67,8 @@
 // An attempt has a limit of time, see [WithTimeouts]. Every call returns promptly
 // when its context ends, and one whose context has ended sends nothing. No error
 // matches context.DeadlineExceeded unless the caller's context had a deadline. No
-// goroutine or connection outlives its use, except that a caller's transport which
-// ignores the context of its request keeps a goroutine until it returns.
+// goroutine or connection outlives its use, except that a caller's transport or body
+// which ignores its context and Close keeps a goroutine until it returns.
 //
 // # Strict in
 //

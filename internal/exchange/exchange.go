@@ -16,6 +16,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -91,7 +92,7 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	}
 
 	began := time.Now()
-	response, begun, err := c.send(c.client(r.Mutating), req, r.MaxBytes)
+	response, silent, err := c.send(c.client(r.Mutating), req, r.MaxBytes)
 	switch {
 	case err == nil:
 		c.clock.read(response.Header.Get("Date"), began)
@@ -105,7 +106,7 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	if wanted != nil && !got.Load() && isProxy(*wanted, req.URL) {
 		err = fmt.Errorf("proxy %s: %w", *wanted, err)
 	}
-	return nil, &Error{err, !begun && !got.Load() && !body.wasRead.Load() && (wanted != nil && len(r.Content) > 0 || !c.borrowed)}
+	return nil, &Error{err, silent && !got.Load() && !body.wasRead.Load() && (wanted != nil && len(r.Content) > 0 || !c.borrowed)}
 }
 
 // watchedBody is a request's body, and whether any of it was read.
@@ -126,81 +127,101 @@ func isProxy(hostPort string, target *url.URL) bool {
 	return hostPort != net.JoinHostPort(target.Hostname(), port) && !strings.Contains(hostPort, "xn--")
 }
 
-// send reports beside an error whether a response had begun, or may still come: a
-// RoundTripper that is not net/http's may not return when the request's context
-// ends. This does.
-func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (response *Response, begun bool, err error) {
-	if _, plain := cmp.Or(client.Transport, http.DefaultTransport).(*http.Transport); plain {
+// send reports beside an error whether no response had begun, nor may still come: a
+// caller's transport, or the body that it returns, may not heed the end of the
+// request's context. This does.
+func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (response *Response, silent bool, err error) {
+	if !c.borrowed {
 		return roundTrip(client, req, maxBytes)
 	}
 	type result struct {
 		response *Response
-		begun    bool
+		silent   bool
+	}
+	end, err := Await(req.Context(), func() (result, error) {
+		response, silent, err := roundTrip(client, req, maxBytes)
+		return result{response, silent}, err
+	})
+	return end.response, end.silent, err
+}
+
+// Await runs a caller's code, which may not heed the end of ctx: then Await returns
+// shortly after that, and leaves it behind. A panic reaches the caller, who can
+// recover it.
+func Await[T any](ctx context.Context, run func() (T, error)) (T, error) {
+	type end struct {
+		result   T
 		err      error
 		panicked any
 	}
-	done := make(chan result, 1)
-	go func() { // which ends when the transport returns
-		end := result{err: errors.New("the transport ended its goroutine")}
+	ended := make(chan end, 1)
+	go func() {
+		e := end{err: errors.New("the caller's code ended its goroutine")}
 		defer func() {
-			end.panicked = recover()
-			done <- end
+			e.panicked = recover()
+			ended <- e
 		}()
-		end.response, end.begun, end.err = roundTrip(client, req, maxBytes)
+		e.result, e.err = run()
 	}()
-	var end result
+	var e end
 	select {
-	case end = <-done:
-	case <-req.Context().Done():
+	case e = <-ended:
+	case <-ctx.Done():
 		select {
-		case end = <-done:
+		case e = <-ended:
 		case <-time.After(50 * time.Millisecond):
-			return nil, true, context.Cause(req.Context())
+			e.err = context.Cause(ctx)
 		}
 	}
-	if end.panicked != nil {
-		panic(end.panicked) // where the caller can recover it
+	if e.panicked != nil {
+		panic(e.panicked)
 	}
-	return end.response, end.begun, end.err
+	return e.result, e.err
 }
 
-func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response *Response, begun bool, err error) {
+func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response *Response, silent bool, err error) {
 	resp, err := client.Do(req)
 	if err != nil {
 		// Without the URL, which may hold thousands of ids.
 		if wrapped, found := errors.AsType[*url.Error](err); found {
 			err = wrapped.Err
 		}
-		return nil, false, err
+		return nil, true, err
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		// The body is the connection, which neither a context nor a timeout
 		// closes. It was not requested.
 		resp.Body.Close()
 		resp.Body = http.NoBody
 	}
-	body, err := readAtMost(resp.Body, maxBytes)
+	body, err := ReadAll(req.Context(), resp.Body, maxBytes)
 	if err != nil {
-		return nil, true, fmt.Errorf("reading the response (HTTP %d): %w", resp.StatusCode, err)
+		return nil, false, fmt.Errorf("reading the response (HTTP %d): %w", resp.StatusCode, err)
 	}
 	header := resp.Header.Clone() // a transport may share its own
 	if header == nil {
 		header = make(http.Header)
 	}
-	return &Response{resp.StatusCode, header, body}, true, nil
+	return &Response{resp.StatusCode, header, body}, false, nil
 }
 
-// readAtMost reads all of r, or fails with ErrTooLarge.
-func readAtMost(r io.Reader, limit int64) ([]byte, error) {
+// ReadAll reads a body and closes it. It fails with ErrTooLarge beyond a limit, and
+// if ctx ends, which closes the body: that may end a read that hangs, and look like
+// the body's end.
+func ReadAll(ctx context.Context, body io.ReadCloser, limit int64) ([]byte, error) {
+	closeOnce := sync.OnceFunc(func() { body.Close() })
+	defer closeOnce()
+	stop := context.AfterFunc(ctx, closeOnce)
 	limit = min(limit, math.MaxInt64-1)
 	// What fills more than net/http's buffer bypasses that, see quietConn.
-	body, err := io.ReadAll(bufio.NewReaderSize(io.LimitReader(r, limit+1), 4*readAhead))
-	if err != nil {
+	content, err := io.ReadAll(bufio.NewReaderSize(io.LimitReader(body, limit+1), 4*readAhead))
+	switch {
+	case !stop():
+		return nil, context.Cause(ctx)
+	case err != nil:
 		return nil, err
-	}
-	if int64(len(body)) > limit {
+	case int64(len(content)) > limit:
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
 	}
-	return body, nil
+	return content, nil
 }

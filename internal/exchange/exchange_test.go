@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -190,6 +191,58 @@ func TestTransportsThatTakeLong(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A body that hangs, whether or not it heeds its Close, delays no call, and one that
+// does leaves no goroutine. net/http's transport, too, can have one.
+func TestBodiesThatHang(t *testing.T) {
+	for name, heeds := range map[string]bool{"heeds Close": true, "ignores Close": false} {
+		for _, scheme := range []string{"http", "custom"} { // the caller's transport, and one registered with net/http's
+			t.Run(name+" "+scheme, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					hangs := make(chan struct{})
+					end := sync.OnceFunc(func() { close(hangs) })
+					if !heeds {
+						defer end() // the bubble waits for all goroutines
+					}
+					custom := transport(func(*http.Request) (*http.Response, error) {
+						body := hangingBody{hangs, func() {}}
+						if heeds {
+							body.close = end
+						}
+						return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body}, nil
+					})
+					clients := through(custom)
+					if scheme == "custom" {
+						plain := &http.Transport{}
+						plain.RegisterProtocol(scheme, custom)
+						clients = NewClients(&http.Client{Transport: plain}, nil)
+					}
+					began := time.Now()
+					_, failure := clients.Send(request(t, t.Context(), scheme+"://host/"))
+					require.EqualError(t, failure, "no response within 1m0s")
+					require.False(t, failure.NotSent)
+					require.LessOrEqual(t, time.Since(began), time.Minute+50*time.Millisecond)
+				})
+			})
+		}
+	}
+}
+
+// hangingBody is a body that can be read when it ends.
+type hangingBody struct {
+	hangs <-chan struct{}
+	close func()
+}
+
+func (b hangingBody) Read([]byte) (int, error) {
+	<-b.hangs
+	return 0, io.EOF
+}
+
+func (b hangingBody) Close() error {
+	b.close()
+	return nil
 }
 
 type readerFunc func() error
