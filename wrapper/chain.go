@@ -31,7 +31,7 @@ type call struct {
 	attempts int            // begun so far
 	sentAt   time.Time      // the last attempt; set by authorize, after all waits for its turn
 	once     bool           // not to be retried, although it may be
-	secret   *secret.Secret // the token; set by authorize, on the copy it passes down
+	secret   *secret.Secret // its token; set by authorize, on the copy it passes down
 
 	timeLimit time.Duration // of an attempt, without the wait for its turn
 	limited   bool          // the caller's context has a deadline

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/cimg-go/cimg/internal/secret"
@@ -14,7 +13,7 @@ import (
 // authorize gets the token from the source and sets the Authorization header, if
 // the request is for the host that the token belongs to.
 func authorize(next handler, source TokenSource, base baseURL, userAgent string) handler {
-	var last atomic.Pointer[secret.Secret]
+	var tokens secret.Tokens
 	return func(c *call) (*response, error) {
 		if !base.covers(c.req) {
 			return nil, notSent(c, fmt.Errorf("the request is for %q, but the client and its token are for %q", c.req.URL.Scheme+"://"+c.req.URL.Host, base.Scheme+"://"+base.Host))
@@ -23,17 +22,14 @@ func authorize(next handler, source TokenSource, base baseURL, userAgent string)
 		token, err := source.Token(ctx)
 		cancel()
 		if err != nil {
-			return nil, notSent(c, fmt.Errorf("token source: %w", last.Load().HideError(err)))
+			return nil, notSent(c, fmt.Errorf("token source: %w", tokens.HideError(err)))
 		}
 		if err := checkToken(token); err != nil {
 			return nil, notSent(c, err)
 		}
 		c.sentAt = time.Now()
 		authorized := *c
-		if authorized.secret = last.Load(); authorized.secret.Token() != token { // most have the last one's
-			authorized.secret = secret.New(token)
-			last.Store(authorized.secret)
-		}
+		authorized.secret = tokens.Use(token)
 		authorized.req = c.req.Clone(c.req.Context())
 		if authorized.req.Header == nil {
 			authorized.req.Header = make(http.Header)

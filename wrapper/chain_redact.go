@@ -1,10 +1,10 @@
 package wrapper
 
-// redact removes the token from a response's body and header.
+// redact removes the client's tokens from a response's body and header.
 func redact(next handler) handler {
 	return func(c *call) (*response, error) {
 		r, err := next(c)
-		if err != nil || c.secret.Token() == "" {
+		if err != nil {
 			return r, err
 		}
 		r.body = c.secret.HideBytes(r.body)

@@ -1,10 +1,12 @@
 package wrapper_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -366,6 +368,39 @@ func TestShortTokensAreNotSearchedFor(t *testing.T) {
 			_, err = client.CreateImage(t.Context(), "gz", webImage)
 			require.Error(t, err)
 			require.Equal(t, hidden, !strings.Contains(err.Error(), token), "%s: %v", name, err)
+		}
+	}
+}
+
+// A response, a transport or a token source may quote a token that was replaced.
+func TestReplacedTokensAreNotShown(t *testing.T) {
+	nth := func(n int) string { return fmt.Sprintf("%032d", n) }
+	var used, quoted int
+	source := wrapper.TokenFunc(func(context.Context) (string, error) {
+		if used == 0 {
+			return "", errors.New("instead of " + nth(quoted))
+		}
+		return nth(used), nil
+	})
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodGet {
+			return nil, errors.New("instead of " + nth(quoted))
+		}
+		return respond(`{"errno":13,"errmsg":"instead of ` + nth(quoted) + `"}`)
+	})
+	var log bytes.Buffer
+	client, err := wrapper.New(source, wrapper.WithBaseURL("http://127.0.0.1"), wrapper.WithHTTPClient(&http.Client{Transport: transport}),
+		wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1}), wrapper.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	require.NoError(t, err)
+	for _, used = range []int{1, 2, 3, 4, 1, 0} {
+		for quoted = 1; quoted <= used || used == 0 && quoted <= 4; quoted++ {
+			_, queryErr := client.JobResults(t.Context(), "gz", "j1")
+			_, createErr := client.CreateImage(t.Context(), "gz", webImage)
+			secrettest.EachError(errors.Join(queryErr, createErr), func(err error) {
+				require.NotContains(t, secrettest.Renderings(err)+log.String(), nth(quoted), "while %d is used", used)
+			})
+			require.ErrorContains(t, queryErr, "instead of [token]")
+			require.ErrorContains(t, createErr, "instead of [token]")
 		}
 	}
 }

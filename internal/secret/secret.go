@@ -1,17 +1,19 @@
-// Package secret keeps a token out of texts and errors that come from elsewhere.
+// Package secret keeps tokens out of texts and errors that come from elsewhere.
 package secret
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// hidden replaces the token.
+// hidden replaces a token.
 const hidden = "[token]"
 
 // minLength is how long a token must be, in bytes, to be searched for. The
@@ -19,22 +21,65 @@ const hidden = "[token]"
 // in the names of fields.
 const minLength = 16
 
-// Secret is a token. The zero value has none, and hides nothing.
-type Secret struct{ spellings []string } // the token itself, then its encodings
+// remembered is how many of its tokens a client hides.
+const remembered = 4
 
-// New returns the secret of a token. One that is too short to be searched for has
-// no spelling.
-func New(token string) *Secret {
-	if len(token) < minLength {
-		return &Secret{}
-	}
-	return &Secret{spellings(token)}
+// Tokens are those that a client used last: a response may quote one that was
+// replaced. The zero value has none.
+type Tokens struct {
+	mu   sync.Mutex
+	last [][]string // the spellings of each
 }
 
-// spellings returns a token as it stands in a text, as part of a JSON pointer,
+// Use returns the secret of a token, which is used from now on. One that is too short
+// to be searched for has no spelling.
+func (t *Tokens) Use(token string) *Secret {
+	s := &Secret{tokens: t}
+	if len(token) < minLength {
+		return s
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := slices.IndexFunc(t.last, func(known []string) bool { return known[0] == token })
+	if at >= 0 {
+		s.own = t.last[at]
+		t.last = slices.Delete(t.last, at, at+1)
+	} else {
+		s.own = spell(token)
+	}
+	t.last = append(t.last[max(len(t.last)-remembered+1, 0):], s.own)
+	return s
+}
+
+// HideError returns err, or an error that does not show the tokens.
+func (t *Tokens) HideError(err error) error { return (&Secret{tokens: t}).HideError(err) }
+
+// Secret is the token of a call, and those that its client used last. The zero value
+// hides nothing.
+type Secret struct {
+	own    []string // the token's spellings; it may be used no more
+	tokens *Tokens
+}
+
+// spellings returns what to hide, the longest first: one may be part of another.
+func (s *Secret) spellings() []string {
+	if s == nil {
+		return nil
+	}
+	all := slices.Clone(s.own)
+	if s.tokens != nil {
+		s.tokens.mu.Lock()
+		all = append(all, slices.Concat(s.tokens.last...)...)
+		s.tokens.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.Compact(all)
+}
+
+// spell returns a token as it stands in a text, as part of a JSON pointer,
 // percent-encoded, and within base64 of anything: by where it begins, three
 // different encodings, of which the characters count that hold nothing else.
-func spellings(token string) []string {
+func spell(token string) []string {
 	all := []string{token, strings.NewReplacer("~", "~0", "/", "~1").Replace(token)}
 	for _, escaped := range []string{url.QueryEscape(token), url.PathEscape(token)} {
 		all = append(all, escaped, lowerEscapes(escaped))
@@ -45,8 +90,7 @@ func spellings(token string) []string {
 			all = append(all, encoding.EncodeToString(padded)[(8*shift+5)/6:8*len(padded)/6])
 		}
 	}
-	slices.Sort(all[1:])
-	return slices.Compact(all) // most tokens have nothing to escape
+	return all
 }
 
 // lowerEscapes writes percent-encoded bytes with lower-case digits.
@@ -58,39 +102,29 @@ func lowerEscapes(s string) string {
 	return strings.Join(parts, "%")
 }
 
-// Token returns the token; empty if it is too short to be searched for.
-func (s *Secret) Token() string {
-	if s == nil || len(s.spellings) == 0 {
-		return ""
-	}
-	return s.spellings[0]
-}
-
-// Hide hides the token in a text.
+// Hide hides the tokens in a text.
 func (s *Secret) Hide(text string) string { return string(s.HideBytes([]byte(text))) }
 
-// HideBytes hides the token in a body, which it may change.
+// HideBytes hides the tokens in a body, which it may change.
 func (s *Secret) HideBytes(body []byte) []byte {
-	if s.Token() != "" {
-		for _, spelling := range s.spellings {
-			if bytes.Contains(body, []byte(spelling)) {
-				body = bytes.ReplaceAll(body, []byte(spelling), []byte(hidden))
-			}
+	for _, spelling := range s.spellings() {
+		if bytes.Contains(body, []byte(spelling)) {
+			body = bytes.ReplaceAll(body, []byte(spelling), []byte(hidden))
 		}
 	}
 	return body
 }
 
-// HideError returns err or, if it shows the token, an error that does not and that
+// HideError returns err or, if it shows a token, an error that does not and that
 // cannot be unwrapped to it.
 func (s *Secret) HideError(err error) error {
-	if s.Token() == "" || !s.isShownBy(err) {
+	if !s.isShownBy(err) {
 		return err
 	}
 	return errors.New(s.Hide(err.Error()))
 }
 
-// isShownBy looks for the token in whatever package fmt prints of err, and of every
+// isShownBy looks for a token in whatever package fmt prints of err, and of every
 // error that it wraps: a truncated text may lack what the wrapped error still shows.
 func (s *Secret) isShownBy(err error) bool {
 	if err == nil {

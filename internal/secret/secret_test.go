@@ -36,14 +36,12 @@ func TestSpellings(t *testing.T) {
 			"in base64, in a third text": func(s string) string { return base64.StdEncoding.EncodeToString([]byte(strings.Repeat("?", 9) + s)) },
 		} {
 			t.Run(name+" "+token, func(t *testing.T) {
-				s := New(token)
+				s := new(Tokens).Use(token)
 				text := `before "` + spell(token) + `" after`
 				if len(token) < minLength {
 					require.Equal(t, text, s.Hide(text))
-					require.Empty(t, s.Token())
 					return
 				}
-				require.Equal(t, token, s.Token())
 				require.Contains(t, s.Hide(text), hidden)
 				left := len(s.Hide(text)) - len(`before "" after`) - len(hidden)
 				require.LessOrEqual(t, left, len(spell(""))+4, "what base64 shares with its neighbours")
@@ -58,7 +56,7 @@ func TestSpellings(t *testing.T) {
 
 // An error that shows the token in no text but in a field is not passed on.
 func TestErrorsThatHoldTheToken(t *testing.T) {
-	s := New(tokens[0])
+	s := new(Tokens).Use(tokens[0])
 	for _, err := range []error{
 		holder{tokens[0]},
 		&holder{tokens[0]},
@@ -83,5 +81,31 @@ func TestNoSecret(t *testing.T) {
 	require.Equal(t, "text", none.Hide("text"))
 	require.Equal(t, "text", string(none.HideBytes([]byte("text"))))
 	require.EqualError(t, none.HideError(errors.New("text")), "text")
-	require.Empty(t, none.Token())
+	require.EqualError(t, new(Tokens).HideError(errors.New("text")), "text")
+}
+
+// The last few tokens of a client are hidden, and a call's own, however many others
+// were used meanwhile.
+func TestReplacedTokens(t *testing.T) {
+	nth := func(n int) string { return fmt.Sprintf("%032d", n) }
+	var client Tokens
+	isHidden := func(s *Secret, n int) bool { return s.Hide(nth(n)) == hidden }
+	first := client.Use(nth(0))
+	for n := 1; n <= remembered; n++ {
+		require.True(t, isHidden(client.Use(nth(n)), 0) == (n < remembered), n)
+		require.True(t, isHidden(first, n), "another call's")
+	}
+	require.True(t, isHidden(first, 0), "its own")
+	require.EqualError(t, client.HideError(errors.New(nth(1)+" "+nth(0))), hidden+" "+nth(0))
+
+	client.Use(nth(1)) // again, so that the second is the oldest
+	last := client.Use(nth(5))
+	require.True(t, isHidden(last, 1))
+	require.False(t, isHidden(last, 2))
+
+	longer := nth(5) + "-and-more"
+	client.Use(longer)
+	require.Equal(t, hidden, last.Hide(longer), "no part of one that holds another")
+	require.Equal(t, "short", client.Use("short").Hide("short"))
+	require.True(t, isHidden(client.Use("short"), 5))
 }
