@@ -45,7 +45,8 @@ type response struct {
 	envelope envelope
 	jobs     []Job // of every operation but listCIMG
 
-	unreadable map[string]error // of getJobResult, by job id: why its state is not among jobs
+	unreadable map[string]error // by job id: why it is not among jobs
+	unnamed    int              // of the jobs, without a valid id
 	page       imagePage        // of listCIMG
 }
 

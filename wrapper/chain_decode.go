@@ -5,20 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // envelope wraps every response of the service.
 //
 // It is decoded by the upstream of encoding/json/v2, which rejects duplicate
 // fields, names in another case and trailing bytes; encoding/json accepts each of
-// them, and takes about three times as long for a response of a hundred jobs.
+// them, and takes about three times as long for a response of a hundred jobs. Of
+// what the contract does not know, duplicates are accepted: see unmarshal.
 type envelope struct {
 	Errno     *int64         `json:"errno"` // nil: absent or null
 	Errmsg    string         `json:"errmsg"`
@@ -26,24 +26,26 @@ type envelope struct {
 	Data      jsontext.Value `json:"data"`
 }
 
-var errNoErrno = errors.New("it has no errno")
+var (
+	errNoErrno = errors.New("it has no errno")
+	errNoData  = errors.New("it has no data")
+)
 
 // parseEnvelope returns, beside an error, what it could read of a valid JSON
 // object: the errno may be missing or not a number.
 func parseEnvelope(body []byte) (envelope, error) {
-	var e envelope
-	err := json.Unmarshal(body, &e)
+	e, err := unmarshal[envelope](body)
 	if err == nil && e.Errno != nil {
 		return e, nil
 	}
 	if err == nil {
 		err = errNoErrno
 	}
-	var rest struct {
+	rest, restErr := unmarshal[struct {
 		RequestID string         `json:"requestId"`
 		Data      jsontext.Value `json:"data"`
-	}
-	if json.Unmarshal(body, &rest) != nil {
+	}](body)
+	if restErr != nil {
 		return envelope{}, err
 	}
 	return envelope{RequestID: rest.RequestID, Data: rest.Data}, err
@@ -111,29 +113,49 @@ func (r *response) decode(c *call) (err error) {
 		return err
 	case c.op == opJobResult && data.Kind() == jsontext.KindNull:
 		return nil // as some services encode an empty list: no job is known
+	case data.Kind() != jsontext.KindBeginArray:
+		return errNoData
 	}
-	r.jobs, err = decodeJobs(data)
+	return r.decodeJobs(c, elements(data))
+}
+
+// decodeJobs decodes jobs one by one: what is wrong with one says nothing of others,
+// unless it is not known which one it is.
+func (r *response) decodeJobs(c *call, items []jsontext.Value) (first error) {
+	r.unreadable = make(map[string]error)
+	for i, item := range items {
+		job, err := decodeJob(item)
+		switch {
+		case !isJobUUID(job.JobUUID):
+			r.unnamed++
+		case err != nil:
+			r.unreadable[job.JobUUID] = malformed(c, r, fmt.Errorf("job %s: %w", job.JobUUID, err))
+		default:
+			r.jobs = append(r.jobs, job)
+		}
+		if err != nil && first == nil {
+			first = fmt.Errorf("data: job %d: %w", i, err)
+		}
+	}
 	switch {
-	case err != nil && c.op == opJobResult:
-		r.decodeEach(c)
-	case err == nil && c.op.mutates:
-		return checkStarted(r.jobs, c.target.items)
-	case err == nil && len(r.jobs) > 0 && !slices.ContainsFunc(r.jobs, func(job Job) bool { return isJobUUID(job.JobUUID) }):
-		r.jobs, err = nil, errors.New("data: no job has an id")
+	case first != nil:
+		return first
+	case c.op.mutates:
+		return checkStarted(items, r.jobs, c.target.items)
+	case len(items) > 0 && r.unnamed == len(items):
+		return errors.New("data: no job has an id")
 	}
-	return err
+	return nil
 }
 
 // checkStarted returns an error unless there is one job for each of the items.
-func checkStarted(jobs []Job, items int) error {
+func checkStarted(data []jsontext.Value, jobs []Job, items int) error {
 	ids := make(map[string]bool, len(jobs))
 	for _, job := range jobs {
-		if isJobUUID(job.JobUUID) {
-			ids[job.JobUUID] = true
-		}
+		ids[job.JobUUID] = true
 	}
-	if len(jobs) != items || len(ids) != items {
-		return fmt.Errorf("it has %d jobs with %d valid ids for %d items", len(jobs), len(ids), items)
+	if len(data) != items || len(ids) != items {
+		return fmt.Errorf("it has %d jobs with %d valid ids for %d items", len(data), len(ids), items)
 	}
 	return nil
 }
@@ -151,77 +173,78 @@ func isEmpty(data jsontext.Value) bool {
 	return true
 }
 
+// elements returns those of an array.
+func elements(data jsontext.Value) []jsontext.Value {
+	items, _ := unmarshal[[]jsontext.Value](data)
+	return items
+}
+
 // salvageJobs reads what it can of the jobs in malformed data.
-func salvageJobs(data jsontext.Value) []Job {
-	var items []jsontext.Value
-	if json.Unmarshal(data, &items) != nil {
-		return nil
-	}
-	var jobs []Job
-	for _, item := range items {
-		if job := salvageJob(item); isJobUUID(job.JobUUID) {
+func salvageJobs(data jsontext.Value) (jobs []Job) {
+	for _, item := range elements(data) {
+		if job, _ := decodeJob(item); isJobUUID(job.JobUUID) {
 			jobs = append(jobs, job)
 		}
 	}
 	return jobs
 }
 
-// salvageJob reads the id of a malformed job, and what it can of the rest.
-func salvageJob(item jsontext.Value) Job {
-	var id struct {
-		JobUUID string `json:"jobUuid"`
-	}
-	var rest struct {
-		Type         string `json:"type"`
-		ResourceUUID string `json:"resourceUuid"`
-	}
-	// After an error, what came before it is set.
-	_, _ = json.Unmarshal(item, &id), json.Unmarshal(item, &rest)
-	return Job{JobUUID: id.JobUUID, Type: rest.Type, ResourceUUID: rest.ResourceUUID}
-}
-
-var errNoData = errors.New("it has no data")
-
-// decodeJobs decodes the data of every operation but listCIMG.
-func decodeJobs(data jsontext.Value) ([]Job, error) {
-	if data.Kind() != jsontext.KindBeginArray {
-		return nil, errNoData
-	}
+// decodeJob returns, beside an error, the job's id and what it can read of the rest.
+func decodeJob(item jsontext.Value) (Job, error) {
 	// Success matters once a job is done; if absent, it must not be read as a
 	// failure.
-	var reported []struct {
+	job, err := unmarshal[struct {
 		Job
 		Success *bool `json:"success"`
+	}](item)
+	switch {
+	case err == nil && job.Done && job.Success == nil:
+		err = errors.New("it is done, but has no success field")
+	case err == nil:
+		job.Job.Success = job.Success != nil && *job.Success
+		return job.Job, nil
 	}
-	if err := json.Unmarshal(data, &reported); err != nil {
-		return nil, fmt.Errorf("data: %w", err)
+	id, idErr := unmarshal[struct {
+		JobUUID string `json:"jobUuid"`
+	}](item)
+	if idErr != nil {
+		return Job{}, err
 	}
-	jobs := make([]Job, len(reported))
-	for i, r := range reported {
-		if r.Done && r.Success == nil {
-			return nil, fmt.Errorf("data: job %s is done, but has no success field", oneline.Text(r.JobUUID))
-		}
-		jobs[i] = r.Job
-		jobs[i].Success = r.Success != nil && *r.Success
-	}
-	return jobs, nil
+	rest, _ := unmarshal[struct {
+		Type         string `json:"type"`
+		ResourceUUID string `json:"resourceUuid"`
+	}](item)
+	return Job{JobUUID: id.JobUUID, Type: rest.Type, ResourceUUID: rest.ResourceUUID}, err
 }
 
-// decodeEach decodes the jobs of a response one by one, of which not all can be
-// read: that is the trouble of those jobs alone.
-func (r *response) decodeEach(c *call) {
-	var items []jsontext.Value
-	_ = json.Unmarshal(r.envelope.Data, &items)
-	r.unreadable = make(map[string]error)
-	for _, item := range items {
-		single, err := decodeJobs(slices.Concat(jsontext.Value("["), item, jsontext.Value("]")))
-		if err == nil && isJobUUID(single[0].JobUUID) {
-			r.jobs = append(r.jobs, single[0])
-		}
-		if id := salvageJob(item).JobUUID; err != nil && isJobUUID(id) {
-			r.unreadable[id] = malformed(c, r, fmt.Errorf("job %s: %w", id, err))
-		}
+// unmarshal decodes a T, of which no field may appear twice. What T does not have, or
+// has as a field of any type, does not matter. Beside an error, it returns what came
+// before.
+func unmarshal[T any](data []byte, unmarshalers ...*json.Unmarshalers) (value T, err error) {
+	err = json.Unmarshal(data, &value, json.WithUnmarshalers(json.JoinUnmarshalers(unmarshalers...)))
+	if !errors.Is(err, jsontext.ErrDuplicateName) {
+		return value, err
 	}
+	// Only what T has passes here, once for each type at each place.
+	type field struct {
+		place jsontext.Pointer
+		kind  reflect.Type
+	}
+	seen := make(map[field]bool)
+	once := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
+		this := field{dec.StackPointer(), reflect.TypeOf(v)}
+		if parent, _ := dec.StackIndex(dec.StackDepth()); parent == jsontext.KindBeginObject && this.kind != reflect.TypeFor[*any]() {
+			if seen[this] {
+				return jsontext.ErrDuplicateName
+			}
+			seen[this] = true
+		}
+		return errors.ErrUnsupported
+	})
+	value = *new(T)
+	err = json.Unmarshal(data, &value, jsontext.AllowDuplicateNames(true),
+		json.WithUnmarshalers(json.JoinUnmarshalers(append(unmarshalers, once)...)))
+	return value, err
 }
 
 // imagePage is the data of listCIMG.
@@ -232,27 +255,26 @@ type imagePage struct {
 
 // keepDigits decodes the numbers in fields of any type, like cimgTags, as they are
 // written, where a float64 would round them.
-var keepDigits = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+var keepDigits = json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
 	if dec.PeekKind() != jsontext.KindNumber {
 		return errors.ErrUnsupported
 	}
 	number, err := dec.ReadValue()
 	*v = jsonv1.Number(number)
 	return err
-}))
+})
 
 // decodeImages decodes the data of listCIMG. The published table has an array of
 // images, the captured response an object with items; both are accepted. That
 // there are no images must be explicit: after an unknown outcome, "none" is
 // taken for "not created".
-func decodeImages(data jsontext.Value) (imagePage, error) {
-	var page imagePage
+func decodeImages(data jsontext.Value) (page imagePage, err error) {
 	if data.Kind() == jsontext.KindBeginObject {
-		var object struct {
+		object, err := unmarshal[struct {
 			Count int64          `json:"count"`
 			Items jsontext.Value `json:"items"`
-		}
-		if err := json.Unmarshal(data, &object); err != nil {
+		}](data)
+		if err != nil {
 			return page, fmt.Errorf("data: %w", err)
 		}
 		if object.Count == 0 && object.Items.Kind() == jsontext.KindNull {
@@ -263,7 +285,7 @@ func decodeImages(data jsontext.Value) (imagePage, error) {
 	if data.Kind() != jsontext.KindBeginArray {
 		return page, errNoData
 	}
-	if err := json.Unmarshal(data, &page.images, keepDigits); err != nil {
+	if page.images, err = unmarshal[[]Image](data, keepDigits); err != nil {
 		return page, fmt.Errorf("data: %w", err)
 	}
 	for i, image := range page.images {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -73,6 +74,8 @@ func TestTolerantResponses(t *testing.T) {
 		"half a character":        `{"errno":0,"errmsg":"\ud83d","data":[{"jobUuid":"j1","type":"T","progress":12.5,"eta":"\ud83d\""}]}`,
 		"errno 0.0":               `{"errno":0.0,"data":[{"jobUuid":"j1","type":"T","progress":12.5}]}`,
 		"errno 0e9":               `{"errno":-0e9,"data":[{"jobUuid":"j1","type":"T","progress":12.5}]}`,
+		"unknown fields twice":    `{"errno":0,"x":1,"x":2,"data":[{"jobUuid":"j1","type":"T","progress":12.5,"x":{"y":1,"y":2}}]}`,
+		"escaped, twice":          `{"errno":0,"data":[{"jobUuid":"j1","type":"T","progress":12.5,"\u0078":1,"x":2}]}`,
 		"a number with exponent":  `{"errno":0,"data":[{"jobUuid":"j1","type":"T","progress":1.25e1}]}`,
 	}
 	for name, body := range bodies {
@@ -102,6 +105,12 @@ func TestImagesInOddSpelling(t *testing.T) {
 		"the largest integer":    {field: `"size":9223372036854775807`, want: wrapper.Image{Size: math.MaxInt64}},
 		"tags": {field: `"cimgTags":[9007199254740993,{"a":[1.10]},"x"]`,
 			want: wrapper.Image{Tags: []any{json.Number("9007199254740993"), map[string]any{"a": []any{json.Number("1.10")}}, "x"}}},
+		"unknown fields twice": {field: `"x":[{"y":1,"y":2}],"x":3,"requirement":{"x":1,"x":2}`},
+		"tags with a field twice": {field: `"cimgTags":[{"a":1,"a":2},"x"]`,
+			want: wrapper.Image{Tags: []any{map[string]any{"a": json.Number("2")}, "x"}}},
+		"a field twice":       {field: `"size":1,"size":1`, fails: true},
+		"a field in it twice": {field: `"requirement":{"minDiskSize":1,"minDiskSize":2}`, fails: true},
+		"a null field twice":  {field: `"requirement":null,"requirement":null`, fails: true},
 		"half a byte":         {field: `"size":0.5`, fails: true},
 		"too large a size":    {field: `"size":9223372036854775808`, fails: true},
 		"far too large":       {field: `"size":1e999999999`, fails: true},
@@ -192,6 +201,7 @@ func TestJobsThatCannotBeRead(t *testing.T) {
 	const goodText = `{"jobUuid":"good","type":"T","progress":100,"done":true,"success":true}`
 	for _, bad := range []string{
 		`{"jobUuid":"bad","done":true}`, `{"jobUuid":"bad","done":true,"success":null}`, `{"progress":"50 %","jobUuid":"bad"}`,
+		`{"jobUuid":"bad","progress":1,"progress":1}`, `{"jobUuid":"bad","x":{"a":1,"a":2},"done":7}`, `{"x":1,"x":2,"jobUuid":"bad","type":null,"type":"T"}`,
 		`{"jobUuid":"bad","progress":1e400}`, `{"type":5,"jobUuid":"bad"}`, `{"jobUuid":"bad","done":"true"}`, `{"jobUuid":"bad","result":["x"]}`,
 	} {
 		for _, data := range []string{bad + "," + goodText, goodText + "," + bad} {
@@ -225,6 +235,29 @@ func TestJobsThatCannotBeRead(t *testing.T) {
 	require.ErrorContains(t, err, "job job-9: ")
 	require.ErrorContains(t, err, "; and 990 more")
 	require.Less(t, len(err.Error()), 12_000)
+
+	// An entry that names no job, or two, may be of any that no other entry is of.
+	for _, unnamed := range []string{`{}`, `null`, `7`, `{"jobUuid":null,"done":true}`, `{"jobUuid":"a,b"}`, `{"jobUuid":"good","jobUuid":"bad"}`} {
+		client := clientOf(t, serve(t, respondJSON(`{"errno":0,"requestId":"r1","data":[`+unnamed+`,`+goodText+`]}`)))
+		jobs, err := client.JobResults(t.Context(), "gz", "good")
+		require.NoError(t, err, unnamed)
+		require.Equal(t, []wrapper.Job{good}, jobs)
+		jobs, err = client.JobResults(t.Context(), "gz", "bad", "good")
+		require.Equal(t, []wrapper.Job{good}, jobs)
+		require.ErrorIs(t, err, wrapper.ErrMalformedResponse, unnamed)
+		require.ErrorContains(t, err, "job bad: ")
+
+		synctest.Test(t, func(t *testing.T) {
+			client := clientThrough(t, func(*http.Request) (*http.Response, error) {
+				return respond(`{"errno":0,"data":[` + unnamed + `,` + goodText + `]}`)
+			})
+			bad, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: "bad"})
+			require.NoError(t, err)
+			_, err = bad.Wait(t.Context())
+			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+			require.NotErrorIs(t, err, wrapper.ErrJobUnknown)
+		})
+	}
 
 	for _, data := range []string{`[7,{"jobUuid":""}]`, `[{"jobUuid":5,"type":"T"}]`, `[{"type":"T"}]`, `[null,{}]`, `[{"jobUuid":"\ud83d"}]`} {
 		_, err := clientOf(t, serve(t, respondJSON(`{"errno":0,"data":`+data+`}`))).JobResults(t.Context(), "gz", "good")

@@ -81,8 +81,8 @@
 // Responses may have unknown fields and lack optional ones. Text that is not
 // Unicode shows U+FFFD, integers may be written with a fraction of zero or an
 // exponent, and a job that cannot be read hides no other. One without a valid
-// errno, with duplicate fields or with trailing bytes is malformed, never
-// success, and a list without items is malformed, never empty.
+// errno, with a field of the contract twice or with trailing bytes is malformed,
+// never success, and a list without items is malformed, never empty.
 //
 // # Arguments are never modified
 //

@@ -31,6 +31,7 @@ func FuzzEnvelope(f *testing.F) {
 		``, `null`, `{}`, `[]`, `{"errno":null}`, `{"errno":"0"}`, `{"errno":1e400}`, `{"errno":1180591620717411303424}`,
 		`{"errno":0,"errno":4}`, `{"errno":0}{}`, `{"ERRNO":0}`, "\ufeff{\"errno\":0}", "{\"errno\":0,\"errmsg\":\"\xff\"}",
 		`{"errno":0,"data":[{"jobUuid":["j1"]},7,{"jobUuid":"j2"}]}`, `{"errno":0,"data":null}`, `{"errno":-0}`,
+		`{"errno":0,"x":1,"x":2,"data":[{"jobUuid":"j1","done":true,"success":null,"success":true,"x":{"a":1,"a":2}}]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -47,11 +48,10 @@ func FuzzEnvelope(f *testing.F) {
 			require.True(t, isJobUUID(job.JobUUID))
 			require.NoError(t, JobRef{Region: "gz", JobUUID: job.JobUUID}.check())
 		}
-		if jobs, err := decodeJobs(e.Data); err == nil {
-			for _, items := range []int{0, 1, 2} {
-				if checkStarted(jobs, items) == nil {
-					require.Len(t, jobs, items)
-				}
+		for _, items := range []int{0, 1, 2} {
+			r := &response{header: http.Header{}, envelope: e}
+			if r.decode(&call{op: opCreate, target: target{items: items}}) == nil {
+				require.Len(t, r.jobs, items)
 			}
 		}
 		if page, err := decodeImages(e.Data); err == nil {

@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -13,7 +14,8 @@ import (
 // in the order of jobUUIDs; one that the response lacks is left out, because what
 // the service does with an id that it does not know is not published. How many
 // ids one request may carry is not published either. If some states cannot be
-// read, the others are returned with an [ErrMalformedResponse] that names those.
+// read, the others are returned with an [ErrMalformedResponse] that names those:
+// with a state that names no job, each of those that the response lacks.
 func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...string) ([]Job, error) {
 	var check inputCheck
 	check.region(region)
@@ -55,6 +57,12 @@ func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, 
 	r, err := c.send(query)
 	if err != nil && (r == nil || len(r.jobs)+len(r.unreadable) == 0) {
 		return nil, nil, err
+	}
+	if r.unnamed > 0 { // any of them may be of a job that is missing
+		for _, id := range jobUUIDs {
+			missing := fmt.Errorf("job %s: it is missing, and %d jobs have no valid id", id, r.unnamed)
+			r.unreadable[id] = cmp.Or(r.unreadable[id], malformed(query, r, missing))
+		}
 	}
 	return r.jobs, r.unreadable, nil
 }
