@@ -53,11 +53,9 @@ type response struct {
 // assembleChain puts the concerns of a call in their order, the innermost
 // first. Each is one file, chain_*.go.
 func assembleChain(source TokenSource, cfg config, clients *exchange.Clients) handler {
-	// One HTTP exchange, which reports whether there was a connection.
+	// One HTTP exchange, which reports whether there was a connection. Nothing that
+	// comes back shows the token.
 	h := send(clients, cfg.maxResponseBytes)
-	// Before anything is decoded, truncated or logged: nothing that came back
-	// shows the token.
-	h = redact(h)
 	// HTTP status and errno become errors, and so does what is no envelope.
 	h = decodeEnvelope(h)
 	// The data is what the operation promises; a mutating call started its jobs.

@@ -7,22 +7,26 @@ import (
 	"github.com/cimg-go/cimg/internal/plain"
 )
 
-// send sends the request once and reads the whole response, at most maxBytes.
+// send sends the request once and reads the whole response, at most maxBytes. What
+// comes back shows no token, before it is decoded, truncated or logged.
 func send(clients *exchange.Clients, maxBytes int64) handler {
 	return func(c *call) (*response, error) {
 		if c.cut != nil { // a hook may have taken the end from the context
 			return nil, notSent(c, c.cut)
 		}
-		request := exchange.Request{
+		r, failure := clients.Send(exchange.Request{
 			Request: c.req, Content: c.body, Mutating: c.op.mutates, Limit: c.timeLimit, MaxBytes: maxBytes,
-		}
-		r, failure := clients.Send(request)
+		})
 		if failure == nil {
-			// The token is looked for in what will be decoded: it, too, can be
-			// written in several ways.
-			return &response{status: r.Status, header: r.Header, body: plain.JSON(r.Body)}, nil
+			for _, values := range r.Header {
+				for i := range values {
+					values[i] = c.secret.Hide(values[i])
+				}
+			}
+			body := c.secret.HideBytes(plain.JSON(r.Body)) // a token, too, has many spellings
+			return &response{status: r.Status, header: r.Header, body: body}, nil
 		}
-		broken := newCallError(c, nil, c.secret.HideError(failure.Cause)) // before the message may be truncated within it
+		broken := newCallError(c, nil, c.secret.HideError(failure.Cause))
 		if failure.NotSent {
 			broken = notSent(c, broken.cause)
 		}
