@@ -1,16 +1,15 @@
 package wrapper
 
 import (
-	jsonv1 "encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/cimg-go/cimg/internal/plain"
 )
 
 // envelope wraps every response of the service.
@@ -18,7 +17,7 @@ import (
 // It is decoded by the upstream of encoding/json/v2, which rejects duplicate
 // fields, names in another case and trailing bytes; encoding/json accepts each of
 // them, and takes about three times as long for a response of a hundred jobs. Of
-// what the contract does not know, duplicates are accepted: see unmarshal.
+// what the contract does not know, duplicates are accepted: see plain.Unmarshal.
 type envelope struct {
 	Errno     *int64         `json:"errno"` // nil: absent or null
 	Errmsg    string         `json:"errmsg"`
@@ -34,14 +33,14 @@ var (
 // parseEnvelope returns, beside an error, what it could read of a valid JSON
 // object: the errno may be missing or not a number.
 func parseEnvelope(body []byte) (envelope, error) {
-	e, err := unmarshal[envelope](body)
+	e, err := plain.Unmarshal[envelope](body)
 	if err == nil && e.Errno != nil {
 		return e, nil
 	}
 	if err == nil {
 		err = errNoErrno
 	}
-	rest, restErr := unmarshal[struct {
+	rest, restErr := plain.Unmarshal[struct {
 		RequestID string         `json:"requestId"`
 		Data      jsontext.Value `json:"data"`
 	}](body)
@@ -93,13 +92,13 @@ func newAPIError(c *call, r *response) *APIError {
 func decodeData(next handler) handler {
 	return func(c *call) (*response, error) {
 		r, err := next(c)
-		if err == nil {
+		switch {
+		case err == nil:
 			if err = r.decode(c); err != nil {
 				err = malformed(c, r, err)
 			}
-		}
-		if err != nil && r != nil && c.op.mutates {
-			r.jobs = salvageJobs(r.envelope.Data)
+		case r != nil && c.op.mutates:
+			_ = r.decodeJobs(c)
 		}
 		return r, err
 	}
@@ -116,19 +115,20 @@ func (r *response) decode(c *call) (err error) {
 	case data.Kind() != jsontext.KindBeginArray:
 		return errNoData
 	}
-	return r.decodeJobs(c, elements(data))
+	return r.decodeJobs(c)
 }
 
-// decodeJobs decodes jobs one by one: what is wrong with one says nothing of others,
-// unless it is not known which one it is.
-func (r *response) decodeJobs(c *call, items []jsontext.Value) (first error) {
+// decodeJobs decodes jobs one by one: what is wrong with one says nothing of others.
+// It returns what is wrong with the first. A mutating call's is wanted nevertheless.
+func (r *response) decodeJobs(c *call) (first error) {
 	r.unreadable = make(map[string]error)
+	items, _ := plain.Unmarshal[[]jsontext.Value](r.envelope.Data) // none, if it is no array
 	for i, item := range items {
 		job, err := decodeJob(item)
 		switch {
 		case !isJobUUID(job.JobUUID):
 			r.unnamed++
-		case err != nil:
+		case err != nil && !c.op.mutates:
 			r.unreadable[job.JobUUID] = malformed(c, r, fmt.Errorf("job %s: %w", job.JobUUID, err))
 		default:
 			r.jobs = append(r.jobs, job)
@@ -173,27 +173,11 @@ func isEmpty(data jsontext.Value) bool {
 	return true
 }
 
-// elements returns those of an array.
-func elements(data jsontext.Value) []jsontext.Value {
-	items, _ := unmarshal[[]jsontext.Value](data)
-	return items
-}
-
-// salvageJobs reads what it can of the jobs in malformed data.
-func salvageJobs(data jsontext.Value) (jobs []Job) {
-	for _, item := range elements(data) {
-		if job, _ := decodeJob(item); isJobUUID(job.JobUUID) {
-			jobs = append(jobs, job)
-		}
-	}
-	return jobs
-}
-
 // decodeJob returns, beside an error, the job's id and what it can read of the rest.
 func decodeJob(item jsontext.Value) (Job, error) {
 	// Success matters once a job is done; if absent, it must not be read as a
 	// failure.
-	job, err := unmarshal[struct {
+	job, err := plain.Unmarshal[struct {
 		Job
 		Success *bool `json:"success"`
 	}](item)
@@ -204,47 +188,17 @@ func decodeJob(item jsontext.Value) (Job, error) {
 		job.Job.Success = job.Success != nil && *job.Success
 		return job.Job, nil
 	}
-	id, idErr := unmarshal[struct {
+	id, idErr := plain.Unmarshal[struct {
 		JobUUID string `json:"jobUuid"`
 	}](item)
 	if idErr != nil {
 		return Job{}, err
 	}
-	rest, _ := unmarshal[struct {
+	rest, _ := plain.Unmarshal[struct {
 		Type         string `json:"type"`
 		ResourceUUID string `json:"resourceUuid"`
 	}](item)
 	return Job{JobUUID: id.JobUUID, Type: rest.Type, ResourceUUID: rest.ResourceUUID}, err
-}
-
-// unmarshal decodes a T, of which no field may appear twice. What T does not have, or
-// has as a field of any type, does not matter. Beside an error, it returns what came
-// before.
-func unmarshal[T any](data []byte, unmarshalers ...*json.Unmarshalers) (value T, err error) {
-	err = json.Unmarshal(data, &value, json.WithUnmarshalers(json.JoinUnmarshalers(unmarshalers...)))
-	if !errors.Is(err, jsontext.ErrDuplicateName) {
-		return value, err
-	}
-	// Only what T has passes here, once for each type at each place.
-	type field struct {
-		place jsontext.Pointer
-		kind  reflect.Type
-	}
-	seen := make(map[field]bool)
-	once := json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
-		this := field{dec.StackPointer(), reflect.TypeOf(v)}
-		if parent, _ := dec.StackIndex(dec.StackDepth()); parent == jsontext.KindBeginObject && this.kind != reflect.TypeFor[*any]() {
-			if seen[this] {
-				return jsontext.ErrDuplicateName
-			}
-			seen[this] = true
-		}
-		return errors.ErrUnsupported
-	})
-	value = *new(T)
-	err = json.Unmarshal(data, &value, jsontext.AllowDuplicateNames(true),
-		json.WithUnmarshalers(json.JoinUnmarshalers(append(unmarshalers, once)...)))
-	return value, err
 }
 
 // imagePage is the data of listCIMG.
@@ -253,24 +207,13 @@ type imagePage struct {
 	images []Image
 }
 
-// keepDigits decodes the numbers in fields of any type, like cimgTags, as they are
-// written, where a float64 would round them.
-var keepDigits = json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
-	if dec.PeekKind() != jsontext.KindNumber {
-		return errors.ErrUnsupported
-	}
-	number, err := dec.ReadValue()
-	*v = jsonv1.Number(number)
-	return err
-})
-
 // decodeImages decodes the data of listCIMG. The published table has an array of
 // images, the captured response an object with items; both are accepted. That
 // there are no images must be explicit: after an unknown outcome, "none" is
 // taken for "not created".
 func decodeImages(data jsontext.Value) (page imagePage, err error) {
 	if data.Kind() == jsontext.KindBeginObject {
-		object, err := unmarshal[struct {
+		object, err := plain.Unmarshal[struct {
 			Count int64          `json:"count"`
 			Items jsontext.Value `json:"items"`
 		}](data)
@@ -285,7 +228,7 @@ func decodeImages(data jsontext.Value) (page imagePage, err error) {
 	if data.Kind() != jsontext.KindBeginArray {
 		return page, errNoData
 	}
-	if page.images, err = unmarshal[[]Image](data, keepDigits); err != nil {
+	if page.images, err = plain.Unmarshal[[]Image](data); err != nil {
 		return page, fmt.Errorf("data: %w", err)
 	}
 	for i, image := range page.images {

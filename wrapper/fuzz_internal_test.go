@@ -44,14 +44,14 @@ func FuzzEnvelope(f *testing.F) {
 			require.NoError(t, json.Unmarshal(body, &lenient))
 			require.Equal(t, *lenient.Errno, *e.Errno)
 		}
-		for _, job := range salvageJobs(e.Data) {
-			require.True(t, isJobUUID(job.JobUUID))
-			require.NoError(t, JobRef{Region: "gz", JobUUID: job.JobUUID}.check())
-		}
 		for _, items := range []int{0, 1, 2} {
 			r := &response{header: http.Header{}, envelope: e}
-			if r.decode(&call{op: opCreate, target: target{items: items}}) == nil {
+			if r.decodeJobs(&call{op: opCreate, target: target{items: items}}) == nil {
 				require.Len(t, r.jobs, items)
+			}
+			for _, job := range r.jobs {
+				require.True(t, isJobUUID(job.JobUUID))
+				require.NoError(t, JobRef{Region: "gz", JobUUID: job.JobUUID}.check())
 			}
 		}
 		if page, err := decodeImages(e.Data); err == nil {

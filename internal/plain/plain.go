@@ -1,5 +1,5 @@
-// Package plain gives JSON a plain spelling, so that all who read it, however
-// strict, read the same.
+// Package plain reads JSON by its meaning: it gives it a plain spelling, so that all
+// who read it, however strict, read the same, and decodes only what is of interest.
 package plain
 
 import (
