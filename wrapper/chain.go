@@ -29,6 +29,7 @@ type call struct {
 	cut      error          // why body is not whole: it must not be sent
 	target   target         // for errors and hooks
 	attempts int            // begun so far
+	received *response      // to the last attempt; nil if none was sent
 	sentAt   time.Time      // the last attempt; set by authorize, after all waits for its turn
 	once     bool           // not to be retried, although it may be
 	secret   *secret.Secret // its token; set by authorize, on the copy it passes down
@@ -70,8 +71,10 @@ func assembleChain(source TokenSource, cfg config, clients *exchange.Clients) ha
 	h = retry(h, cfg.retries, cfg.mutatingAttempts)
 	// Whatever went wrong with a mutating call becomes one of the outcomes.
 	h = classifyOutcome(h)
-	// Hooks see the call as its caller does.
-	return observeCalls(h, cfg.hooks)
+	// Hooks see the call as its caller does,
+	h = observeCalls(h, cfg.hooks)
+	// unless one of them panics.
+	return keepOutcome(h)
 }
 
 // Do sends a request that the generated client built, with the token and all

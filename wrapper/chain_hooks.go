@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,6 +18,10 @@ import (
 // poll in one of the client's own, and must be safe for concurrent use. Their
 // arguments do not show the token. Calls that fail with an [InputError] are not
 // reported.
+//
+// One that panics after a mutating call was sent makes it an [OutcomeUnknownError],
+// which has the jobs of the response. Other panics reach the caller, and end the wait
+// for whose poll they are.
 type Hooks struct {
 	// Begin is called when a call begins. The call continues with the context
 	// that it returns, which must be derived from ctx, or nil for ctx itself: a
@@ -136,6 +141,9 @@ func observeAttempts(next handler, hooks []Hooks) handler {
 		r, err := next(c)
 		attempt.Duration = time.Since(attempt.StartedAt)
 		attempt.Err = err
+		if !errors.Is(err, ErrNotSent) {
+			c.received = cmp.Or(r, &response{})
+		}
 		if r != nil {
 			attempt.HTTPStatus = r.status
 			attempt.Header = shownHeader(r.header)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/internal/secrettest"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -204,4 +206,48 @@ func TestEachAttemptIsOneLineOfLog(t *testing.T) {
 	}
 	_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithLogger(nil))
 	require.ErrorContains(t, err, "logger")
+}
+
+// A hook that panics after a mutating call was sent loses neither its jobs nor that
+// it was sent.
+func TestHooksThatPanic(t *testing.T) {
+	anyway := func() { panic("at the disco with " + token) }
+	for name, option := range map[string]wrapper.Option{
+		"attempt": wrapper.WithHooks(wrapper.Hooks{Attempt: func(context.Context, wrapper.Attempt) { anyway() }}),
+		"end":     wrapper.WithHooks(wrapper.Hooks{End: func(context.Context, wrapper.CallEnd) { anyway() }}),
+		"logger":  wrapper.WithLogger(slog.New(slog.NewTextHandler(writerFunc(anyway), &slog.HandlerOptions{Level: slog.LevelDebug}))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := clientOf(t, serve(t, respondJSON(oneJob)), option)
+			_, err := client.CreateImage(t.Context(), "gz", webImage)
+			unknown, found := errors.AsType[*wrapper.OutcomeUnknownError](err)
+			require.True(t, found, "%v", err)
+			require.Equal(t, []string{"web-01"}, unknown.Names)
+			require.Equal(t, "r1", unknown.RequestID)
+			require.Len(t, unknown.Jobs, 1)
+			require.Equal(t, "j1", unknown.Jobs[0].JobUUID)
+			require.WithinDuration(t, time.Now(), unknown.SentAt, time.Minute)
+			require.ErrorContains(t, err, "panicked")
+			require.NotContains(t, secrettest.Renderings(err), token)
+			require.Panics(t, func() { client.JobResults(t.Context(), "gz", "j1") }, "a read-only call loses nothing")
+
+			_, err = clientOf(t, serve(t, abort), option).CreateImage(t.Context(), "gz", webImage)
+			require.ErrorAs(t, err, &unknown)
+			require.Equal(t, []string{"web-01"}, unknown.Names)
+			require.Empty(t, unknown.Jobs)
+
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			require.Panics(t, func() { client.CreateImage(ctx, "gz", webImage) }, "it was not sent")
+		})
+	}
+	begin := wrapper.WithHooks(wrapper.Hooks{Begin: func(context.Context, wrapper.Call) context.Context { panic("at the disco") }})
+	require.Panics(t, func() { clientOf(t, serve(t, respondJSON(oneJob)), begin).CreateImage(t.Context(), "gz", webImage) }, "it was not sent")
+}
+
+type writerFunc func()
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f()
+	return len(p), nil
 }

@@ -3,9 +3,11 @@ package wrapper
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/cimg-go/cimg/internal/errno"
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // target is what a request is for.
@@ -116,18 +118,38 @@ func classifyOutcome(next handler) handler {
 		if err == nil || errors.Is(err, ErrNotSent) || isRejected(r, err) {
 			return r, err
 		}
-		unknown := &OutcomeUnknownError{
-			Op:         c.op.id,
-			Region:     c.target.region,
-			Names:      c.target.names,
-			ImageUUIDs: c.target.imageUUIDs,
-			SentAt:     c.sentAt,
-			Cause:      err,
-		}
-		if r != nil {
-			unknown.RequestID = r.envelope.RequestID
-			unknown.Jobs = refsOf(c.target.region, r.jobs, c.sentAt)
-		}
-		return nil, unknown
+		return nil, newUnknown(c, r, err)
+	}
+}
+
+func newUnknown(c *call, r *response, cause error) *OutcomeUnknownError {
+	unknown := &OutcomeUnknownError{
+		Op:         c.op.id,
+		Region:     c.target.region,
+		Names:      c.target.names,
+		ImageUUIDs: c.target.imageUUIDs,
+		SentAt:     c.sentAt,
+		Cause:      cause,
+	}
+	if r != nil {
+		unknown.RequestID = r.envelope.RequestID
+		unknown.Jobs = refsOf(c.target.region, r.jobs, c.sentAt)
+	}
+	return unknown
+}
+
+// keepOutcome makes the panic of a hook an unknown outcome, once a mutating call was
+// sent: who recovers a panic has none of the jobs that the call started.
+func keepOutcome(next handler) handler {
+	return func(c *call) (r *response, err error) {
+		defer func() {
+			if c.received == nil || !c.op.mutates {
+				return // it goes on to the caller
+			}
+			if p := recover(); p != nil {
+				r, err = nil, newUnknown(c, c.received, fmt.Errorf("%w: %s", errPanicked, oneline.Panic(p)))
+			}
+		}()
+		return next(c)
 	}
 }
