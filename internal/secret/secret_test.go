@@ -92,7 +92,7 @@ func TestReplacedTokens(t *testing.T) {
 	isHidden := func(s *Secret, n int) bool { return s.Hide(nth(n)) == hidden }
 	first := client.Use(nth(0))
 	for n := 1; n <= remembered; n++ {
-		require.True(t, isHidden(client.Use(nth(n)), 0) == (n < remembered), n)
+		require.Equal(t, n < remembered, isHidden(client.Use(nth(n)), 0), n)
 		require.True(t, isHidden(first, n), "another call's")
 	}
 	require.True(t, isHidden(first, 0), "its own")

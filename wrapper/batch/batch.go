@@ -40,6 +40,8 @@ func Create(ctx context.Context, client *wrapper.Client, region string, images [
 	}
 	return startEach(images, func(image wrapper.CreateImageInput) (*wrapper.JobHandle, error) {
 		return client.CreateImage(ctx, region, image)
+	}, func(image wrapper.CreateImageInput) (*wrapper.OutcomeUnknownError, error) {
+		return wrapper.CreateIntent(region, image)
 	}), nil
 }
 
@@ -51,12 +53,15 @@ func Import(ctx context.Context, client *wrapper.Client, region string, images [
 	}
 	return startEach(images, func(image wrapper.ImportImageInput) (*wrapper.JobHandle, error) {
 		return client.ImportImage(ctx, region, image)
+	}, func(image wrapper.ImportImageInput) (*wrapper.OutcomeUnknownError, error) {
+		return wrapper.ImportIntent(region, image)
 	}), nil
 }
 
 // startEach calls start for each image, also after the context's end: then it says
-// that nothing was sent.
-func startEach[Input any](images []Input, start func(Input) (*wrapper.JobHandle, error)) []Started {
+// that nothing was sent. A panic of the caller's code, which nobody could recover
+// here, would lose the jobs of the other calls: the outcome of that one is unknown.
+func startEach[Input any](images []Input, start func(Input) (*wrapper.JobHandle, error), intend func(Input) (*wrapper.OutcomeUnknownError, error)) []Started {
 	started := make([]Started, len(images))
 	turns := make(chan struct{}, parallel)
 	var group sync.WaitGroup
@@ -64,6 +69,13 @@ func startEach[Input any](images []Input, start func(Input) (*wrapper.JobHandle,
 		turns <- struct{}{}
 		group.Go(func() {
 			defer func() { <-turns }()
+			unknown, _ := intend(image) // which is valid
+			defer func() {
+				if p := recover(); p != nil {
+					unknown.Cause = fmt.Errorf("a hook, token source or transport panicked with a value of type %T", p)
+					started[i].Err = unknown
+				}
+			}()
 			started[i].Job, started[i].Err = start(image)
 		})
 	}

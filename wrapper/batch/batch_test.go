@@ -2,12 +2,14 @@ package batch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +63,34 @@ func uuidsByName(cloud *emulator.Emulator) map[string]string {
 		uuids[image.Name] = image.UUID
 	}
 	return uuids
+}
+
+// A transport that panics in one call loses the jobs of no other.
+func TestCreateOutlivesPanics(t *testing.T) {
+	cloud := newCloud(t, emulator.Options{})
+	var calls atomic.Int32
+	client := clientThrough(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+		if calls.Add(1) == 2 {
+			panic("at the disco")
+		}
+		return cloud.Transport().RoundTrip(r)
+	}))
+	images, names := inputs(5)
+	started, err := batch.Create(t.Context(), client, "gz", images)
+	require.NoError(t, err)
+	panicked := 0
+	for i, one := range started {
+		if one.Err == nil {
+			require.NotNil(t, one.Job)
+			continue
+		}
+		panicked++
+		unknown, found := errors.AsType[*wrapper.OutcomeUnknownError](one.Err)
+		require.True(t, found)
+		require.Equal(t, []string{names[i]}, unknown.Names)
+		require.ErrorContains(t, unknown, "panicked with a value of type string")
+	}
+	require.Equal(t, 1, panicked)
 }
 
 func TestCreateReturnsResultsInInputOrder(t *testing.T) {
