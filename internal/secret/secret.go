@@ -38,15 +38,10 @@ func (t *Tokens) Use(token string) *Secret {
 	if len(token) < minLength {
 		return s
 	}
+	s.own = spell(token)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at := slices.IndexFunc(t.last, func(known []string) bool { return known[0] == token })
-	if at >= 0 {
-		s.own = t.last[at]
-		t.last = slices.Delete(t.last, at, at+1)
-	} else {
-		s.own = spell(token)
-	}
+	t.last = slices.DeleteFunc(t.last, func(known []string) bool { return known[0] == token })
 	t.last = append(t.last[max(len(t.last)-remembered+1, 0):], s.own)
 	return s
 }
