@@ -1,15 +1,18 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -371,8 +374,12 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// What a server sends unasked ends the connection, and the next read works.
+// What a server sends unasked ends the connection, is not logged, and the next read
+// works.
 func TestUnsolicitedResponses(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
 	ended := make(chan error, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -392,6 +399,7 @@ func TestUnsolicitedResponses(t *testing.T) {
 		require.Nil(t, failure)
 		require.Equal(t, "body", string(response.Body))
 		<-ended
+		require.Empty(t, logged.String())
 	}
 }
 
