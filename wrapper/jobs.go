@@ -95,6 +95,9 @@ type JobRef struct {
 	StartedAt    time.Time // when the request that started it was sent; may be zero
 }
 
+// identity is what two references to one job have in common.
+func (r JobRef) identity() JobRef { return JobRef{Region: r.Region, JobUUID: r.JobUUID} }
+
 func refsOf(region string, jobs []Job, startedAt time.Time) []JobRef {
 	var refs []JobRef
 	for _, job := range jobs {

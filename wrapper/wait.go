@@ -186,17 +186,15 @@ func endOf(ctx context.Context) error {
 
 // distinct returns each job once, and the indexes at which it is listed.
 func distinct(refs []JobRef) (jobs []poller.Job, places func(int) iter.Seq[int]) {
-	type key struct{ region, jobUUID string }
-	known := make(map[key]int, len(refs)) // the index in jobs
-	again := make(map[int][]int)          // indexes in refs, of duplicates
+	known := make(map[JobRef]int, len(refs)) // the index in jobs
+	again := make(map[int][]int)             // indexes in refs, of duplicates
 	firsts := make([]int, 0, len(refs))
 	for i, ref := range refs {
-		k := key{ref.Region, ref.JobUUID}
-		if at, found := known[k]; found {
+		if at, found := known[ref.identity()]; found {
 			again[at] = append(again[at], i)
 			continue
 		}
-		known[k] = len(jobs)
+		known[ref.identity()] = len(jobs)
 		jobs = append(jobs, poller.Job{Region: ref.Region, ID: ref.JobUUID, StartedAt: ref.StartedAt})
 		firsts = append(firsts, i)
 	}
@@ -248,10 +246,10 @@ func joinOutcomes(outcomes []JobOutcome) error {
 	var unfinished *WaitError
 	seen := make(map[JobRef]bool) // a job may have been listed twice
 	for _, outcome := range outcomes {
-		if outcome.Err == nil || seen[outcome.Ref] {
+		if outcome.Err == nil || seen[outcome.Ref.identity()] {
 			continue
 		}
-		seen[outcome.Ref] = true
+		seen[outcome.Ref.identity()] = true
 		joined.jobs++
 		joined.errs = append(joined.errs, outcome.Err)
 		var wait *WaitError
