@@ -56,7 +56,7 @@ func fromBody[Request any](call *call) (request Request, rejected *rejection) {
 func fromQuery(call *call) (gen.GetJobResultParams, *rejection) {
 	return gen.GetJobResultParams{
 		RegionID: call.query.Get("regionId"),
-		JobUUIDs: strings.Split(call.query.Get("jobUuids"), ","),
+		JobUUIDs: call.query.Get("jobUuids"),
 	}, nil
 }
 
@@ -95,11 +95,10 @@ func (e *Emulator) act(call *call) (any, *rejection) {
 	if rejected := call.checkBody(); rejected != nil {
 		return nil, rejected
 	}
-	if e.options.Strict {
-		if rejected := call.checkRepetition(); rejected != nil {
-			return nil, rejected
-		}
-	} else {
+	if rejected := call.checkQuery(); rejected != nil {
+		return nil, rejected
+	}
+	if !e.options.Strict {
 		call.body = fromExampleForm(call.operation(), call.body)
 	}
 	if rejected := e.contract.checkRequest(call); rejected != nil {
@@ -221,12 +220,19 @@ func (c *call) checkBody() *rejection {
 	return nil
 }
 
-// checkRepetition rejects repeated query parameters. Clients that ignore the
-// contract's explode: false repeat jobUuids, and all but the first are lost.
-func (c *call) checkRepetition() *rejection {
-	for _, name := range slices.Sorted(maps.Keys(c.query)) {
-		if times := len(c.query[name]); times > 1 {
-			return reject(errno.IllegalCall, "%s: sent %d times; send it once, with its values separated by commas", name, times)
+// checkQuery rejects a query of which only a part would be read: fewer jobs would
+// be returned than were queried, as if the others were unknown.
+func (c *call) checkQuery() *rejection {
+	if _, err := url.ParseQuery(c.request.URL.RawQuery); err != nil {
+		return reject(errno.IllegalCall, "the query is malformed: %s", err)
+	}
+	for _, parameter := range c.route.Operation.Parameters {
+		name := parameter.Value.Name
+		for _, sent := range slices.Sorted(maps.Keys(c.query)) {
+			plain, _, _ := strings.Cut(sent, "[") // some clients send a list as name[] or name[0]
+			if times := len(c.query[sent]); plain == name && (times > 1 || sent != name) {
+				return reject(errno.IllegalCall, "%s: sent %d times; send %s once, with its values separated by commas", sent, times, name)
+			}
 		}
 	}
 	return nil

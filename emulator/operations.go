@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/internal/errno"
@@ -135,15 +136,18 @@ func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *rejecti
 	if rejected != nil {
 		return nil, rejected
 	}
-	if maxIDs := c.options.MaxJobUUIDs; maxIDs > 0 && len(params.JobUUIDs) > maxIDs {
-		return nil, reject(errno.IllegalRequest, "jobUuids: %d ids, at most %d are allowed", len(params.JobUUIDs), maxIDs)
+	ids := strings.Split(params.JobUUIDs, ",")
+	if maxIDs := c.options.MaxJobUUIDs; maxIDs > 0 && len(ids) > maxIDs {
+		return nil, reject(errno.IllegalRequest, "jobUuids: %d ids, at most %d are allowed", len(ids), maxIDs)
 	}
-	jobs := make([]gen.Job, 0, len(params.JobUUIDs))
-	included := make(map[string]bool, len(params.JobUUIDs))
-	for i, id := range params.JobUUIDs {
+	jobs := make([]gen.Job, 0, len(ids))
+	included := make(map[string]bool, len(ids))
+	for i, id := range ids {
 		job, known := region.jobs[id]
 		known = known && job.elapsed(c.now) >= job.plan.MissingFor
 		switch {
+		case id != strings.TrimSpace(id):
+			return nil, reject(errno.IllegalCall, "jobUuids/%d: a space beside a comma would belong to the id", i)
 		case known && job.elapsed(c.now) < job.plan.RejectedFor:
 			return nil, reject(errno.Image, "jobUuids/%d: job %q is not ready to be polled", i, id)
 		case !known && c.options.UnknownJobs == RejectUnknownJobs:

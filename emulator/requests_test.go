@@ -67,14 +67,34 @@ func TestStrictRejectsTheExampleForm(t *testing.T) {
 	s.create("in the contract's form")
 }
 
-func TestStrictRejectsRepeatedParameters(t *testing.T) {
-	const repeated = resultPath + "?regionId=gz&jobUuids=a&jobUuids=b"
-	require.Zero(t, newEmulator(t, emulator.Options{}).call(http.MethodGet, repeated, "").Errno)
-	s := newEmulator(t, emulator.Options{Strict: true})
-	rejected := s.call(http.MethodGet, repeated, "")
-	require.EqualValues(t, 13, rejected.Errno)
-	require.Equal(t, "调用方式有点小问题，请反馈客服: jobUuids: sent 2 times; send it once, with its values separated by commas", rejected.Errmsg)
-	require.Zero(t, s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids=a,b", "").Errno)
+// A query of several jobs returns all of them, or says why not: nothing is ever
+// taken from a part of it.
+func TestQueriesOfSeveralJobs(t *testing.T) {
+	const once = "; send jobUuids once, with its values separated by commas"
+	for _, strict := range []bool{false, true} {
+		s := newEmulator(t, emulator.Options{Strict: strict})
+		a, b := s.create("a").JobUUID, s.create("b").JobUUID
+		for _, ids := range []string{a + "," + b, a + "%2C" + b, a + "%2c" + b} {
+			require.Len(t, s.jobs(s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids="+ids, "")), 2)
+		}
+		for query, reason := range map[string]string{
+			"jobUuids=" + a + "&jobUuids=" + b:                  "jobUuids: sent 2 times" + once,
+			"jobUuids=" + a + "," + b + "&jobUuids=" + a:        "jobUuids: sent 2 times" + once,
+			"jobUuids[]=" + a + "&jobUuids[]=" + b:              "jobUuids[]: sent 2 times" + once,
+			"jobUuids=" + a + "&jobUuids%5B%5D=" + b:            "jobUuids[]: sent 1 times" + once,
+			"jobUuids[0]=" + a + "&jobUuids[1]=" + b:            "jobUuids[0]: sent 1 times" + once,
+			"jobUuids=" + a + ",+" + b:                          "jobUuids/1: a space beside a comma would belong to the id",
+			"jobUuids=" + a + "%20,%20" + b:                     "jobUuids/0: a space beside a comma would belong to the id",
+			"jobUuids=" + a + "," + b + ",":                     `jobUuids: string doesn't match the regular expression "^[^,]+(,[^,]+)*$"`,
+			"jobUuids=" + a + "&jobUuids=%zz":                   `the query is malformed: invalid URL escape "%zz"`,
+			"jobUuids=" + a + "&jobUuids=" + b + ";regionId=gz": "the query is malformed: invalid semicolon separator in query",
+		} {
+			rejected := s.call(http.MethodGet, resultPath+"?regionId=gz&"+query, "")
+			require.EqualValues(t, 13, rejected.Errno, query)
+			require.Equal(t, "调用方式有点小问题，请反馈客服: "+reason, rejected.Errmsg)
+		}
+		require.Zero(t, s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids="+a+"&trace=1&trace=2", "").Errno, "unknown parameters are ignored")
+	}
 }
 
 // An invalid request is rejected with the errno for its kind of error. The errmsg
@@ -136,8 +156,8 @@ func TestBadRequests(t *testing.T) {
 		"empty job region":   {"GET", resultPath + "?regionId=&jobUuids=a", ``, 13, violation + `regionId: minimum string length is 1`},
 		"unknown job region": {"GET", resultPath + "?regionId=xx&jobUuids=a", ``, 16000002, `查询地域与可用区信息失败: no region "xx"`},
 		"no job ids":         {"GET", resultPath + "?regionId=gz", ``, 13, violation + `jobUuids: value is required but missing`},
-		"empty job ids":      {"GET", resultPath + "?regionId=gz&jobUuids=", ``, 13, violation + `jobUuids: empty value is not allowed`},
-		"empty job id":       {"GET", resultPath + "?regionId=gz&jobUuids=a,,b", ``, 13, violation + `jobUuids/1: minimum string length is 1`},
+		"empty job ids":      {"GET", resultPath + "?regionId=gz&jobUuids=", ``, 13, violation + `jobUuids: minimum string length is 1`},
+		"empty job id":       {"GET", resultPath + "?regionId=gz&jobUuids=a,,b", ``, 13, violation + `jobUuids: string doesn't match the regular expression "^[^,]+(,[^,]+)*$"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newEmulator(t, emulator.Options{})

@@ -339,20 +339,16 @@ type ListCIMGRequest struct {
 // Example: gz
 type RegionID = string
 
-// UUID The id of a job, image or snapshot; 32 hex digits in the samples. It
-// has no comma, because commas join the ids of `jobUuids`.
-//
-// Example: 3fd352092a3f553cb124223f6a7f09b4
-type UUID = string
-
 // GetJobResultParams defines parameters for GetJobResult.
 type GetJobResultParams struct {
 	// RegionID The region the jobs run in.
 	RegionID RegionID `form:"regionId" json:"regionId"`
 
-	// JobUUIDs One or more job ids, joined by commas in one parameter:
-	// `jobUuids=a,b,c`. How many one call may carry is not published.
-	JobUUIDs []UUID `form:"jobUuids" json:"jobUuids"`
+	// JobUUIDs One or more job ids, joined by commas into one string, without
+	// spaces: `jobUuids=a,b,c`, or with percent-encoded commas
+	// `jobUuids=a%2Cb%2Cc`. Send the parameter once. How many ids one call
+	// may carry is not published.
+	JobUUIDs string `form:"jobUuids" json:"jobUuids"`
 }
 
 // ChangeNameCIMGJSONRequestBody defines body for ChangeNameCIMG for application/json ContentType.
@@ -893,16 +889,12 @@ func NewGetJobResultRequest(server string, params *GetJobResultParams) (*http.Re
 			}
 		}
 
-		if params.JobUUIDs != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "jobUuids", params.JobUUIDs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "jobUuids", params.JobUUIDs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
 			}
-
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {

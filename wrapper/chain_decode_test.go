@@ -165,7 +165,7 @@ func TestSpellingsOfOneMeaning(t *testing.T) {
 			require.Equal(t, []wrapper.Job{{JobUUID: "j1", Type: "T", Progress: 12.5, Result: "\ufffd\ufffd"}}, jobs)
 			require.Equal(t, row.requestID, attempts[0].RequestID)
 
-			generated, err := client.Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: []string{"j1"}})
+			generated, err := client.Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: "j1"})
 			require.NoError(t, err)
 			require.Contains(t, generated.JSON200.Data, jobs[0])
 		})
@@ -214,7 +214,7 @@ func TestJobsThatCannotBeRead(t *testing.T) {
 
 			// Nobody but this package looks at each job, so the generated client
 			// must not read it as one that failed.
-			_, err = client.Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: []string{"bad", "good"}})
+			_, err = client.Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: "bad,good"})
 			require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
 
 			// Here it is the response, and not news of one job.

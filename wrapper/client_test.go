@@ -122,7 +122,7 @@ func TestUserAgent(t *testing.T) {
 	require.Equal(t, "cimg-go/devel", sent())
 	require.Equal(t, "builder/1.4 (linux) cimg-go/devel", sent(wrapper.WithUserAgent("builder/1.4 (linux)")))
 
-	_, err := clientOf(t, s).Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: []string{"j1"}},
+	_, err := clientOf(t, s).Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: "j1"},
 		func(_ context.Context, r *http.Request) error { r.Header.Set("User-Agent", "mine"); return nil })
 	require.NoError(t, err)
 	require.Equal(t, "mine", s.received()[len(s.received())-1].Header.Get("User-Agent"))

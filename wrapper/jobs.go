@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
@@ -46,10 +47,12 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 // getJobs requests the state of jobs, in one request that is retried unless it is
 // to be sent once. It returns why it cannot read some of them, by their ids.
 func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, once bool) (jobs []Job, unreadable map[string]error, err error) {
-	req, err := gen.NewGetJobResultRequest(c.server(), &gen.GetJobResultParams{RegionID: region, JobUUIDs: jobUUIDs})
+	req, err := gen.NewGetJobResultRequest(c.server(), &gen.GetJobResultParams{RegionID: region, JobUUIDs: strings.Join(jobUUIDs, ",")})
 	if err != nil {
 		return nil, nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
+	// As published, and shorter: no id has a comma of its own.
+	req.URL.RawQuery = strings.ReplaceAll(req.URL.RawQuery, "%2C", ",")
 	query := &call{op: opJobResult, req: req.WithContext(ctx)}
 	if once {
 		query.once, query.timeLimit = true, c.polling.Timeout

@@ -78,7 +78,7 @@ for (const tool of tools) {
       assert.deepEqual(finished.map((job) => job.success), [true, true])
       const [create, firstPoll] = requests
       assert.equal(create, 'POST /dicloud/i/storage/cimg/create')
-      assert.equal(firstPoll, `GET /dicloud/i/result?regionId=gz&jobUuids=${jobs[0].jobUuid},${jobs[1].jobUuid}`)
+      assert.equal(decodeURIComponent(firstPoll), `GET /dicloud/i/result?regionId=gz&jobUuids=${jobs[0].jobUuid},${jobs[1].jobUuid}`)
     })
 
     test('a create whose response is lost is looked up, not sent again', async (t) => {

@@ -43,7 +43,7 @@ export function importImages(cimg: Cimg, regionId: string, copies: ImportCimgInp
 
 export function waitFor(cimg: Cimg, regionId: string, started: Job[], waiting?: Waiting): Promise<Job[]> {
   return waitForJobs(started, (jobUuids, signal) =>
-    getJobResult({ client: cimg, query: { regionId, jobUuids }, signal }), waiting)
+    getJobResult({ client: cimg, query: { regionId, jobUuids: jobUuids.join() }, signal }), waiting)
 }
 
 /** Looks images up by name, as needed after an unknown outcome before the call is repeated. */

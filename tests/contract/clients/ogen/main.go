@@ -72,7 +72,7 @@ func wait(ctx context.Context, client *generated.Client, region generated.Region
 		}
 		var err error
 		job, err = jobOf(client.GetJobResult(ctx, generated.GetJobResultParams{
-			RegionId: region, JobUuids: []generated.UUID{generated.UUID(id)},
+			RegionId: region, JobUuids: id,
 		}))
 		if err != nil {
 			return "", fmt.Errorf("job %s: %w", id, err)

@@ -9,8 +9,5 @@ export function connect(baseUrl: string, token: string): Cimg {
     baseUrl,
     headers: { Authorization: bearer(token) },
     fetch: fetchOnce,
-    // The types do not carry the contract's `explode: false`; without this the
-    // ids would go out as jobUuids=a&jobUuids=b.
-    querySerializer: { array: { style: 'form', explode: false } },
   })
 }

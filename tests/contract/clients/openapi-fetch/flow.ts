@@ -44,7 +44,7 @@ export function importImages(cimg: Cimg, regionId: string, copies: Schemas['Impo
 
 export function waitFor(cimg: Cimg, regionId: string, started: Job[], waiting?: Waiting): Promise<Job[]> {
   return waitForJobs(started, (jobUuids, signal) =>
-    cimg.GET('/dicloud/i/result', { params: { query: { regionId, jobUuids } }, signal }), waiting)
+    cimg.GET('/dicloud/i/result', { params: { query: { regionId, jobUuids: jobUuids.join() } }, signal }), waiting)
 }
 
 /** Looks images up by name, as needed after an unknown outcome before the call is repeated. */
