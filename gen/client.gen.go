@@ -19,24 +19,38 @@ import (
 // BackupStorage Captured; not explained by the provider.
 type BackupStorage struct {
 	// UUID The storage's id.
+	//
+	// Example: 257ec36487cd4c36be2e2883b0363e97
 	UUID string `json:"bsUuid,omitempty"`
 
-	// DiskType For instance `HE`.
+	// DiskType The kind of disk.
+	//
+	// Example: HE
 	DiskType string `json:"diskType,omitempty"`
 
-	// Name For instance `ceph-bj01-he`.
+	// Name The storage's name.
+	//
+	// Example: ceph-bj01-he
 	Name string `json:"name,omitempty"`
 
-	// State For instance `Enabled`.
+	// State Not explained by the provider.
+	//
+	// Example: Enabled
 	State string `json:"state,omitempty"`
 
-	// Status For instance `Connected`.
+	// Status Not explained by the provider.
+	//
+	// Example: Connected
 	Status string `json:"status,omitempty"`
 
-	// Type For instance `Ceph`.
+	// Type The kind of storage.
+	//
+	// Example: Ceph
 	Type string `json:"type,omitempty"`
 
-	// Zone For instance `BJ01`.
+	// Zone The zone it is in.
+	//
+	// Example: BJ01
 	Zone string `json:"zone,omitempty"`
 }
 
@@ -44,31 +58,48 @@ type BackupStorage struct {
 // if there is none. The properties from `cimgId` to `backupStorages` are
 // captured and not in the provider's table.
 type CIMG struct {
-	// BackupStorages Not explained by the provider.
+	// BackupStorages An earlier version of the provider's table calls them the media that
+	// the image supports. The captured response has three.
 	BackupStorages []BackupStorage `json:"backupStorages,omitempty"`
 
-	// CheckState For instance `uncheck`.
+	// CheckState Not explained by the provider.
+	//
+	// Example: uncheck
 	CheckState string `json:"checkState,omitempty"`
 
-	// ID A short id, for instance `cimg-cy58anir`.
+	// ID A short id.
+	//
+	// Example: cimg-cy58anir
 	ID string `json:"cimgId,omitempty"`
 
 	// Tags Tags. Their form is not published.
+	//
+	// Example: []
 	Tags []interface{} `json:"cimgTags,omitempty"`
 
 	// UUID The image's id (镜像唯一标识).
+	//
+	// Example: 4a48f88391134a01befe88ff98b68a88
 	UUID string `json:"cimgUuid"`
 
 	// CreateTime When it was created; Unix time in milliseconds in the captured response.
+	//
+	// Example: 1603799470000
 	CreateTime int64 `json:"createTime,omitempty"`
 
 	// Description Free text (镜像描述).
+	//
+	// Example: 测试自定义镜像
 	Description string `json:"description,omitempty"`
 
 	// IsExternal Not explained by the provider.
+	//
+	// Example: true
 	IsExternal bool `json:"isExternal,omitempty"`
 
 	// IsShared The image is shared (被分享的镜像) and cannot be copied.
+	//
+	// Example: false
 	IsShared bool `json:"isShared,omitempty"`
 
 	// Job The state of a job (任务). `jobUuid`, `type`, `progress`, `done` and
@@ -76,42 +107,66 @@ type CIMG struct {
 	Job *Job `json:"job,omitempty"`
 
 	// Name Its name (镜像名称).
+	//
+	// Example: 北京02
 	Name string `json:"name"`
 
-	// OSArch For instance `64bit`.
+	// OSArch The architecture of its operating system.
+	//
+	// Example: 64bit
 	OSArch string `json:"osArch,omitempty"`
 
-	// OSFamily For instance `CentOS`.
+	// OSFamily The distribution of its operating system.
+	//
+	// Example: CentOS
 	OSFamily string `json:"osFamily,omitempty"`
 
-	// OSVersion For instance `7`.
+	// OSVersion The version of its operating system.
+	//
+	// Example: 7
 	OSVersion string `json:"osVersion,omitempty"`
 
-	// Platform For instance `Linux`.
+	// Platform The kind of its operating system.
+	//
+	// Example: Linux
 	Platform string `json:"platform,omitempty"`
 
 	// Regions The regions that hold it.
+	//
+	// Example: ["bj"]
 	Regions []string `json:"regions,omitempty"`
 
 	// Requirement Captured; not explained by the provider.
 	Requirement CIMGRequirement `json:"requirement,omitempty,omitzero"`
 
-	// Scenes Not explained by the provider; for instance `base`.
+	// Scenes Not explained by the provider.
+	//
+	// Example: ["base"]
 	Scenes []string `json:"scenes,omitempty"`
 
 	// Size Its size; bytes in the captured response.
+	//
+	// Example: 549899264
 	Size int64 `json:"size,omitempty"`
 
-	// Status For instance `Ready`. The set is not published.
+	// Status The image's state. The set is not published.
+	//
+	// Example: Ready
 	Status string `json:"status,omitempty"`
 
-	// Type For instance `custom`.
+	// Type The kind of image.
+	//
+	// Example: custom
 	Type string `json:"type,omitempty"`
 
 	// UpdateTime When it was last changed; Unix time in milliseconds in the captured response.
+	//
+	// Example: 1603799470000
 	UpdateTime int64 `json:"updateTime,omitempty"`
 
-	// Zones Not explained by the provider; for instance `bj01`.
+	// Zones Not explained by the provider.
+	//
+	// Example: ["bj01"]
 	Zones []string `json:"zones,omitempty"`
 }
 
@@ -119,6 +174,8 @@ type CIMG struct {
 // images instead. On failure it may be absent or null.
 type CIMGPage struct {
 	// Count A number of images; whether of this page or of the whole list is not published.
+	//
+	// Example: 1
 	Count int64 `json:"count,omitempty"`
 
 	// Items The page's images.
@@ -127,16 +184,22 @@ type CIMGPage struct {
 
 // CIMGRequirement Captured; not explained by the provider.
 type CIMGRequirement struct {
-	// MinDiskSize Not explained by the provider; 8589934592 in the captured response.
+	// MinDiskSize Not explained by the provider.
+	//
+	// Example: 8589934592
 	MinDiskSize int64 `json:"minDiskSize,omitempty"`
 }
 
 // ChangeNameCIMGInput One image to rename.
 type ChangeNameCIMGInput struct {
 	// ImageUUID The image (镜像唯一标识) to rename.
+	//
+	// Example: cbdba09c4ad4475f9f3d399947aaa99e
 	ImageUUID string `json:"cimgUuid"`
 
 	// Name Its new name (镜像名称).
+	//
+	// Example: web-02
 	Name string `json:"name"`
 }
 
@@ -156,12 +219,18 @@ type ChangeNameCIMGRequest struct {
 // CreateCIMGInput One image to create. The provider's page calls it `CIMGInput`.
 type CreateCIMGInput struct {
 	// Description Free text (镜像描述).
+	//
+	// Example: Web server
 	Description string `json:"description,omitempty"`
 
 	// Name The image's name (镜像名称). Whether names are unique is not published.
+	//
+	// Example: web-01
 	Name string `json:"name"`
 
 	// SnapUUID The snapshot (SNAP唯一标识) to build the image from.
+	//
+	// Example: 3fd352092a3f553cb124223f6a7f09b4
 	SnapUUID string `json:"snapUuid"`
 }
 
@@ -182,6 +251,8 @@ type CreateCIMGRequest struct {
 // DeleteCIMGInput One image to delete.
 type DeleteCIMGInput struct {
 	// ImageUUID The image (镜像唯一标识) to delete.
+	//
+	// Example: 579ddc8d6c364e6fa798698113260e6b
 	ImageUUID string `json:"cimgUuid"`
 }
 
@@ -207,15 +278,23 @@ type Errno = int64
 // ImportCIMGInput One image to copy. The provider's page calls it `CIMGInput`, as it does the input of createCIMG.
 type ImportCIMGInput struct {
 	// Description Free text (镜像描述).
+	//
+	// Example: Web server
 	Description string `json:"description,omitempty"`
 
 	// Name The copy's name (镜像名称).
+	//
+	// Example: web-01
 	Name string `json:"name"`
 
 	// OriginImageUUID The image (源镜像uuid) to copy.
+	//
+	// Example: 4a48f88391134a01befe88ff98b68af8
 	OriginImageUUID string `json:"originImageUuid"`
 
 	// OriginRegionID The region (源镜像所在regionId) that the image is copied from.
+	//
+	// Example: bj
 	OriginRegionID string `json:"originRegionId"`
 }
 
@@ -237,34 +316,59 @@ type ImportCIMGRequest struct {
 // `success` are in every captured response; the others are optional.
 type Job struct {
 	// Done The job has finished.
+	//
+	// Example: true
 	Done bool `json:"done"`
 
 	// JobUUID The job's id.
+	//
+	// Example: 3fd352092a3f553cb124223f6a7f09b4
 	JobUUID string `json:"jobUuid"`
 
 	// Progress How far the job is, in percent, 0 to 100. Only `done` finishes a job, not 100 percent.
+	//
+	// Example: 57
 	Progress float64 `json:"progress"`
 
 	// ResourceType The kind of resource, `cimg` for an image. Not in the provider's table; present in responses to mutating calls.
+	//
+	// Example: cimg
 	ResourceType string `json:"resourceType,omitempty"`
 
 	// ResourceUUID The resource the job works on, here the image. Absent in some captured responses.
+	//
+	// Example: 14eebc3af5ac42bd88c6444dc56f9e15
 	ResourceUUID string `json:"resourceUuid,omitempty"`
 
-	// Result Why the job failed. Present only then.
+	// Result On failure, the reason. The provider's table describes it so, as
+	// text; its client libraries call it a detailed result in JSON, whose
+	// form depends on the job. So it may hold JSON, and may be present
+	// after a success, too.
+	//
+	//
+	// Example: 快照数据读取失败
 	Result string `json:"result,omitempty"`
 
-	// Status For instance `Processing`. Not in the provider's table; present in responses to mutating calls.
+	// Status The set is not published. Not in the provider's table; present in responses to mutating calls.
+	//
+	// Example: Processing
 	Status string `json:"status,omitempty"`
 
 	// Success The job has succeeded. Meaningful only when `done` is true.
+	//
+	// Example: false
 	Success bool `json:"success"`
 
 	// Type What the job does: `CreateCIMG`, `ImportCIMG`, `ChangeCIMGName`,
 	// `DeleteCIMG`, ... The set is open.
+	//
+	//
+	// Example: CreateCIMG
 	Type string `json:"type"`
 
 	// UUID Equal to `jobUuid` in every captured response. Not in the provider's table.
+	//
+	// Example: 3fd352092a3f553cb124223f6a7f09b4
 	UUID string `json:"uuid,omitempty"`
 }
 
@@ -275,6 +379,8 @@ type JobsEnvelope struct {
 	Data []Job `json:"data,omitempty"`
 
 	// Errmsg `ok`, or the reason for the failure, in words.
+	//
+	// Example: ok
 	Errmsg string `json:"errmsg"`
 
 	// Errno 0 is success, any other value a failure. The known values are under
@@ -285,12 +391,16 @@ type JobsEnvelope struct {
 	Errno Errno `json:"errno"`
 
 	// RequestID The request's id. Quote it to the provider's support.
+	//
+	// Example: 0a59922a5f97c29e19616af503057902
 	RequestID string `json:"requestId"`
 }
 
 // ListCIMGCondition What the listed images must match. If absent, every image is listed.
 type ListCIMGCondition struct {
 	// Names List the images that match one of these names. Whether a match must be exact is not published.
+	//
+	// Example: ["web-01"]
 	Names []string `json:"names,omitempty"`
 }
 
@@ -301,6 +411,8 @@ type ListCIMGEnvelope struct {
 	Data *CIMGPage `json:"data,omitempty"`
 
 	// Errmsg `ok`, or the reason for the failure, in words.
+	//
+	// Example: ok
 	Errmsg string `json:"errmsg"`
 
 	// Errno 0 is success, any other value a failure. The known values are under
@@ -311,6 +423,8 @@ type ListCIMGEnvelope struct {
 	Errno Errno `json:"errno"`
 
 	// RequestID The request's id. Quote it to the provider's support.
+	//
+	// Example: 0a59221f5fa0daae2e3b3230033d4602
 	RequestID string `json:"requestId"`
 }
 
@@ -320,6 +434,8 @@ type ListCIMGRequest struct {
 	Condition ListCIMGCondition `json:"condition,omitempty,omitzero"`
 
 	// Limit The maximum number of images on the page. The largest allowed value is not published.
+	//
+	// Example: 100
 	Limit int64 `json:"limit"`
 
 	// RegionID A region (地域). Published: `gz` (Guangzhou), `bj` (Beijing). Required
@@ -330,6 +446,8 @@ type ListCIMGRequest struct {
 	RegionID RegionID `json:"regionId"`
 
 	// Start The index of the page's first image, from 0. The provider's table requires it, its sample omits it.
+	//
+	// Example: 0
 	Start int64 `json:"start"`
 }
 
@@ -447,7 +565,7 @@ type ClientInterface interface {
 	//
 	//   - `done: false`: in progress; poll again later.
 	//   - `done: true, success: true`: succeeded.
-	//   - `done: true, success: false`: failed; `result` says why.
+	//   - `done: true, success: false`: failed; `result` usually says why.
 	//
 	// Only `done` finishes a job: a failed job can stop at any progress.
 	//
@@ -599,7 +717,7 @@ type ClientInterface interface {
 //
 //   - `done: false`: in progress; poll again later.
 //   - `done: true, success: true`: succeeded.
-//   - `done: true, success: false`: failed; `result` says why.
+//   - `done: true, success: false`: failed; `result` usually says why.
 //
 // Only `done` finishes a job: a failed job can stop at any progress.
 //
@@ -1162,7 +1280,7 @@ type ClientWithResponsesInterface interface {
 	//
 	//   - `done: false`: in progress; poll again later.
 	//   - `done: true, success: true`: succeeded.
-	//   - `done: true, success: false`: failed; `result` says why.
+	//   - `done: true, success: false`: failed; `result` usually says why.
 	//
 	// Only `done` finishes a job: a failed job can stop at any progress.
 	//
@@ -1562,7 +1680,7 @@ func (r ListCIMGResponse) ContentType() string {
 //
 //   - `done: false`: in progress; poll again later.
 //   - `done: true, success: true`: succeeded.
-//   - `done: true, success: false`: failed; `result` says why.
+//   - `done: true, success: false`: failed; `result` usually says why.
 //
 // Only `done` finishes a job: a failed job can stop at any progress.
 //

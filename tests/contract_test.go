@@ -40,6 +40,7 @@ func operationsOf(contract *openapi3.T) map[string]*openapi3.Operation {
 func TestContractIsValid(t *testing.T) {
 	contract := loadContract(t)
 	require.Equal(t, "3.0.3", contract.OpenAPI)
+	require.True(t, strings.HasPrefix(string(cimg.Spec), "openapi: 3.0.3\n"), "some tools look for this in the first line")
 	require.NoError(t, contract.Validate(context.Background(), openapi3.EnableSchemaFormatValidation()))
 }
 

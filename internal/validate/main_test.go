@@ -29,7 +29,7 @@ func TestABrokenContractIsRejectedInOneLine(t *testing.T) {
 
 	for name, row := range map[string]struct{ old, broken, reason string }{
 		"a tab":                     {"info:\n", "info:\n\ttab: 1\n", "line 7: found character that cannot start any token"},
-		"a field twice":             {"info:\n", "openapi: 3.0.3\ninfo:\n", `line 6: mapping key "openapi" already defined at line 4`},
+		"a field twice":             {"info:\n", "openapi: 3.0.3\ninfo:\n", `line 6: mapping key "openapi" already defined at line 1`},
 		"an unknown $ref":           {"#/components/schemas/CreateCIMGRequest", "#/components/schemas/Creat", `"Creat" not found`},
 		"a $ref to another file":    {"#/components/schemas/CreateCIMGRequest", "other.yaml#/Create", `disallowed external reference: "other.yaml#/Create"`},
 		"text for a number":         {"minLength: 1\n", "minLength: one\n", "cannot unmarshal string into field Schema.minLength"},
