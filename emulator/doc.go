@@ -44,4 +44,6 @@
 //   - The count of a list is the number of matching images, not of those on the
 //     page.
 //   - getJobResult keeps the order of the request and returns a repeated id once.
+//   - A query of which only a part would be read is rejected: a repeated parameter,
+//     one with brackets (jobUuids[]=a), an id with a space beside a comma.
 package emulator
