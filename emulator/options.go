@@ -35,8 +35,7 @@ type Options struct {
 
 	// Strict rejects the form of the published example requests, which the
 	// contract does not allow: a bare object as cimg, no regionId, a list
-	// without start. It also rejects repeated query parameters, as in
-	// jobUuids=a&jobUuids=b.
+	// without start.
 	Strict bool
 
 	// Stock is what exists at the start. It is copied. Default: [DefaultStock].

@@ -31,7 +31,7 @@ func mockCommand() *cli.Command {
 			&cli.StringFlag{Name: "token", Usage: "accept `TOKEN` as the bearer token", Value: emulator.DefaultToken, Destination: &options.Emulator.Token},
 			&cli.StringFlag{Name: "scenario", Usage: "behave as `FILE` says, or as one of these: " + strings.Join(mock.Shipped(), ", "), Destination: &scenario},
 			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m, where the scenario does not say", Value: emulator.DefaultDuration, Destination: &duration},
-			&cli.BoolFlag{Name: "strict", Usage: "reject the form of the published examples, which is not in the contract (one object as cimg, no regionId, a list without start), and repeated parameters", Destination: &options.Emulator.Strict},
+			&cli.BoolFlag{Name: "strict", Usage: "reject the form of the published examples, which is not in the contract (one object as cimg, no regionId, a list without start)", Destination: &options.Emulator.Strict},
 			&cli.Uint64Flag{Name: "seed", Usage: "make ids reproducible: the same for the same `NUMBER` and the same requests", Destination: &options.Emulator.Seed},
 			&cli.StringSliceFlag{Name: "cors", Usage: "let pages of `ORIGIN`, such as https://app.example.com, send requests; those of loopback origins may anyway. Repeatable", Destination: &origins},
 			&cli.BoolFlag{Name: "control-from-anywhere", Usage: "let other machines use the control API", Destination: &options.ControlFromAnywhere},
