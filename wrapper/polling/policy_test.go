@@ -126,3 +126,25 @@ func TestExponential(t *testing.T) {
 		require.Equal(t, row.pause, row.policy.Pause(0, polling.History{Polls: row.polls}), row)
 	}
 }
+
+// A history keeps the first change and the newest, and counts polls.
+func TestHistory(t *testing.T) {
+	var h polling.History
+	for i, progress := range []float64{0, 0, 10, 10, 10} {
+		h.Add(time.Duration(i)*time.Second, progress)
+	}
+	require.Equal(t, polling.History{
+		Changes: []polling.Change{{Elapsed: 0, Progress: 0}, {Elapsed: 2 * time.Second, Progress: 10}}, Unchanged: 2, Polls: 5,
+	}, h)
+
+	h = polling.History{}
+	for i := range 12 {
+		h.Add(time.Duration(i)*time.Second, float64(i))
+	}
+	require.Len(t, h.Changes, polling.MaxChanges)
+	require.Zero(t, h.Unchanged)
+	require.Zero(t, h.Changes[0].Progress)
+	for i, change := range h.Changes[1:] {
+		require.InDelta(t, 12-polling.MaxChanges+1+i, change.Progress, 0)
+	}
+}
