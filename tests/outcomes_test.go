@@ -3,67 +3,114 @@ package tests
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// The wrapper classifies the responses to a create of two images like the
-// examples in other languages: tests/contract/clients tests them with the same
-// table.
-func TestOutcomesOfAllLanguages(t *testing.T) {
-	text, err := os.ReadFile("contract/clients/outcomes.json")
-	require.NoError(t, err)
-	var outcomes []struct {
-		Name, Kind, ContentType, Location, Body string
-		Status                                  int
-		JSON                                    json.RawMessage
+// sample is a response of the tables that the examples in other languages are
+// tested with, too.
+type sample struct {
+	Name, Kind, ContentType, Location, Body string
+	Status                                  int
+	JSON                                    json.RawMessage
+}
+
+func samples(t *testing.T, file string, atLeast int) (table []sample) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(read(t, "tests/contract/clients/"+file)), &table))
+	require.GreaterOrEqual(t, len(table), atLeast)
+	return table
+}
+
+func (s sample) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	if s.Location != "" {
+		w.Header().Set("Location", s.Location)
 	}
-	require.NoError(t, json.Unmarshal(text, &outcomes))
-	require.Greater(t, len(outcomes), 50)
-	for _, o := range outcomes {
+	w.Header().Set("Content-Type", cmp.Or(s.ContentType, "application/json"))
+	w.WriteHeader(cmp.Or(s.Status, http.StatusOK))
+	_, _ = io.WriteString(w, cmp.Or(string(s.JSON), s.Body))
+}
+
+// The wrapper classifies the responses to a create of two images like the
+// examples in other languages.
+func TestOutcomesOfAllLanguages(t *testing.T) {
+	for _, o := range samples(t, "outcomes.json", 50) {
 		t.Run(o.Name, func(t *testing.T) {
 			sent := 0
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				sent++
-				_, _ = io.Copy(io.Discard, r.Body)
-				if o.Location != "" {
-					w.Header().Set("Location", o.Location)
-				}
-				w.Header().Set("Content-Type", cmp.Or(o.ContentType, "application/json"))
-				w.WriteHeader(cmp.Or(o.Status, http.StatusOK))
-				_, _ = io.WriteString(w, cmp.Or(string(o.JSON), o.Body))
+				o.ServeHTTP(w, r)
 			}))
 			defer server.Close()
 			client, err := wrapper.New(wrapper.StaticToken("a-token-of-this-test"), wrapper.WithBaseURL(server.URL))
 			require.NoError(t, err)
 			_, err = client.CreateImages(t.Context(), "gz", []wrapper.CreateImageInput{{Name: "one", SnapUUID: "s"}, {Name: "two", SnapUUID: "s"}})
-
-			var apiErr *wrapper.APIError
-			var unknown *wrapper.OutcomeUnknownError
-			kind := "neither"
-			switch {
-			case err == nil:
-				kind = "accepted"
-			case errors.As(err, &unknown):
-				kind = "unknown"
-			case errors.As(err, &apiErr):
-				kind = "rejected"
-			}
-			require.Equal(t, o.Kind, kind, err)
+			require.EqualValues(t, o.Kind, wrapper.OutcomeOf(err), err)
 			require.Equal(t, 1, sent)
 		})
 	}
 }
+
+// So it does with the responses to a poll of one job.
+func TestPollsOfAllLanguages(t *testing.T) {
+	for _, poll := range samples(t, "polls.json", 30) {
+		t.Run(poll.Name, func(t *testing.T) {
+			// What may be due to an id is no failure of the poll: it counts for the
+			// grace of a job that the service does not know yet.
+			kind := "permanent"
+			switch {
+			case waitOutlives(t, poll, wrapper.MaxFailures(0), wrapper.MissingGrace(time.Minute)):
+				kind = "bad id"
+			case waitOutlives(t, poll, wrapper.MaxFailures(1), wrapper.MissingGrace(0)):
+				kind = "transient"
+			}
+			require.Equal(t, poll.Kind, kind)
+		})
+	}
+}
+
+// waitOutlives reports whether a wait goes on after a response to its first poll.
+func waitOutlives(t *testing.T, first sample, options ...wrapper.WaitOption) (outlives bool) {
+	t.Helper()
+	done := sample{JSON: json.RawMessage(`{"errno":0,"errmsg":"ok","requestId":"r","data":[{"jobUuid":"a","type":"CreateCIMG","progress":100,"done":true,"success":true}]}`)}
+	synctest.Test(t, func(t *testing.T) {
+		polls := 0
+		client, err := wrapper.New(wrapper.StaticToken("a-token-of-this-test"), wrapper.WithBaseURL("http://127.0.0.1"),
+			wrapper.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) *http.Response {
+				response := first
+				if polls++; polls > 1 {
+					response = done
+				}
+				recorder := httptest.NewRecorder()
+				if r.Body == nil {
+					r.Body = http.NoBody
+				}
+				response.ServeHTTP(recorder, r)
+				return recorder.Result()
+			})}))
+		require.NoError(t, err)
+		job, err := client.Resume(wrapper.JobRef{Region: "gz", JobUUID: "a"})
+		require.NoError(t, err)
+		_, err = job.Wait(t.Context(), options...)
+		outlives = err == nil
+	})
+	return outlives
+}
+
+type roundTripper func(*http.Request) *http.Response
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
 
 // Users copy the list of errnos that mean "nothing was changed" with an
 // example, or from the page. With one number too many, an image is created

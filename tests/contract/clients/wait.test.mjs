@@ -1,8 +1,10 @@
 // How the TypeScript clients wait, for each response to a poll.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { classify } from './out/rules/response.js'
 import { growing } from './out/rules/wait.js'
 import { envelope, html, job, json, load, serve, tools } from './servers.mjs'
 
@@ -14,6 +16,14 @@ const poll = (change) => json(200, envelope(0, [job(change)]))
 test('pauses grow, from a second to a minute', () => {
   assert.deepEqual([0, 1, 2, 10, 11, 50].map(growing), [1000, 1500, 2250, 57665.0390625, 60000, 60000])
 })
+
+// polls.json has the responses to a poll of one job; the other examples and the
+// wrapper are tested with the same file.
+for (const { name, kind, status = 200, json, body } of JSON.parse(readFileSync(new URL('polls.json', import.meta.url)))) {
+  test(`${kind}: ${name}`, () => {
+    assert.equal(classify({ data: json ?? body, response: new Response(null, { status }) }), kind)
+  })
+}
 
 for (const tool of tools) {
   describe(tool, async () => {
@@ -34,10 +44,13 @@ for (const tool of tools) {
         html(502),
         html(200),
         html(429),
+        html(408),
         json(200, envelope(2)),
         json(200, envelope(40000)),
         json(200, envelope(1)), // rejects an id that it does not know
         json(400, envelope(13)),
+        json(200, envelope(41026)),
+        html(404),
         json(200, envelope(0, [])), // omits an id that it does not know
         json(200, envelope(0, null)),
         json(200, envelope(0, [{}, job({ jobUuid: 'another', done: true })])), // not queried
@@ -48,7 +61,7 @@ for (const tool of tools) {
       ])
       const [{ done, success, resourceUuid }] = await finished
       assert.deepEqual({ done, success, resourceUuid }, { done: true, success: true, resourceUuid: 'i' })
-      assert.equal(requests.length, 14)
+      assert.equal(requests.length, 17)
     })
 
     test('a transient error does not count as a missing job', async (t) => {
@@ -75,11 +88,7 @@ for (const tool of tools) {
 
     for (const [name, respond] of [
       ['HTTP 401', html(401)],
-      ['HTTP 403', html(403)],
-      ['errno 4', json(200, envelope(4))],
       ['errno 77', json(200, envelope(77))],
-      ['HTTP 404', html(404)],
-      ['HTTP 408', html(408)],
     ]) {
       test(`a poll rejected with ${name} ends the wait at once, and the error has the ids`, async (t) => {
         const { requests, finished } = await wait(t, [respond])

@@ -53,8 +53,8 @@ describe('against scripted responses', { concurrency: 3 }, () => {
   const cases = [
     { name: 'a job that is in progress or missing is polled again', polls: [job({ done: false }), envelope({ data: [] }), job({ done: true, success: true })], code: 0 },
     { name: 'a finished job names its image', create: envelope({ data: [{ ...accepted, resourceUuid: undefined }] }), polls: [job({ done: true, success: true })], code: 0 },
-    { name: 'a transient error is tolerated', polls: [envelope({ errno: 3 }), html(503), job({ done: true, success: true })], code: 0 },
-    { name: 'a rejected id is polled again', polls: [envelope({ errno: 1 }), html(400), job({ done: true, success: true })], code: 0 },
+    { name: 'a transient error is tolerated', polls: [envelope({ errno: 3 }), html(503), html(408), job({ done: true, success: true })], code: 0 },
+    { name: 'a rejected id is polled again', polls: [envelope({ errno: 1 }), envelope({ errno: 41026 }), html(400), html(404), job({ done: true, success: true })], code: 0 },
     { name: 'another job is not a success', polls: [job({ jobUuid: 'another', done: true, success: true })], code: 1 },
     { name: 'a job that outlasts the retries ends it', polls: [job({ done: false }), job({ done: false })], file: impatient(), code: 1 },
     { name: 'a failed job ends it', polls: [job({ done: true, success: false, progress: 57, result: 'no' })], code: 1 },

@@ -23,10 +23,12 @@ export interface Result<Data> {
 
 /** The errnos that mean: nothing was changed. */
 const rejections = new Set([1, 4, 13, 41017, 41026, 1000011, 1100020, 10000001, 16000002])
-/** The errnos that are transient. */
-const transient = new Set([2, 3, 40000])
-/** What one bad id may cause: how the service handles an unknown id is not published. */
-const badId = { errnos: new Set([1, 13]), statuses: new Set([400, 413, 414]) }
+/** What is transient: the server failed, and may have done so after the work was done. */
+const transient = { errnos: new Set([2, 3, 40000]), statuses: new Set([408, 425]) }
+/** What one bad id may cause, or too many: how the service handles an unknown id is not published. */
+const badId = { errnos: new Set([1, 13, 41017, 41026, 16000002]), statuses: new Set([400, 404, 413, 414, 431, 494]) }
+
+const isServerFailure = (status: number) => status >= 500 || transient.statuses.has(status)
 
 /** Reports whether the response to a mutating call means that nothing was changed. */
 export function isRejected({ data, error, response }: Result<unknown>): boolean {
@@ -34,7 +36,7 @@ export function isRejected({ data, error, response }: Result<unknown>): boolean 
   if (response === undefined || hasData(body)) return false // data would contradict it
   if ([401, 403, 429].includes(response.status)) return true
   // A 5xx may come from a gateway that lost the response, whatever its body.
-  return response.status < 500 && isEnvelope(body) && rejections.has(body.errno)
+  return !isServerFailure(response.status) && isEnvelope(body) && rejections.has(body.errno)
 }
 
 /**
@@ -59,8 +61,8 @@ export function classify({ data, error, response }: Result<unknown>): 'transient
   if (response === undefined) return 'transient'
   const { status } = response
   const errno = isEnvelope(body) ? body.errno : undefined
-  if (status === 401 || status === 403 || errno === 4) return 'permanent'
-  if (status === 429 || status >= 500 || errno !== undefined && transient.has(errno)) return 'transient'
+  if (status === 429 || isServerFailure(status) || errno !== undefined && transient.errnos.has(errno)) return 'transient'
+  if (status === 401 || errno === 4) return 'permanent' // whatever the other of the two
   if (badId.statuses.has(status) || errno !== undefined && badId.errnos.has(errno)) return 'bad id'
   // HTTP 200 without an envelope is a gateway's.
   return status === 200 && (errno === undefined || errno === 0) ? 'transient' : 'permanent'

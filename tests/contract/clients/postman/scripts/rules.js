@@ -1,6 +1,9 @@
 // The errnos that mean: nothing was changed.
 const rejections = [1, 4, 13, 41017, 41026, 1000011, 1100020, 10000001, 16000002]
 
+// The server failed, and may have done so after the work was done.
+const isServerFailure = (code) => code >= 500 || code === 408 || code === 425
+
 // Reads the response; without an errno if it is not the service's.
 function readResponse() {
   const { code } = pm.response
@@ -14,7 +17,7 @@ function readResponse() {
   const items = isSuccess ? data || [] : []
   const hasData = typeof data === 'object' && data !== null && Object.keys(data).length > 0
   const isRejection = !hasData && // which would contradict it
-    ([401, 403, 429].includes(code) || code < 500 && rejections.includes(errno))
+    ([401, 403, 429].includes(code) || !isServerFailure(code) && rejections.includes(errno))
   return { code, errno, isSuccess, isRejection, items, jobs: items.filter(isJob), retryAfter: retryAfter() }
 }
 
@@ -33,9 +36,9 @@ function isJob(job) {
 // Classifies a poll without jobs: poll again, query the ids one by one, or give up.
 function classify({ code, errno }) {
   if (code === undefined) return 'transient' // there was no response
-  if (code === 401 || code === 403 || errno === 4) return 'permanent'
-  if (code === 429 || code >= 500 || [2, 3, 40000].includes(errno)) return 'transient'
-  if ([400, 413, 414].includes(code) || errno === 1 || errno === 13) return 'bad id'
+  if (code === 429 || isServerFailure(code) || [2, 3, 40000].includes(errno)) return 'transient'
+  if (code === 401 || errno === 4) return 'permanent' // whatever the other of the two
+  if ([400, 404, 413, 414, 431, 494].includes(code) || [1, 13, 41017, 41026, 16000002].includes(errno)) return 'bad id'
   return code === 200 && !errno ? 'transient' : 'permanent'
 }
 
