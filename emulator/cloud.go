@@ -52,6 +52,9 @@ func newCloud(options Options, ids idSource) *cloud {
 		for _, stockedImage := range stocked.Images {
 			r.images[stockedImage.UUID] = &image{CIMG: cloneImage(stockedImage)}
 		}
+		for _, stockedJob := range stocked.Jobs {
+			r.jobs[stockedJob.JobUUID] = &job{stocked: &stockedJob}
+		}
 		c.regions[r.id] = r
 	}
 	return c
@@ -226,6 +229,7 @@ type job struct {
 	started  time.Time
 	finishes time.Time
 	done     bool
+	stocked  *gen.Job // a job of the stock: all that is known of it
 }
 
 func newJob(start JobStart, number int, plan Plan, now time.Time) *job {
@@ -247,6 +251,9 @@ func (j *job) elapsed(now time.Time) time.Duration { return max(now.Sub(j.starte
 
 // state returns the job as getJobResult shows it.
 func (j *job) state(now time.Time) gen.Job {
+	if j.stocked != nil {
+		return *j.stocked
+	}
 	state := gen.Job{
 		JobUUID:      j.JobUUID,
 		ResourceUUID: j.ResourceUUID,

@@ -38,6 +38,14 @@ func TestNewRejectsBadOptions(t *testing.T) {
 			emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Images: []gen.CIMG{{UUID: "i", Job: &gen.Job{}}}}}}},
 			"Stock.Regions[0].Images[0]: Job must be nil: only requests start jobs",
 		},
+		"running job in stock": {
+			emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Jobs: []gen.Job{{JobUUID: "j"}}}}}},
+			"Stock.Regions[0].Jobs[0]: Done must be true: only requests start jobs",
+		},
+		"job id twice": {
+			emulator.Options{Stock: &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Jobs: []gen.Job{{JobUUID: "j", Done: true}, {JobUUID: "j", Done: true}}}}}},
+			`Stock.Regions[0].Jobs[1]: JobUUID "j" is empty or a duplicate`,
+		},
 		"two things": {emulator.Options{MaxJobUUIDs: -1, MaxPageSize: -1}, "MaxJobUUIDs: -1 is negative\nMaxPageSize: -1 is negative"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -289,3 +289,14 @@ func TestSnapshotsOfStateAreCopies(t *testing.T) {
 	s.Images("bj")[0].Zones[0] = "changed"
 	require.Equal(t, emulator.DefaultStock().Regions[1].Images, s.Images("bj"))
 }
+
+// A finished job of the stock is found in its region, and nobody started it.
+func TestStockedJobs(t *testing.T) {
+	stock := emulator.DefaultStock()
+	finished := gen.Job{JobUUID: "j", Type: "CreateCIMG", Done: true, Progress: 57, Result: "no space"}
+	stock.Regions[0].Jobs = []gen.Job{finished}
+	s := newEmulator(t, emulator.Options{Stock: stock})
+	require.Equal(t, []gen.Job{finished}, s.results("gz", "j"))
+	require.Empty(t, s.results("bj", "j"))
+	require.Empty(t, s.Jobs("gz"))
+}

@@ -138,6 +138,7 @@ type Region struct {
 	Zones     []string
 	Snapshots []string   // ids of snapshots that images can be created from
 	Images    []gen.CIMG // without a Job: only requests start jobs
+	Jobs      []gen.Job  // that have finished; getJobResult returns them as they are
 }
 
 // DefaultStock returns a new copy of the stock that the service's published
@@ -163,11 +164,11 @@ func DefaultStock() *Stock {
 	}}
 }
 
-// validate reports ids that are not unique and images that no response can
-// show.
+// validate reports ids that are not unique, images that no response can show, and
+// jobs that have not finished.
 func (s *Stock) validate() error {
 	var errs []error
-	regions, images := map[string]bool{}, map[string]bool{}
+	regions, images, jobs := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i, region := range s.Regions {
 		at := fmt.Sprintf("Stock.Regions[%d]", i)
 		if region.ID == "" || regions[region.ID] {
@@ -186,6 +187,16 @@ func (s *Stock) validate() error {
 			// Tags can hold any value, including some that JSON cannot.
 			if _, err := json.Marshal(image.Tags); err != nil {
 				errs = append(errs, fmt.Errorf("%s: Tags: %w", at, err))
+			}
+		}
+		for j, job := range region.Jobs {
+			at := fmt.Sprintf("%s.Jobs[%d]", at, j)
+			if job.JobUUID == "" || jobs[job.JobUUID] {
+				errs = append(errs, fmt.Errorf("%s: JobUUID %q is empty or a duplicate", at, job.JobUUID))
+			}
+			jobs[job.JobUUID] = true
+			if !job.Done {
+				errs = append(errs, fmt.Errorf("%s: Done must be true: only requests start jobs", at))
 			}
 		}
 	}

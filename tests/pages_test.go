@@ -50,7 +50,7 @@ func TestMockServesPages(t *testing.T) {
 	resp, ui := fetch(t, url+"/")
 	require.Contains(t, resp.Header.Get("Content-Type"), "text/html")
 	require.Contains(t, ui, "/swagger-ui/openapi.yaml")
-	require.NotRegexp(t, `(src|href)="https?:`, ui)
+	require.NotRegexp(t, `(src|href)="(https?:|/)`, ui, "it works behind a path prefix")
 	require.Equal(t, "connect-src 'self'; frame-ancestors 'none'", resp.Header.Get("Content-Security-Policy"))
 	for _, asset := range []string{"swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"} {
 		require.Contains(t, ui, "/swagger-ui/"+asset)
@@ -62,7 +62,7 @@ func TestMockServesPages(t *testing.T) {
 	_, shown := fetch(t, url+"/swagger-ui/openapi.yaml")
 	document, err := openapi3.NewLoader().LoadFromData([]byte(shown))
 	require.NoError(t, err)
-	require.Equal(t, "/", document.Servers[0].URL)
+	require.Equal(t, "..", document.Servers[0].URL)
 	require.Len(t, document.Servers, 1)
 	require.Len(t, operationsOf(document), 6)
 	require.Contains(t, document.Info.Description, token)

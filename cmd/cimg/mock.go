@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/internal/mock"
 )
 
@@ -63,8 +64,9 @@ func mockCommand() *cli.Command {
 	}
 }
 
-// stock returns the emulator's default stock and the images in gz that the
-// contract's examples rename and delete, so that each example can be sent as it is.
+// stock returns the emulator's default stock and what the contract's examples need
+// in gz, so that each can be sent as it is: the images to rename and to delete, and
+// the jobs to query.
 func stock() *emulator.Stock {
 	stock := emulator.DefaultStock()
 	gz, bj := &stock.Regions[0], stock.Regions[1]
@@ -77,7 +79,16 @@ func stock() *emulator.Stock {
 		image.Regions, image.Zones, image.BackupStorages = []string{"gz"}, []string{"gz01"}, nil
 		gz.Images = append(gz.Images, image)
 	}
+	gz.Jobs = []gen.Job{
+		finished("CreateCIMG", "3fd352092a3f553cb124223f6a7f09b4", "14eebc3af5ac42bd88c6444dc56f9e15"), // whose image is gone
+		finished("ImportCIMG", "051f6d7688df5542be1a91123473d0df", gz.Images[0].UUID),
+	}
 	return stock
+}
+
+// finished returns a job that succeeded.
+func finished(jobType, jobUUID, imageUUID string) gen.Job {
+	return gen.Job{Type: jobType, JobUUID: jobUUID, UUID: jobUUID, ResourceUUID: imageUUID, Done: true, Success: true, Progress: 100}
 }
 
 // serveMock serves a mock until ctx ends.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
+	"html/template"
 	"net/http"
 	"strings"
 	"time"
@@ -17,7 +19,8 @@ import (
 )
 
 // withPages serves what a browser reads beside an emulator: an interactive page
-// at /, the contract at /openapi.yaml and /openapi.json. The emulator handles
+// at /, the contract at /openapi.yaml and /openapi.json. Every address on the page
+// is relative, so that it works behind a proxy with a path. The emulator handles
 // every other request, unchanged: an http.ServeMux would redirect a path like
 // //dicloud, which the service would not.
 func withPages(cloud http.Handler, token string) (http.Handler, error) {
@@ -30,10 +33,18 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 		return nil, err
 	}
 	const base = "/swagger-ui/"
-	ui := confined(v5emb.NewWithConfig(swgui.Config{
-		SettingsUI: map[string]string{"tryItOutEnabled": "true"},
-		AppendHead: swaggerUIHead,
-	})("cimg mock", base+"openapi.yaml", base))
+	config := swgui.Config{
+		Title:            "cimg mock",
+		SwaggerJSON:      "." + base + "openapi.yaml",
+		BasePath:         "." + base,
+		InternalBasePath: base,
+		SettingsUI:       map[string]string{"tryItOutEnabled": "true", "displayRequestDuration": "true"},
+		AppendHead:       template.HTML(swaggerUIHead), //nolint:gosec // it is ours
+	}
+	if isPublic(token) {
+		config.PreAuthorizeApiKey = map[string]string{"bearerAuth": token}
+	}
+	ui := confined(v5emb.NewHandlerWithConfig(config))
 	pages := map[string]http.Handler{
 		"/openapi.yaml":       static("application/yaml", cimg.Spec),
 		"/openapi.json":       static("application/json", contractJSON),
@@ -56,16 +67,15 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 	}), nil
 }
 
-// swaggerUIHead hides the link under the title, which leads to the contract as
-// this page shows it, and breaks the provider's long URLs, which would push the
-// buttons off a phone's screen.
-const swaggerUIHead = `<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-  .info hgroup .link { display: none }
-  .swagger-ui .info summary { cursor: pointer; font-weight: bold }
-  .swagger-ui .opblock-external-docs { display: block; overflow-wrap: anywhere }
-</style>
-`
+// swaggerUIHead makes the page fit a phone, and dark where the browser asks for
+// that.
+//
+//go:embed pages.html
+var swaggerUIHead string
+
+// isPublic reports whether a token can be shown: the emulator's own. Another may be
+// a real one.
+func isPublic(token string) bool { return token == emulator.DefaultToken }
 
 // toJSON returns the contract for tools that read JSON only.
 func toJSON(contract []byte) ([]byte, error) {
@@ -99,7 +109,7 @@ func forSwaggerUI(contract []byte, token string) ([]byte, error) {
 func replaceServers(node *yaml.Node) error {
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 1 && node.Content[i-1].Value == "servers" {
-			if err := child.Encode([]map[string]string{{"url": "/", "description": "This mock"}}); err != nil {
+			if err := child.Encode([]map[string]string{{"url": "..", "description": "This mock"}}); err != nil {
 				return err
 			}
 		} else if err := replaceServers(child); err != nil {
@@ -119,15 +129,15 @@ func field(object *yaml.Node, name string) *yaml.Node {
 	return new(yaml.Node)
 }
 
-// noteAbout returns the Markdown about the mock, for the top of the page. Only
-// the emulator's own token is shown: another may be a real one.
+// noteAbout returns the Markdown about the mock, for the top of the page.
 func noteAbout(token string) string {
-	use := "the token given by `--token`"
-	if token == emulator.DefaultToken {
-		use = "`" + token + "`"
+	authorized := "Authorize with the token given by `--token`."
+	if isPublic(token) {
+		authorized = "This page is authorized; elsewhere, use the token `" + token + "`."
 	}
-	return "This is **cimg mock**: nothing sent from here reaches DiDi Cloud. Authorize with " + use +
-		". For tools, the contract is at [/openapi.yaml](/openapi.yaml) and [/openapi.json](/openapi.json).\n\n"
+	return "This is **cimg mock**: nothing sent from here reaches DiDi Cloud. " + authorized +
+		" For tools, the contract is at [openapi.yaml](openapi.yaml) and [openapi.json](openapi.json)." +
+		" To make the mock fail (lost responses, failed jobs, outages), see [its control API](_emulator/).\n\n"
 }
 
 // foldSections returns Markdown whose sections open with a click, so that the

@@ -27,7 +27,7 @@ func TestThePageHasNoServerButTheMock(t *testing.T) {
 		*document.Paths.Value("/dicloud/i/storage/cimg/create").Post.Servers,
 	} {
 		require.Len(t, list, 1)
-		require.Equal(t, "/", list[0].URL)
+		require.Equal(t, "..", list[0].URL)
 	}
 	require.NotContains(t, string(shown), "https://b.example")
 }

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { chromium } from 'playwright-core'
+import { copyTo, forward, serve } from '../clients/servers.mjs'
 import { snapshotUuid, startMock } from '../mock.mjs'
 
 let mock, browser
@@ -32,16 +33,16 @@ after(async () => {
 })
 
 /** Opens the mock's page; what it requests elsewhere, and its errors, fail the test. */
-async function open(t, options) {
+async function open(t, { url = mock.url, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
   t.after(() => context.close())
   const page = await context.newPage()
   const strangers = [], errors = []
-  page.on('request', (r) => { if (/^https?:/.test(r.url()) && !r.url().startsWith(mock.url)) strangers.push(r.url()) })
+  page.on('request', (r) => { if (/^https?:/.test(r.url()) && !r.url().startsWith(url + '/')) strangers.push(r.url()) })
   page.on('pageerror', (e) => errors.push(e.message))
   page.on('console', (m) => { if (m.type() === 'error') errors.push(m.text()) })
   page.assertQuiet = () => assert.deepEqual({ strangers, errors }, { strangers: [], errors: [] })
-  assert.equal((await page.goto(mock.url + '/')).status(), 200)
+  assert.equal((await page.goto(url + '/')).status(), 200)
   return page
 }
 
@@ -62,6 +63,9 @@ async function openCreate(page) {
 async function authorize(page, token) {
   await page.locator('button.authorize').first().click()
   const dialog = page.locator('.modal-ux')
+  await dialog.waitFor()
+  const logout = dialog.getByRole('button', { name: 'Remove authorization' })
+  if (await logout.isVisible()) await logout.click() // of another token
   await dialog.locator('input').fill(token)
   await shoot(page, 'authorize')
   await dialog.locator('button[type=submit]').click()
@@ -78,14 +82,16 @@ async function send(create, body) {
   return { status: (await response.locator('.response-col_status').innerText()).trim(), ...JSON.parse(shown) }
 }
 
-test('a person authorizes, creates an image and reads the response', async (t) => {
+/** Waits until the page is authorized, as it is on load. */
+const authorized = (page) => page.locator('button.authorize.locked').first().waitFor()
+
+test('a person creates an image and reads the response, authorized on load', async (t) => {
   const page = await open(t)
   await page.getByText('nothing sent from here reaches DiDi Cloud').waitFor()
   await page.locator('code', { hasText: mock.token }).waitFor()
-  await page.locator('#operations-images-createCIMG').waitFor()
+  await authorized(page)
   await shoot(page, 'interactive')
 
-  await authorize(page, mock.token)
   const create = await openCreate(page)
   const example = JSON.parse(await create.locator('textarea').inputValue())
   assert.equal(example.cimg[0].snapUuid, snapshotUuid, "the contract's example is what is sent unless it is edited")
@@ -109,7 +115,7 @@ test('a person authorizes, creates an image and reads the response', async (t) =
 
 test('a bad body is answered with the errno and the reason', async (t) => {
   const page = await open(t)
-  await authorize(page, mock.token)
+  await authorized(page)
   const create = await openCreate(page)
 
   const incomplete = await send(create, JSON.stringify({ regionId: 'gz', cimg: [{ name: 'web-01' }] }))
@@ -120,13 +126,17 @@ test('a bad body is answered with the errno and the reason', async (t) => {
   page.assertQuiet()
 })
 
-test('without the token, or with another, nothing is created', async (t) => {
-  const page = await open(t)
+test('with a token that was chosen, the page is authorized by a person', async (t) => {
+  const token = 'a-token-of-my-own'
+  const { url, stop } = await startMock('--token', token)
+  t.after(stop)
+  const page = await open(t, { url })
   const create = await openCreate(page)
-  assert.equal((await send(create)).errno, 4)
-  await create.locator('button.btn-clear').click() // so that the next response is not taken for this one
-  await authorize(page, 'f'.repeat(64))
-  assert.equal((await send(create)).errno, 4)
+  for (const [shown, errno] of [[undefined, 4], ['f'.repeat(64), 4], [token, 0]]) {
+    if (shown) await authorize(page, shown)
+    assert.equal((await send(create)).errno, errno)
+    await create.locator('button.btn-clear').click() // so that the next response is not taken for this one
+  }
   page.assertQuiet()
 })
 
@@ -136,25 +146,97 @@ test('on a phone, nothing is cut off at the side', async (t) => {
   await page.locator('#operations-images-createCIMG').waitFor()
   await assertFits()
   await shoot(page, 'phone')
-  await authorize(page, mock.token)
+  await authorized(page)
   const create = await openCreate(page)
   await assertFits()
   assert.equal((await send(create)).errno, 0)
   await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
   await assertFits()
   await shoot(page, 'phone-created')
+  const result = page.locator('#operations-jobs-getJobResult')
+  await result.locator('.opblock-summary-control').click()
+  for (const control of await result.locator('.parameters input, .execute').all()) {
+    const { x, width } = await control.boundingBox()
+    assert.ok(x >= 0 && x + width <= 375 && width > 250, `${x}, ${width}: wide enough for an id`)
+  }
+  await result.scrollIntoViewIfNeeded()
+  await shoot(page, 'phone-jobs')
   page.assertQuiet()
 })
 
-test('a query carries several jobs in one parameter', async (t) => {
+test('getJobResult as it is shown answers two jobs', async (t) => {
   const page = await open(t)
-  await authorize(page, mock.token)
+  await authorized(page)
   const result = page.locator('#operations-jobs-getJobResult')
   await result.locator('.opblock-summary-control').click()
   const sent = page.waitForRequest((r) => r.url().includes('/dicloud/i/result'))
-  await result.locator('button.execute').click()
+  const { errno, data } = await send(result)
   assert.match(new URL((await sent).url()).search, /^\?regionId=gz&jobUuids=[0-9a-f]{32}(,|%2C)[0-9a-f]{32}$/)
+  assert.equal(errno, 0)
+  assert.deepEqual(data.map((job) => job.type), ['CreateCIMG', 'ImportCIMG'])
+  await result.locator('.live-responses-table').scrollIntoViewIfNeeded()
+  await shoot(page, 'jobs')
+  page.assertQuiet()
 })
+
+test('behind a proxy with a path prefix, the page works', async (t) => {
+  const { url, requests } = await serve(t, (request, response) => {
+    if (!request.url.startsWith('/team/cimg/')) return response.writeHead(404).end()
+    request.url = request.url.slice('/team/cimg'.length)
+    forward(mock.url, request, copyTo(response))
+  })
+  const page = await open(t, { url: `${url}/team/cimg` })
+  await authorized(page)
+  assert.equal((await send(await openCreate(page))).errno, 0)
+  assert.ok(requests.includes('POST /team/cimg/dicloud/i/storage/cimg/create'), requests)
+  for (const name of ['openapi.yaml', 'openapi.json', 'its control API']) {
+    const link = page.getByRole('link', { name, exact: true })
+    assert.equal((await page.request.get(await link.evaluate((a) => a.href))).status(), 200, name)
+  }
+  page.assertQuiet()
+})
+
+test('the page is dark where the browser asks for dark', async (t) => {
+  for (const [colorScheme, isDark] of [['light', false], ['dark', true]]) {
+    for (const width of [1280, 375]) {
+      const page = await open(t, { colorScheme, viewport: { width, height: 900 } })
+      await authorized(page)
+      const create = await openCreate(page)
+      await send(create)
+      await shoot(page, `${colorScheme}-${width}`)
+      const { median, darkest, brightest } = await brightness(await page.screenshot())
+      assert.equal(median < 0.3, isDark, `${colorScheme} ${width}: ${median}`)
+      assert.equal(median > 0.8, !isDark, `${colorScheme} ${width}: ${median}`)
+      assert.ok(brightest - darkest > 0.5, `the text stands out: ${darkest}, ${brightest}`)
+      await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
+      await shoot(page, `${colorScheme}-${width}-response`)
+      await page.locator('button.authorize').first().click()
+      const { y, height } = await page.locator('.modal-ux').boundingBox()
+      assert.ok(y >= 0 && y + height <= 900, 'the dialog is in view')
+      await shoot(page, `${colorScheme}-${width}-authorize`)
+    }
+  }
+})
+
+/** How bright a picture's pixels are, from 0 to 1: the median, and the ends but for the last 2 per mille. */
+async function brightness(png) {
+  const page = await browser.newPage()
+  try {
+    return await page.evaluate(async (source) => {
+      const image = Object.assign(new Image(), { src: source })
+      await image.decode()
+      const { width, height } = image
+      const canvas = Object.assign(document.createElement('canvas'), { width, height }).getContext('2d')
+      canvas.drawImage(image, 0, 0)
+      const { data } = canvas.getImageData(0, 0, width, height)
+      const levels = Float32Array.from({ length: width * height }, (_, i) => (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 765).sort()
+      const at = (share) => levels[Math.floor(share * (levels.length - 1))]
+      return { median: at(0.5), darkest: at(0.002), brightest: at(0.998) }
+    }, `data:image/png;base64,${png.toString('base64')}`)
+  } finally {
+    await page.close()
+  }
+}
 
 test('the whole description unfolds, and nothing of it is cut off', async (t) => {
   for (const [name, width] of Object.entries({ wide: 1280, narrow: 420, phone: 375 })) {
