@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, request as send } from 'node:http'
 
-export const tools = ['openapi-fetch', 'hey-api']
+export const tools = ['fetch', 'openapi-fetch', 'hey-api']
 
 /** Loads the exports of a tool's example. */
 export const load = async (tool) => ({
