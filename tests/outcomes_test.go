@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +128,8 @@ func TestRejectionsAreTheSameEverywhere(t *testing.T) {
 		"docs/other-languages.zh-CN.md":                   "(?m)^\\| 被拒绝 \\| `errno` 为 (.*?)，且状态码",
 		"tests/contract/clients/rules/response.ts":        `rejections = new Set\(\[(.*)\]\)`,
 		"tests/contract/clients/postman/scripts/rules.js": `rejections = \[(.*)\]`,
+		"tests/contract/clients/python/cimg.py":           `REJECTIONS = {(.*)}`,
+		"tests/contract/clients/shell/cimg.sh":            `is_server_failure \| not\) and \(\$errno \| IN\((.*)\)\)`,
 	} {
 		found := regexp.MustCompile(list).FindStringSubmatch(read(t, file))
 		require.NotNil(t, found, file)
@@ -134,4 +137,32 @@ func TestRejectionsAreTheSameEverywhere(t *testing.T) {
 		slices.SortFunc(got, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 		require.Equal(t, want, got, file)
 	}
+}
+
+// The pages and the Arazzo document list what a poll's response means. The
+// programs are tested with the responses themselves.
+func TestPollsAreTheSameEverywhere(t *testing.T) {
+	want := map[string][]string{}
+	for _, poll := range samples(t, "polls.json", 30) {
+		alone := regexp.MustCompile(`^(?:errno|HTTP) (\d+)(?: with HTML)?$`).FindStringSubmatch(poll.Name)
+		if alone != nil && alone[1] != "200" && poll.Status < http.StatusInternalServerError {
+			want[poll.Kind] = append(want[poll.Kind], alone[1])
+		}
+	}
+	number := regexp.MustCompile(`\b\d+\b`)
+	for file, rows := range map[string]map[string]string{
+		"docs/other-languages.md":                {"transient": `(?m)^\| no response.*`, "bad id": `(?m)^\| the job is not.*`},
+		"docs/other-languages.zh-CN.md":          {"transient": `(?m)^\| 没有收到响应.*`, "bad id": `(?m)^\| .data. 中没有该任务.*`},
+		"tests/contract/flow/images.arazzo.yaml": {"transient": `(?m)^ *\| .errno. 2, .*`, "bad id": `(?m)^ *\| .errno. 1, .*`},
+	} {
+		for kind, row := range rows {
+			require.ElementsMatch(t, want[kind], number.FindAllString(regexp.MustCompile(row).FindString(read(t, file)), -1), "%s, %s", file, kind)
+		}
+	}
+	document := read(t, "tests/contract/flow/images.arazzo.yaml")
+	var retried []string
+	for _, compared := range regexp.MustCompile(`== (\d+)`).FindAllStringSubmatch(document[strings.Index(document, "pollAgainAfterBadId:\n      name"):], -1) {
+		retried = append(retried, compared[1])
+	}
+	require.ElementsMatch(t, append(want["bad id"], want["transient"]...), retried)
 }

@@ -1,5 +1,6 @@
-// Does what a reader of docs/other-languages.md does: copies the folders that it
-// names, puts openapi.yaml beside them and runs the commands.
+// Does what a reader of docs/other-languages.md and docs/generated-clients.md does:
+// rehearses in an empty folder; copies the folders that they name, puts openapi.yaml
+// beside them and runs the commands.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -10,18 +11,19 @@ import { snapshotUuid, startMock } from './mock.mjs'
 
 const here = new URL('.', import.meta.url).pathname
 const page = readFileSync(new URL('../../docs/other-languages.md', import.meta.url), 'utf8')
+const sections = (page + readFileSync(new URL('../../docs/generated-clients.md', import.meta.url), 'utf8')).split(/^##+ /m)
+
+/** Returns a block under a heading, undefined if there is none. */
+const blockUnder = (heading, language) => sections.find((text) => text.startsWith(heading))
+  .match(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms'))?.[1]
 
 /** Returns the commands under a heading, without npm install: the packages are there. */
-function commands(heading) {
-  const section = page.split(/^##+ /m).find((text) => text.startsWith(heading))
-  const [, block] = section.match(/^```sh\n(.*?)^```$/ms)
-  return block.split('\n').filter((line) => !line.startsWith('npm install')).join('\n')
-}
+const commands = (heading) => blockUnder(heading, 'sh').split('\n').filter((line) => !line.startsWith('npm install')).join('\n')
 
 /** Returns the program on the page, for the client of a tool. */
 function program(tool, url) {
   const [, block] = page.match(/^```js\n(.*?)^```$/ms)
-  return block.replaceAll('out/openapi-fetch', `out/${tool}`).replace('http://127.0.0.1:8080', url)
+  return block.replaceAll('out/fetch', `out/${tool}`).replace('http://127.0.0.1:8080', url)
 }
 
 let mock
@@ -30,13 +32,16 @@ after(() => mock.stop())
 
 describe('in a folder of their own', { concurrency: 2 }, () => {
   const cases = [
+    { heading: 'Start with curl', copied: ['clients/shell/cimg.sh'], made: 'cimg.sh', prints: /^([0-9a-f]{32})\n[^]*\1$/m },
+    { heading: 'Python', copied: ['clients/python/cimg.py'], made: 'cimg.py', prints: /^[0-9a-f]{32}$/m },
+    { heading: 'TypeScript', copied: ['clients/fetch', 'clients/rules', 'clients/tsconfig.json'], made: 'out/fetch/flow.js', tool: 'fetch' },
     { heading: 'openapi-typescript', copied: ['clients/openapi-fetch', 'clients/rules', 'clients/tsconfig.json'], made: 'out/openapi-fetch/flow.js', tool: 'openapi-fetch' },
     { heading: '@hey-api', copied: ['clients/hey-api', 'clients/rules', 'clients/tsconfig.json'], made: 'out/hey-api/flow.js', tool: 'hey-api' },
     { heading: 'Postman', copied: ['clients/postman'], made: 'postman/generated/flow.json' },
-    { heading: 'Waiting', copied: ['flow/images.arazzo.yaml', 'flow/redocly.yaml'], made: 'openapi.yaml' },
-    { heading: 'ogen', copied: ['clients/ogen'], within: 'ogen', made: 'generated/oas_client_gen.go', prints: /^[0-9a-f]{32}$/m },
+    { heading: 'Redocly', copied: ['flow/images.arazzo.yaml', 'flow/redocly.yaml'], made: 'openapi.yaml' },
+    { heading: 'ogen', copied: ['clients/ogen'], within: 'ogen', made: 'generated/oas_client_gen.go', prints: /^[0-9a-f]{32}$/m, rejects: true },
   ]
-  for (const { heading, copied, within = '.', made, prints, tool } of cases) {
+  for (const { heading, copied, within = '.', made, prints, rejects, tool } of cases) {
     test(heading, async (t) => {
       const root = mkdtempSync(join(tmpdir(), 'stranger-'))
       t.after(() => rmSync(root, { recursive: true }))
@@ -60,8 +65,8 @@ describe('in a folder of their own', { concurrency: 2 }, () => {
         .replace('http://127.0.0.1:8080', mock.url).replace('CIMG_TOKEN=...', `CIMG_TOKEN=${mock.token}`)
       const output = await run(script, dir)
       assert.ok(readFileSync(join(dir, made)).length > 0)
-      if (prints) {
-        assert.match(output, prints)
+      if (prints) assert.match(output, prints)
+      if (rejects) {
         const last = script.trim().split('\n').at(-1).replace(snapshotUuid, 'unknown')
         await assert.rejects(run(last, dir), /create: errno 41017/)
       }
@@ -70,6 +75,21 @@ describe('in a folder of their own', { concurrency: 2 }, () => {
         assert.match(await run(`CIMG_TOKEN=${mock.token} node main.mjs`, root), /^\[ '[0-9a-f]{32}' \]$/m)
       }
     })
+  }
+})
+
+test('the five minutes with curl alone', async (t) => {
+  const flags = blockUnder('Run the mock', 'sh').match(/^cimg mock --addr \S+ (.*)$/m)[1].split(' ')
+  const mock = await startMock(...flags)
+  t.after(mock.stop)
+  const folder = mkdtempSync(join(tmpdir(), 'stranger-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const setUp = blockUnder('Rehearse what goes wrong', 'sh').replace('http://127.0.0.1:8080', mock.url)
+  assert.ok(setUp.includes(`TOKEN=${mock.token}\n`))
+  for (const heading of ['Done', 'Rejected', 'Failed', 'Unknown', 'Slow']) {
+    const output = await run(setUp + blockUnder(heading, 'sh'), folder)
+    const shown = blockUnder(heading, 'text').trim().split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    assert.match(output.trim(), new RegExp(`^${shown.join('[^\\n]*')}$`), `${heading}:\n${output}`)
   }
 })
 
