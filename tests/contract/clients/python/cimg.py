@@ -263,8 +263,8 @@ def classify(response):
         return "permanent"  # whatever the other of the two
     if status in BAD_ID_STATUSES or errno in BAD_ID_ERRNOS:
         return "bad id"
-    # HTTP 200 without an envelope is a gateway's.
-    return "transient" if status == 200 and errno in (None, 0) else "permanent"
+    # Without an errno it is a gateway's, whose other responses may pass.
+    return "permanent" if status == 403 or errno else "transient"
 
 
 def main(region, snapshot, *names):

@@ -64,8 +64,8 @@ export function classify({ data, error, response }: Result<unknown>): 'transient
   if (status === 429 || isServerFailure(status) || errno !== undefined && transient.errnos.has(errno)) return 'transient'
   if (status === 401 || errno === 4) return 'permanent' // whatever the other of the two
   if (badId.statuses.has(status) || errno !== undefined && badId.errnos.has(errno)) return 'bad id'
-  // HTTP 200 without an envelope is a gateway's.
-  return status === 200 && (errno === undefined || errno === 0) ? 'transient' : 'permanent'
+  // Without an errno it is a gateway's, whose other responses may pass.
+  return status === 403 || errno ? 'permanent' : 'transient'
 }
 
 /** Milliseconds to wait before the next request, from Retry-After; mostly 0. */

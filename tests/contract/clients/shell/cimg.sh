@@ -92,8 +92,8 @@ wait_for() { # REGION JOB
 			elif $curl != 0 or $http == 429 or is_server_failure or ($errno | IN(2, 3, 40000)) then "transient"
 			elif $http == 401 or $errno == 4 then "rejected"
 			elif ($http | IN(400, 404, 413, 414, 431, 494)) or ($errno | IN(1, 13, 41017, 41026, 16000002)) then "missing"
-			elif $http == 200 and ($errno == null or $errno == 0) then "transient"
-			else "rejected" end' --arg id "$2")
+			elif $http == 403 or ($errno != null and $errno != 0) then "rejected"
+			else "transient" end' --arg id "$2")
 		case $state in
 		done) read_response '[$data[] | select(is_job and .jobUuid == $id and .done)] | last | .resourceUuid' --arg id "$2"; return ;;
 		failed) fail 1 "job $2 failed: $(read_response '[$data[] | select(is_job and .jobUuid == $id and .done)] | last | .result' --arg id "$2")" ;;

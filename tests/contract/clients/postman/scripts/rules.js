@@ -39,7 +39,8 @@ function classify({ code, errno }) {
   if (code === 429 || isServerFailure(code) || [2, 3, 40000].includes(errno)) return 'transient'
   if (code === 401 || errno === 4) return 'permanent' // whatever the other of the two
   if ([400, 404, 413, 414, 431, 494].includes(code) || [1, 13, 41017, 41026, 16000002].includes(errno)) return 'bad id'
-  return code === 200 && !errno ? 'transient' : 'permanent'
+  // Without an errno it is a gateway's, whose other responses may pass.
+  return code === 403 || errno ? 'permanent' : 'transient'
 }
 
 // Collection variables are strings.
