@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -98,23 +99,31 @@ func TestTheMockAcceptsEveryExampleOfTheContract(t *testing.T) {
 	defer m.stop(t, os.Interrupt)
 	r, err := requestOfCurl(m.curl)
 	require.NoError(t, err)
+	send := func(method, target string, body []byte) string {
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.URL.Host+target, bytes.NewReader(body))
+		require.NoError(t, err)
+		request.Header = r.Header.Clone()
+		resp, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		response, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return string(response)
+	}
 	sent := 0
 	for path, item := range loadContract(t).Paths.Map() {
 		if item.Post == nil {
+			query := url.Values{}
+			for _, parameter := range item.Get.Parameters {
+				query.Set(parameter.Value.Name, parameter.Value.Example.(string))
+			}
+			require.Equal(t, 2, strings.Count(send(http.MethodGet, path+"?"+query.Encode(), nil), `"done":true`), "two jobs for two ids")
 			continue
 		}
 		for name, example := range item.Post.RequestBody.Value.Content.Get("application/json").Examples {
 			body, err := json.Marshal(example.Value.Value)
 			require.NoError(t, err)
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.URL.Host+path, bytes.NewReader(body))
-			require.NoError(t, err)
-			request.Header = r.Header.Clone()
-			resp, err := http.DefaultClient.Do(request)
-			require.NoError(t, err)
-			defer resp.Body.Close()
-			response, err := io.ReadAll(resp.Body)
-			require.NoError(t, err)
-			require.Contains(t, string(response), `"errno":0,`, "%s, %s", item.Post.OperationID, name)
+			require.Contains(t, send(http.MethodPost, path, body), `"errno":0,`, "%s, %s", item.Post.OperationID, name)
 			sent++
 		}
 	}
