@@ -226,7 +226,7 @@ func outcomeOfJob(ref JobRef, update poller.Update, cause error) JobOutcome {
 		cause = ErrJobUnknown
 	case errors.Is(cause, poller.ErrStalled):
 		cause = ErrStalled
-	case cause == lastPoll: //nolint:errorlint // the very same, not one like it
+	case update.Finished: // the cause is the error of a poll
 		lastPoll = nil
 	}
 	outcome.Err = &WaitError{Refs: []JobRef{ref}, Cause: cause, LastPoll: lastPoll}

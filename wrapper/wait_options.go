@@ -40,15 +40,15 @@ func PollPolicy(policy polling.Policy) WaitOption {
 	}
 }
 
-// MaxFailures is how many consecutive polls of a job may fail for a transient
-// reason (connection, server error, rate limit, a malformed response) before the
-// wait for it ends. The default is 8: with pauses that double from one
+// MaxFailures is how many failures in a row a wait tolerates for a job: polls that
+// found no connection, a server error, a malformed response or one of a gateway, too
+// many requests. The default is 8: with pauses that double from one
 // [Polling].RequestInterval to 60, a wait survives an outage of three minutes.
 //
 // A poll of many jobs that fails is halved until the failure is one job's; what
-// fails whatever the jobs counts for all of them. A pause that the service asks for
-// (header Retry-After, see [Polling].MaxRetryAfter) and the time in the client's
-// own rate limiter are no failures.
+// fails whatever the jobs counts for all of them. What other waits poll in between
+// does not count, nor do a pause that the service asks for (header Retry-After, see
+// [Polling].MaxRetryAfter) and the time in the client's own rate limiter.
 func MaxFailures(n int) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.MaxFailures = n
@@ -57,11 +57,11 @@ func MaxFailures(n int) WaitOption {
 }
 
 // MissingGrace is how long the service may not know a job, which it shows by
-// leaving it out or by rejecting its id (errno 1, 13, 41026, HTTP 400, 404), before
+// leaving it out or by rejecting its id (errno 1, 13, 41017, 41026, 16000002), before
 // the wait for it ends with [ErrJobUnknown]: it may lag behind a create. The
-// rejection is WaitError.LastPoll. The default is 30 s. A gateway's rejection (HTTP
-// 400, 404 without an envelope) of whatever is polled may be an outage: then a wait
-// lasts as long as with [MaxFailures], if that is longer.
+// rejection is WaitError.LastPoll. The default is 30 s. A gateway's rejection, such as
+// HTTP 404 without an envelope, counts as a failure, see [MaxFailures], but ends no
+// wait before that time either.
 func MissingGrace(d time.Duration) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.MissingGrace = d

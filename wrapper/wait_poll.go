@@ -102,6 +102,8 @@ func classify(err error) (class poller.ErrorClass, retryAfter time.Duration) {
 	var apiErr *APIError
 	isAPIError := errors.As(err, &apiErr)
 	switch {
+	case errors.Is(err, ErrRateLimited):
+		class = poller.Limited
 	case isTransient(err):
 		class = poller.Transient
 	case errors.Is(err, ErrAuth):

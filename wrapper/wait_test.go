@@ -294,8 +294,9 @@ func TestWaitGivesUp(t *testing.T) {
 	}
 }
 
-// A batch that fails is halved until each id has failed alone: after three failures,
-// one id at a time. If the token is rejected, that is everybody's.
+// A batch that the service rejects is halved until each id was rejected alone. What
+// fails whatever the ids is everybody's after four failures; a rejected token is so
+// at once.
 func TestWaitHalvesABatchThatFails(t *testing.T) {
 	for name, row := range map[string]struct {
 		fault emulator.Fault
@@ -305,16 +306,16 @@ func TestWaitHalvesABatchThatFails(t *testing.T) {
 		"errno 13":       {emulator.Fault{Errno: 13}, 15},
 		"errno 16000002": {emulator.Fault{Errno: 16000002}, 15},
 		"errno 41026":    {emulator.Fault{Errno: 41026}, 15},
-		"HTTP 400":       {emulator.Fault{Status: 400}, 11},
-		"HTTP 404":       {emulator.Fault{Status: 404}, 11},
-		"HTTP 413":       {emulator.Fault{Status: 413}, 11},
-		"HTTP 414":       {emulator.Fault{Status: 414}, 11},
-		"HTTP 431":       {emulator.Fault{Status: 431}, 11},
-		"HTTP 494":       {emulator.Fault{Status: 494}, 11},
-		"HTTP 403":       {emulator.Fault{Status: 403}, 11},
-		"errno 10000001": {emulator.Fault{Errno: 10000001}, 11},
-		"errno 1000011":  {emulator.Fault{Errno: 1000011}, 11},
-		"errno 424242":   {emulator.Fault{Errno: 424242}, 11},
+		"HTTP 400":       {emulator.Fault{Status: 400}, 4},
+		"HTTP 404":       {emulator.Fault{Status: 404}, 4},
+		"HTTP 413":       {emulator.Fault{Status: 413}, 4},
+		"HTTP 414":       {emulator.Fault{Status: 414}, 4},
+		"HTTP 431":       {emulator.Fault{Status: 431}, 4},
+		"HTTP 494":       {emulator.Fault{Status: 494}, 4},
+		"HTTP 403":       {emulator.Fault{Status: 403}, 4},
+		"errno 10000001": {emulator.Fault{Errno: 10000001}, 4},
+		"errno 1000011":  {emulator.Fault{Errno: 1000011}, 4},
+		"errno 424242":   {emulator.Fault{Errno: 424242}, 4},
 		"errno 4":        {emulator.Fault{Errno: 4}, 1},
 		"HTTP 401":       {emulator.Fault{Status: 401, Errno: 1}, 1},
 	} {
@@ -327,7 +328,7 @@ func TestWaitHalvesABatchThatFails(t *testing.T) {
 				require.ErrorContains(t, err, "cimg: 8 jobs did not succeed")
 				require.Equal(t, row.polls, cloud.Requests("getJobResult"))
 				require.GreaterOrEqual(t, time.Since(start), time.Duration(row.polls)*time.Second, "one request a second")
-			}, wrapper.WithWaitOptions(wrapper.MissingGrace(0)))
+			}, wrapper.WithWaitOptions(wrapper.MissingGrace(0), wrapper.MaxFailures(0)))
 		})
 	}
 }

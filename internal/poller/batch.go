@@ -72,9 +72,11 @@ func (r *region) choose(now time.Time) batch {
 		e.place = ready
 		heap.Push(&r.ready, e)
 	}
-	for len(r.suspects) > 0 && (!r.lastSuspect || r.ready.Len() == 0) {
-		b := r.suspects[0]
-		r.suspects = r.suspects[1:]
+	for r.maySuspect() && (r.lastSuspect == 0 || r.ready.Len() == 0) {
+		// Those that are not known to be bad come first.
+		i := max(slices.IndexFunc(r.suspects, func(b batch) bool { return len(b.jobs) > 0 && !b.jobs[0].alone }), 0)
+		b := r.suspects[i]
+		r.suspects = slices.Delete(r.suspects, i, i+1)
 		jobs := b.live()
 		if len(jobs) < len(b.jobs) {
 			b = batch{jobs: jobs} // a job that left may have been the reason, so it proves nothing
@@ -88,11 +90,11 @@ func (r *region) choose(now time.Time) batch {
 			b = batch{jobs: jobs[:1]}
 		}
 		if len(jobs) > 0 {
-			r.lastSuspect = true
+			r.lastSuspect = 1
 			return b
 		}
 	}
-	r.lastSuspect = false
+	r.lastSuspect = 0
 	if r.ready.Len() == 0 {
 		return batch{}
 	}

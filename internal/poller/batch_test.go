@@ -176,7 +176,7 @@ func TestBadIDsHoldNobodyUp(t *testing.T) {
 func TestBadIDsThatAreDueWithOthers(t *testing.T) {
 	inBubble(t, Config{}, running, func(t *testing.T, s *service) {
 		r, now := s.region("gz"), time.Now()
-		r.lastSuspect = true
+		r.lastSuspect = 1
 		subscribed := []*subscription{{wait: &Wait{}}}
 		bad, good := &entry{job: job{alone: true, subscriptions: subscribed}}, &entry{job: job{subscriptions: subscribed}}
 		r.enqueue(bad, now.Add(-2))
@@ -188,7 +188,7 @@ func TestBadIDsThatAreDueWithOthers(t *testing.T) {
 
 // Suspects that everybody left take no request.
 func TestSuspectsThatWereLeft(t *testing.T) {
-	r := &region{suspects: []batch{{jobs: []*entry{{}}}, {jobs: []*entry{{job: job{subscriptions: []*subscription{nil}}}}}}}
+	r := &region{perInterval: 1, suspects: []batch{{jobs: []*entry{{}}}, {jobs: []*entry{{job: job{subscriptions: []*subscription{nil}}}}}}}
 	want := r.suspects[1].jobs
 	require.Equal(t, want, r.choose(now).jobs)
 	require.Empty(t, r.choose(now).jobs)

@@ -55,7 +55,7 @@ func (j *job) unsubscribe(gone *subscription) {
 func (j *job) onState(state gen.Job, now time.Time) {
 	j.failures, j.lastPoll, j.missingSince, j.alone = 0, nil, time.Time{}, false
 	for _, s := range j.subscriptions {
-		s.failures = 0
+		s.failures, s.countsFrom = 0, 0
 	}
 	// Strings that are stored already do not keep a response in memory.
 	state.JobUUID = j.id
@@ -90,19 +90,17 @@ func (j *job) onMissing(rejection error, began, now time.Time) {
 		j.missingSince = now
 	}
 	j.finish(ErrMissing, func(s *subscription) bool {
-		s.failures = 0
+		s.failures, s.countsFrom = 0, 0
 		return !began.Before(s.wait.joined) && !now.Before(j.graceEnds(s))
 	})
 }
 
-// onFailure takes note of a poll that failed because of this job, as far as is
-// known.
-func (j *job) onFailure(err error, permanent bool) {
-	j.failures++
-	j.lastPoll = err
+// onFailure takes note of a poll that failed: of this job or, in an outage, of
+// another. If a gateway refused it, the service may just not know the job yet.
+func (j *job) onFailure(class ErrorClass, err error, now time.Time, interval time.Duration) {
 	j.finish(err, func(s *subscription) bool {
-		s.failures++
-		return permanent || int(s.failures) > s.wait.settings.MaxFailures
+		impatient := s.onFailure(now, interval)
+		return class >= Permanent || impatient && (class != Refused || !now.Before(j.graceEnds(s)))
 	})
 }
 
@@ -183,12 +181,6 @@ func (j *job) pause(now time.Time, interval time.Duration) time.Duration {
 // backoff returns the pause after so many failures: it doubles, up to 60 intervals.
 func backoff(failures int, interval time.Duration) time.Duration {
 	return interval * time.Duration(min(1<<min(failures-1, 6), 60))
-}
-
-// backoffs returns the sum of the pauses after so many failures in a row, at most a year.
-func backoffs(failures int, interval time.Duration) time.Duration {
-	const year = 365 * 24 * time.Hour
-	return interval * min(time.Duration(1<<min(failures, 6)-1+60*min(max(failures-6, 0), 1e9)), year/interval)
 }
 
 func latest(times ...time.Time) time.Time   { return slices.MaxFunc(times, time.Time.Compare) }

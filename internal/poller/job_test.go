@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -190,15 +189,30 @@ func TestMaxFailures(t *testing.T) {
 	settings := every(time.Second)
 	settings.MaxFailures = 2
 	early := subscribe(j, 0, settings)
-	j.onFailure(errTransient, false)
+	j.onFailure(Transient, errTransient, after(0), time.Second)
 	late := subscribe(j, 1, settings)
-	j.onFailure(errTransient, false)
-	require.Len(t, j.subscriptions, 2)
-	j.onFailure(errTransient, false)
+	j.onFailure(Transient, errTransient, after(1), time.Second)
+	j.onFailure(Transient, errTransient, after(2.9), time.Second)
+	require.Len(t, j.subscriptions, 2, "the third came sooner than the early wait itself would have polled")
+	j.onFailure(Transient, errTransient, after(3), time.Second)
 	require.Equal(t, errTransient, early.final.Cause)
 	require.Equal(t, []*subscription{late}, j.subscriptions)
-	j.onFailure(errTransient, false)
+	j.onFailure(Transient, errTransient, after(4.8), time.Second)
+	require.False(t, late.finished)
+	j.onFailure(Transient, errTransient, after(4.9), time.Second)
 	require.True(t, late.finished)
+}
+
+// A gateway's rejection counts as a failure, but ends no wait before its grace.
+func TestRefusals(t *testing.T) {
+	j := newJob()
+	settings := every(time.Second)
+	settings.MaxFailures, settings.MissingGrace = 0, 10*time.Second
+	s := subscribe(j, 5, settings)
+	j.onFailure(Refused, errRefused, after(14.9), time.Second)
+	require.False(t, s.finished)
+	j.onFailure(Refused, errRefused, after(15), time.Second)
+	require.Equal(t, errRefused, s.final.Cause)
 }
 
 // A poll that brings anything, even that the job is missing, ends the row.
@@ -213,7 +227,8 @@ func TestFailuresThatAreNotInARow(t *testing.T) {
 			settings.MaxFailures = 1
 			s := subscribe(j, 0, settings)
 			for range 3 {
-				j.onFailure(errTransient, false)
+				j.failures, j.lastPoll = 1, errTransient
+				j.onFailure(Transient, errTransient, after(1), time.Second)
 				brings(j)
 				require.Zero(t, j.failures)
 				require.NoError(t, j.lastPoll)
@@ -227,7 +242,7 @@ func TestFailuresThatAreNotInARow(t *testing.T) {
 func TestAPermanentFailure(t *testing.T) {
 	j := newJob()
 	s := subscribe(j, 0, every(time.Second))
-	j.onFailure(errPermanent, true)
+	j.onFailure(Permanent, errPermanent, after(1), time.Second)
 	require.Equal(t, errPermanent, s.final.Cause)
 	require.Empty(t, j.subscriptions)
 }
@@ -298,9 +313,9 @@ func TestJitter(t *testing.T) {
 		require.Equal(t, after(want), next())
 	}
 	require.Equal(t, after(11), j.nextPoll(now, now, 11*time.Second))
-	j.onFailure(errTransient, false)
+	j.failures++
 	require.Equal(t, after(1), next())
-	j.onFailure(errTransient, false)
+	j.failures++
 	require.Equal(t, after(2), next())
 
 	j.failures, random = 0, rand.Float64
@@ -320,21 +335,13 @@ func TestPausesAfterFailures(t *testing.T) {
 	subscribe(j, 0, settings)
 	j.onState(progress(1), now)
 	for _, intervals := range []float64{1, 2, 4, 8, 16, 32, 60, 60, 60} {
-		j.onFailure(errTransient, false)
+		j.failures++
 		require.Equal(t, after(100+3*intervals), j.nextPoll(after(99), after(100), 3*time.Second), "only a poll that succeeds can tell of a stall")
 	}
 	for range 90 {
-		j.onFailure(errTransient, false)
+		j.failures++
 	}
 	require.Equal(t, after(180), j.nextPoll(now, now, 3*time.Second))
-}
-
-// The time that failures take has no limit but the clock's.
-func TestTheTimeOfFailures(t *testing.T) {
-	for failures, intervals := range map[int]time.Duration{0: 0, 1: 1, 2: 3, 6: 63, 7: 123, 8: 183} {
-		require.Equal(t, 3*intervals*time.Second, backoffs(failures, 3*time.Second))
-	}
-	require.Equal(t, 365*24*time.Hour, backoffs(math.MaxInt, time.Hour))
 }
 
 // A job is polled in time for a wait to give it up, and for its last poll.
@@ -369,7 +376,7 @@ func TestUnsubscribe(t *testing.T) {
 	one, two := subscribe(j, 0, every(time.Second)), subscribe(j, 0, every(time.Second))
 	ended := subscribe(j, 0, impatient)
 	three, four := subscribe(j, 0, every(time.Second)), subscribe(j, 0, every(time.Second))
-	j.onFailure(errTransient, false)
+	j.onFailure(Transient, errTransient, now, time.Second)
 	require.True(t, ended.finished)
 	left := []*subscription{one, two, three, four}
 	for _, gone := range []*subscription{two, four, one, three} {
@@ -385,16 +392,4 @@ func TestSubscribeReportsWhatIsKnown(t *testing.T) {
 	require.False(t, subscribe(j, 0, every(time.Second)).changed)
 	j.onState(progress(1), now)
 	require.True(t, subscribe(j, 1, every(time.Second)).changed)
-}
-
-// A wait gives up after an outage that lasts as long as its own pauses would.
-func TestBackoffs(t *testing.T) {
-	sum := time.Duration(0)
-	for failures := range 20 {
-		if failures > 0 {
-			sum += backoff(failures, time.Second)
-		}
-		require.Equal(t, sum, backoffs(failures, time.Second))
-	}
-	require.Positive(t, backoffs(math.MaxInt, time.Second))
 }

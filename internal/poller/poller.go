@@ -1,11 +1,10 @@
-// Package poller polls jobs for all waits of a client: many jobs
-// in a request, each as often as its policy says, and no more requests than the
-// pace of a region allows. It knows nothing of HTTP.
+// Package poller polls jobs for all waits of a client: many in a request, each as
+// often as its policy says, and no more requests than the pace of a region allows.
+// It knows nothing of HTTP.
 //
-// Data flows one way. A region starts a request for the jobs that are due. What
-// the request brings goes to the jobs: each records it, passes it on to the
-// waits that subscribed to it, and says when it wants to be polled next. Then the
-// region queues the job again, or drops it when no wait needs it any more.
+// Data flows one way. A region starts a request for the jobs that are due. What it
+// brings goes to the jobs: each records it, tells the waits that subscribed to it,
+// and says when to poll it next. Then the region queues it again, or drops it.
 package poller
 
 import (
@@ -19,8 +18,7 @@ import (
 
 // Config is how a [Poller] polls. All fields must be set.
 type Config struct {
-	// Poll polls jobs of a region in one request. The response may hold states
-	// that cannot be read, of jobs with these ids.
+	// Poll polls jobs of a region in one request. It may find some unreadable.
 	Poll func(ctx context.Context, region string, ids []string) (states []gen.Job, unreadable map[string]error, err error)
 	// Classify says what an error of Poll means for the jobs that were polled,
 	// and for how long the service asks to be left alone.
@@ -40,8 +38,9 @@ type ErrorClass int
 // The classes of errors. All but Fatal may be the trouble of one of the jobs.
 const (
 	Transient ErrorClass = iota // a later poll may succeed
-	BadID                       // the service rejected an id, or their number; a later poll may succeed
-	Refused                     // a gateway did, or refuses whatever it gets
+	Limited                     // so it may: there were too many requests
+	Refused                     // so it may: a gateway rejects an id, or their number, or whatever it gets
+	BadID                       // so it may: the service rejected an id, or their number
 	Permanent                   // a later poll of these jobs would fail as well
 	Fatal                       // so would one of others
 )
@@ -99,7 +98,7 @@ func (p *Poller) Follow(ctx context.Context, jobs []Job, settings *Settings, cha
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, job := range jobs {
-		w.subscriptions[i] = subscription{wait: w, index: i}
+		w.subscriptions[i] = subscription{wait: w, index: int32(i)}
 		p.region(job.Region).join(job, &w.subscriptions[i], now)
 	}
 	return w

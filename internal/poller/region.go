@@ -22,16 +22,16 @@ type region struct {
 	mostAccepted int     // jobs of one request
 	responses    int32   // to requests, from the service
 
-	outage       int       // requests in a row that failed, whatever their jobs
-	failingSince time.Time // when the first of them did
-	backoffEnds  time.Time // before that, no request may start
+	outage      int       // requests in a row that failed, whatever their jobs
+	backoffEnds time.Time // before that, no request may start
 
 	timer       *time.Timer // for the next request
 	next        time.Time   // before that, no request may start
 	underWay    int         // requests
+	suspected   int         // of them
 	demand      float64     // polls a second that the jobs' intervals ask for
 	perInterval int         // requests that may start within a RequestInterval
-	lastSuspect bool        // the last request was for suspects
+	lastSuspect int         // 1 if the last request was of suspects, otherwise 0
 }
 
 // entry is a job in the queues of its region. There may be a hundred thousand,
@@ -133,7 +133,7 @@ func (r *region) drop(e *entry) {
 		}
 	}
 	if len(r.jobs) == 0 {
-		r.suspects, r.demand = nil, 0 // without the errors of many sums
+		r.suspects, r.outage, r.demand = nil, 0, 0 // without the errors of many sums
 	}
 }
 
@@ -145,30 +145,17 @@ const freeFailures = 3
 // newcomerPause is how many intervals a new wait stays without a poll in an outage.
 const newcomerPause = 4
 
-// onFailure takes note of a request that failed.
+// onFailure takes note of a request that failed, maybe whatever its jobs.
 func (r *region) onFailure(class ErrorClass, err error, now time.Time) {
-	if r.outage++; r.outage == 1 {
-		r.failingSince = now
-	}
-	if r.outage <= freeFailures {
+	if r.outage++; r.outage <= freeFailures {
 		return
 	}
 	r.backoffEnds = now.Add(backoff(r.outage-freeFailures+1, r.config.RequestInterval))
-	if class == Refused {
-		err = ErrMissing // as for a job whose id is rejected
-	}
 	for _, e := range r.jobs {
-		if e.place == inRequest || e.place != ready && e.lastPoll == nil {
-			continue
+		if e.place == nowhere || e.place == inRequest || e.place == waiting && e.lastPoll == nil {
+			continue // it is or was being polled itself, or was fine when it was
 		}
-		e.finish(err, func(s *subscription) bool {
-			patience := backoffs(s.wait.settings.MaxFailures, r.config.RequestInterval)
-			if class == Refused {
-				patience = max(patience, s.wait.settings.MissingGrace)
-			}
-			return now.Sub(latest(r.failingSince, s.wait.joined)) >= patience
-		})
-		if len(e.subscriptions) == 0 && e.place != nowhere { // otherwise settle does it
+		if e.onFailure(class, err, now, r.config.RequestInterval); len(e.subscriptions) == 0 {
 			r.drop(e)
 		}
 	}
@@ -177,6 +164,13 @@ func (r *region) onFailure(class ErrorClass, err error, now time.Time) {
 // onResponse takes note that the service works.
 func (r *region) onResponse() {
 	r.responses++
+	if r.outage > freeFailures { // what counted for all does not count any more
+		for _, e := range r.jobs {
+			for _, s := range e.subscriptions {
+				s.failures = min(s.failures, e.failures)
+			}
+		}
+	}
 	r.outage, r.backoffEnds = 0, time.Time{}
 }
 
@@ -210,6 +204,9 @@ func (r *region) setPace() {
 // hangs does not hold the others up, nor a service that hangs collects them.
 func (r *region) maxUnderWay() int { return 4 * r.perInterval }
 
+// maySuspect reports whether suspects may be polled: one request is for others.
+func (r *region) maySuspect() bool { return len(r.suspects) > 0 && r.suspected < r.maxUnderWay()-1 }
+
 // arm sets the timer for the next request, if there is one to come.
 func (r *region) arm(now time.Time) {
 	at := latest(r.next, r.backoffEnds)
@@ -217,7 +214,7 @@ func (r *region) arm(now time.Time) {
 	case r.underWay >= r.maxUnderWay() || len(r.jobs) == 0:
 		r.timer.Stop()
 		return
-	case len(r.suspects) > 0 || r.ready.Len() > 0:
+	case r.maySuspect() || r.ready.Len() > 0:
 	case r.waiting.Len() > 0:
 		at = latest(at, r.waiting.jobs[0].due)
 	default: // all are being polled

@@ -11,13 +11,14 @@ import (
 
 // request is a poll under way.
 type request struct {
-	region  *region
-	batch   batch
-	ids     []string
-	started time.Time
-	ctx     context.Context
-	cancel  context.CancelFunc
-	awaited int // jobs that a wait still needs; when there is none, it is canceled
+	region    *region
+	batch     batch
+	ids       []string
+	started   time.Time
+	ctx       context.Context
+	cancel    context.CancelFunc
+	suspected int // 1 if its jobs are suspects
+	awaited   int // jobs that a wait still needs; when there is none, it is canceled
 }
 
 // tick makes the request whose time has come, in the timer's goroutine.
@@ -46,13 +47,14 @@ func (r *region) start() *request {
 	if len(b.jobs) == 0 {
 		return nil
 	}
-	q := &request{region: r, batch: b, ids: make([]string, 0, len(b.jobs)), started: now, awaited: len(b.jobs)}
+	q := &request{region: r, batch: b, ids: make([]string, 0, len(b.jobs)), started: now, awaited: len(b.jobs), suspected: r.lastSuspect}
 	q.ctx, q.cancel = context.WithCancel(b.values())
 	for _, e := range b.jobs {
 		e.place, e.request = inRequest, q
 		q.ids = append(q.ids, e.id)
 	}
 	r.underWay++
+	r.suspected += r.lastSuspect
 	r.setPace()
 	r.next = now.Add(r.config.RequestInterval / time.Duration(r.perInterval))
 	return q
@@ -78,6 +80,7 @@ func (q *request) finish(states []gen.Job, unreadable map[string]error, err erro
 	now := time.Now()
 	q.cancel()
 	r.underWay--
+	r.suspected -= q.suspected
 	defer r.arm(now)
 	var pause time.Duration
 	jobs := q.batch.live()
@@ -109,7 +112,8 @@ func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, bega
 		case found:
 			e.onState(state, now)
 		case unreadable[e.id] != nil:
-			e.onFailure(unreadable[e.id], false)
+			e.failures, e.lastPoll = e.failures+1, unreadable[e.id]
+			e.onFailure(Transient, e.lastPoll, now, e.region.config.RequestInterval)
 		default:
 			e.onMissing(nil, began, now)
 		}
@@ -128,8 +132,8 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 	}
 	first := jobs[0]
 	itsOwn := first.alone && first.responses != r.responses
-	if itsOwn && class == Refused {
-		class = BadID
+	if class == Permanent && !itsOwn && len(r.jobs) > 1 {
+		class = Transient // until it is known to be the trouble of one
 	}
 	for _, e := range jobs {
 		if e.lastPoll == nil {
@@ -137,28 +141,25 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 		}
 		e.lastPoll = err
 	}
-	announced := class == Transient && pause > 0
-	if !itsOwn || class == Transient { // somebody who polls too much is told so by any poll
+	announced := pause > 0 && (class == Limited || class < BadID && !itsOwn)
+	if !itsOwn || class == Limited {
 		r.next = latest(r.next, now.Add(pause))
 	}
 	if !itsOwn && !announced && class != BadID {
 		r.onFailure(class, err, now)
 	}
 	switch {
-	case class == Fatal:
-		for _, e := range jobs {
-			e.onFailure(err, true)
-		}
-	case len(b.jobs) > 1: // a job that left may have been the reason
+	case len(b.jobs) > 1 && class != Fatal: // a job that left may have been the reason
 		r.split(jobs, (class == BadID || class == Refused) && len(jobs) == len(b.jobs))
-	case announced, class == Refused: // it uses up none of the failures that its waits tolerate
+	case announced: // it uses up none of the failures that waits tolerate
 		first.failures++
-	case class == BadID:
-		// It may still become known, like an id that a response lacks: what the
-		// service does with unknown ids is not published.
+	case class == BadID: // it may still become known, like one that a response lacks
 		first.onMissing(err, began, now)
 	default:
-		first.onFailure(err, class == Permanent)
+		for _, e := range jobs {
+			e.failures++
+			e.onFailure(class, err, now, r.config.RequestInterval)
+		}
 	}
 	first.alone = len(b.jobs) == 1
 	return pause

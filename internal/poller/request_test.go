@@ -119,9 +119,10 @@ func TestErrors(t *testing.T) {
 	}{
 		"transient":          {errTransient, []string{"a"}, []string{"4s: a: transient"}},
 		"of no class":        {errors.New("reset"), []string{"a"}, []string{"4s: a: reset"}},
-		"permanent":          {errPermanent, []string{"a", "b"}, []string{"2s: a: permanent", "3s: b: permanent"}},
-		"refused, alone":     {errRefused, []string{"a"}, []string{"8s: a: the service does not know the job"}},
-		"refused":            {errRefused, []string{"a", "b"}, []string{"6s: a: the service does not know the job", "6s: b: the service does not know the job"}},
+		"permanent":          {errPermanent, []string{"a", "b"}, []string{"6s: a: permanent", "6s: b: permanent"}},
+		"permanent, alone":   {errPermanent, []string{"a"}, []string{"1s: a: permanent"}},
+		"refused, alone":     {errRefused, []string{"a"}, []string{"8s: a: refused"}},
+		"refused":            {errRefused, []string{"a", "b"}, []string{"6s: a: refused", "6s: b: refused"}},
 		"fatal":              {errFatal, []string{"a", "b"}, []string{"1s: a: fatal", "1s: b: fatal"}},
 		"bad id, alone":      {errBadID, []string{"a"}, []string{"6s: a: the service does not know the job"}},
 		"bad id, of several": {errBadID, []string{"a", "b"}, []string{"8s: a: the service does not know the job", "9s: b: the service does not know the job"}},

@@ -131,7 +131,7 @@ type pollError struct {
 }
 
 func (e pollError) Error() string {
-	return []string{"transient", "bad id", "refused", "permanent", "fatal"}[e.class]
+	return []string{"transient", "limited", "refused", "bad id", "permanent", "fatal"}[e.class]
 }
 
 var (

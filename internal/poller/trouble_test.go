@@ -1,12 +1,14 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,7 +186,7 @@ func TestAnOutage(t *testing.T) {
 				w := s.inTurn(t.Context(), every(10*time.Second), names(jobs)...)
 				w.rest(t.Context())
 				require.GreaterOrEqual(t, s.elapsed(), 190*time.Second)
-				require.LessOrEqual(t, s.elapsed(), 5*time.Minute)
+				require.LessOrEqual(t, s.elapsed(), 330*time.Second)
 				require.LessOrEqual(t, len(s.newPolls()), 14)
 			})
 		})
@@ -224,11 +226,11 @@ func TestWhomAnOutageEnds(t *testing.T) {
 		require.Len(t, s.regions["gz"].jobs, 10)
 		var ends []string
 		for _, id := range names(8) {
-			ends = append(ends, "16s: "+id+": transient")
+			ends = append(ends, "22s: "+id+": transient")
 		}
 		require.ElementsMatch(t, ends, w.rest(t.Context()))
 		require.Equal(t, []string{
-			"3s: a", "9.5s: slow", "10.5s: slow", "14s: j000 j001 j002 j003 j004 j005 j006 j007", "15s: j000 j001 j002 j003", "16s: j004",
+			"3s: a", "9.5s: slow", "10.5s: slow", "14s: j000 j001 j002 j003 j004 j005 j006 j007", "15s: j000 j001 j002 j003", "16s: j004", "18s: j000", "22s: j002",
 		}, s.log())
 		require.Len(t, s.regions["gz"].jobs, 2, "the others were forgotten")
 		require.Equal(t, len("a ")+len("slow "), s.regions["gz"].idSizes)
@@ -241,8 +243,8 @@ func TestWhomAnOutageEnds(t *testing.T) {
 func TestAllAreRejectedForGood(t *testing.T) {
 	inBubble(t, Config{}, func(poll) ([]gen.Job, error) { return nil, errPermanent }, func(t *testing.T, s *service) {
 		require.Len(t, s.inTurn(t.Context(), every(10*time.Second), names(100)...).rest(t.Context()), 100)
-		require.Len(t, s.newPolls(), 11)
-		require.LessOrEqual(t, s.elapsed(), 4*time.Minute)
+		require.Len(t, s.newPolls(), 12)
+		require.LessOrEqual(t, s.elapsed(), 5*time.Minute)
 	})
 }
 
@@ -274,10 +276,124 @@ func TestAnAnnouncedOutage(t *testing.T) {
 	}
 }
 
-// A pause that comes with the rejection of one job is kept for that job alone; one
-// that comes with too many requests, for example, is everybody's.
+// Only failures that a wait met, at its own pauses, use up its patience: not the
+// pauses that the service asks for, and not the time that requests take or queue.
+func TestWhatUsesUpThePatience(t *testing.T) {
+	announced, limited := pollError{Transient, 15 * time.Minute}, pollError{Limited, time.Minute}
+	for name, row := range map[string]struct {
+		errs  []error
+		takes time.Duration
+	}{
+		"failures":          {errs: []error{errTransient, errTransient, errRefused, errTransient}},
+		"announced pauses":  {errs: []error{errTransient, announced, errTransient, announced, announced, errTransient, announced, errTransient}},
+		"too many requests": {errs: slices.Repeat([]error{limited}, 20)},
+		"slow failures":     {errs: slices.Repeat([]error{errTransient}, 4), takes: 10 * time.Minute},
+	} {
+		for _, jobs := range []int{1, 2, 3} {
+			t.Run(fmt.Sprint(name, jobs), func(t *testing.T) {
+				var n atomic.Int32
+				inBubble(t, Config{MaxRetryAfter: time.Hour}, func(p poll) ([]gen.Job, error) {
+					i := int(n.Add(1)) - 1
+					if i >= len(row.errs) {
+						return finishedAt(0)(p)
+					}
+					return nil, cmp.Or(p.take(row.takes), row.errs[i])
+				}, func(t *testing.T, s *service) {
+					settings := every(10 * time.Second)
+					settings.MaxFailures = 4
+					for _, text := range s.inTurn(t.Context(), settings, names(jobs)...).rest(t.Context()) {
+						require.Contains(t, text, "finished")
+					}
+				})
+			})
+		}
+	}
+}
+
+// An outage that is long over counts for nobody.
+func TestAnOutageThatIsOver(t *testing.T) {
+	down := true
+	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+		if down {
+			return nil, errTransient
+		}
+		return finishedAt(0)(p)
+	}, func(t *testing.T, s *service) {
+		s.inTurn(t.Context(), every(10*time.Second), "a").rest(t.Context())
+		time.Sleep(time.Hour)
+		s.log()
+		began := s.elapsed()
+		w := s.inTurn(t.Context(), every(10*time.Second), "b")
+		time.Sleep(11 * time.Second)
+		down = false
+		require.Len(t, w.rest(t.Context()), 1)
+		require.LessOrEqual(t, s.elapsed(), began+15*time.Second)
+		require.LessOrEqual(t, len(s.log()), 3)
+	})
+}
+
+// Other waits for the same job, however often they begin, do not use up the patience
+// of one that is there.
+func TestWaitsThatBeginForTheSameJobInAnOutage(t *testing.T) {
+	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+		if p.at < 2*time.Minute {
+			return nil, errTransient
+		}
+		return finishedAt(0)(p)
+	}, func(t *testing.T, s *service) {
+		w := s.follow(t.Context(), every(10*time.Second), "a")
+		for range 40 {
+			time.Sleep(3 * time.Second)
+			s.follow(t.Context(), every(10*time.Second), "a").Leave()
+		}
+		rest := w.rest(t.Context())
+		require.Len(t, rest, 1)
+		require.Contains(t, rest[0], "finished")
+	})
+}
+
+// What is rejected for good, whatever the job, and passes, ends no wait.
+func TestARejectionOfAllThatPasses(t *testing.T) {
+	for _, jobs := range []int{2, 10, 100} {
+		inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+			if p.at > 10*time.Second && p.at < 70*time.Second {
+				return nil, errPermanent
+			}
+			return finishedAt(time.Minute)(p)
+		}, func(t *testing.T, s *service) {
+			for _, text := range s.inTurn(t.Context(), every(10*time.Second), names(jobs)...).rest(t.Context()) {
+				require.NotContains(t, text, "permanent")
+			}
+		})
+	}
+}
+
+// A silent service has requests left for the jobs that are due.
+func TestSuspectsLeaveARequestToOthers(t *testing.T) {
+	bad := names(8)
+	inBubble(t, Config{}, fails(bad, errTransient, 30*time.Second), func(t *testing.T, s *service) {
+		settings := every(10 * time.Second)
+		settings.MaxFailures = 100
+		for _, id := range bad {
+			defer s.follow(t.Context(), settings, id).Leave()
+		}
+		s.sleepUntil(5 * time.Minute)
+		s.log()
+		w := s.follow(t.Context(), settings, "good")
+		s.sleepUntil(5*time.Minute + 10*time.Second)
+		w.Leave()
+		found := false
+		for _, p := range s.newPolls() {
+			found = found || slices.Equal(p.ids, []string{"good"})
+		}
+		require.True(t, found)
+	})
+}
+
+// A pause that comes with the failure of a job that is known to be bad is kept for
+// that job alone; one that comes with too many requests is everybody's.
 func TestAnAnnouncedPauseOfOneJob(t *testing.T) {
-	for class, isOfOne := range map[ErrorClass]bool{BadID: true, Refused: true, Transient: false} {
+	for class, isOfOne := range map[ErrorClass]bool{BadID: true, Refused: true, Transient: true, Limited: false} {
 		inBubble(t, Config{MaxRetryAfter: time.Hour}, func(p poll) ([]gen.Job, error) {
 			if slices.Contains(p.ids, "bad") {
 				return nil, pollError{class, 5 * time.Minute}
@@ -285,7 +401,7 @@ func TestAnAnnouncedPauseOfOneJob(t *testing.T) {
 			return running(p)
 		}, func(t *testing.T, s *service) {
 			settings := every(10 * time.Second)
-			settings.MissingGrace = time.Hour
+			settings.MissingGrace, settings.MaxFailures = time.Hour, 100
 			defer s.inTurn(t.Context(), settings, "bad", "good").Leave()
 			s.sleepUntil(10*time.Minute + 30*time.Second)
 			require.Equal(t, []string{"10s: bad good", "5m10s: bad"}, s.log()[:2], "neither is known to be about one job")
@@ -338,7 +454,7 @@ func TestAWaitThatBeginsInAnOutage(t *testing.T) {
 			w.rest(t.Context())
 			require.LessOrEqual(t, len(s.newPolls()), 8)
 		}
-		require.LessOrEqual(t, s.elapsed(), 3*time.Minute)
+		require.LessOrEqual(t, s.elapsed(), 7*time.Minute)
 	})
 }
 

@@ -33,14 +33,15 @@ type Wait struct {
 
 // subscription is that of one wait to one job.
 type subscription struct {
-	wait     *Wait
-	entry    *entry
-	index    int     // in the list that is followed
-	final    *Update // if it ended before the job
-	failures int32   // polls in a row that failed, since it began
-	place    int32   // in the job's subscriptions
-	changed  bool    // is in wait.changed
-	finished bool    // it has ended, with the job or before
+	wait       *Wait
+	entry      *entry
+	final      *Update       // if it ended before the job
+	countsFrom time.Duration // since wait.joined: before that, a failure does not count
+	failures   int32         // in a row that count
+	index      int32         // in the list that is followed
+	place      int32         // in the job's subscriptions
+	changed    bool          // is in wait.changed
+	finished   bool          // it has ended, with the job or before
 }
 
 // Update is what was learned of a job.
@@ -124,7 +125,18 @@ func (s *subscription) update() Update {
 	if s.final != nil {
 		return *s.final
 	}
-	return Update{Index: s.index, Job: s.entry.state, Finished: s.finished, LastPoll: s.entry.lastPoll}
+	return Update{Index: int(s.index), Job: s.entry.state, Finished: s.finished, LastPoll: s.entry.lastPoll}
+}
+
+// onFailure counts a failed poll, and reports whether the wait has no patience left.
+// One that comes sooner than the wait itself would poll again is others' doing, and
+// does not count.
+func (s *subscription) onFailure(now time.Time, interval time.Duration) bool {
+	if at := now.Sub(s.wait.joined); at >= s.countsFrom {
+		s.failures++
+		s.countsFrom = at + backoff(int(s.failures), interval)
+	}
+	return int(s.failures) > s.wait.settings.MaxFailures
 }
 
 // onChange makes the wait fetch the job's state.

@@ -95,13 +95,13 @@ func (w *waiter) unfounded(j *truth, standing standing, wait *wrapper.WaitError,
 			return fmt.Sprintf("is unknown %v before its grace ends", graceEnds.Sub(now))
 		}
 	case !prompt && w.sawOutage(j.ref.Region, time.Time{}), w.sawOutage(j.ref.Region, now):
-	case isResponse && (apiErr.HTTPStatus == http.StatusUnauthorized || apiErr.HTTPStatus == http.StatusForbidden):
+	case isResponse && (apiErr.HTTPStatus == http.StatusUnauthorized || errors.Is(apiErr, wrapper.ErrPermission)):
 		if denied := standing.denied; denied.Before(w.began) || prompt && !denied.Equal(now) {
 			return fmt.Sprintf("was rejected permanently at %v, and ended at %v", denied, now)
 		}
-	case w.fails == 0 && j.poison == "":
+	case w.fails == 0 && j.poison == "" && w.limit == 0 && !w.rejectsUnknown:
 		return "ended although none of its polls failed because of it"
-	case prompt && standing.failures <= w.failures:
+	case prompt && standing.failures+w.failuresOfAll(j.ref.Region) <= w.failures:
 		return fmt.Sprintf("ended after %d failed polls, of %d that are tolerated", standing.failures, w.failures)
 	}
 	return ""
@@ -113,12 +113,18 @@ func (w *waiter) sawOutage(region string, until time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.ContainsFunc(w.outages[region], func(o outage) bool {
-		failures := w.failures
-		if !o.transient {
-			failures = min(failures, 3)
-		}
-		return o.requests > 3 && o.until.Sub(later(o.since, w.began)) >= w.patience(failures) && (until.IsZero() || o.until.Equal(until))
+		return o.requests > 3 && o.until.Sub(later(o.since, w.began)) >= w.patience(w.failures) && (until.IsZero() || o.until.Equal(until))
 	})
+}
+
+// failuresOfAll is how many requests have failed in a row, whatever was polled.
+func (w *waiter) failuresOfAll(region string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if all := w.outages[region]; len(all) > 0 {
+		return all[len(all)-1].requests
+	}
+	return 0
 }
 
 // patience is the time that so many failures take.

@@ -44,11 +44,10 @@ type service struct {
 type outage struct {
 	since, until time.Time
 	requests     int
-	transient    bool // one of them may pass
 }
 
 // failed notes that a request failed.
-func (s *service) failed(region string, transient bool) {
+func (s *service) failed(region string) {
 	if len(s.outages[region]) == 0 {
 		s.works(region)
 	}
@@ -56,7 +55,7 @@ func (s *service) failed(region string, transient bool) {
 	if o.requests++; o.requests == 1 {
 		o.since = now
 	}
-	o.until, o.transient = now, o.transient || transient
+	o.until = now
 }
 
 // works notes that a request did not fail.
@@ -105,7 +104,7 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 			for _, id := range ids {
 				s.jobs[id].fail(time.Now())
 			}
-			s.failed(region, true)
+			s.failed(region)
 			return failure, err
 		}
 	}
@@ -116,18 +115,24 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	switch {
 	case s.random.Float64() < s.denies:
-		s.failed(region, false)
+		s.failed(region)
 		for _, id := range ids {
 			s.jobs[id].deny(time.Now())
 		}
 		return response(http.StatusUnauthorized, ""), nil
+	case s.rejects(ids) && s.random.IntN(2) == 0: // a gateway in front of it
+		s.failed(region)
+		if len(ids) == 1 {
+			s.jobs[ids[0]].fail(time.Now())
+		}
+		return response([]int{400, 404, 413, 414}[s.random.IntN(4)], "<html>"), nil
 	case s.rejects(ids):
 		s.works(region)
 		if len(ids) == 1 { // alone, it counts as missing
 			j := s.jobs[ids[0]]
 			j.miss(time.Now(), s.isStray(j, began))
 		}
-		return s.reject()
+		return response(http.StatusOK, fmt.Sprintf(`{"errno":%d,"errmsg":"illegal","requestId":"r"}`, []int{1, 13, 41026}[s.random.IntN(3)])), nil
 	}
 	s.works(region)
 	return s.respond(ids, began)
@@ -142,18 +147,21 @@ func (s *service) spoil(r *http.Request, j *truth, alone bool) (*http.Response, 
 		<-r.Context().Done()
 		s.mu.Lock()
 	}
-	s.failed(region, j.poison != "denied")
-	switch {
-	case alone && j.poison == "denied":
-		j.deny(time.Now())
-	case alone:
+	s.failed(region)
+	if alone {
 		j.fail(time.Now())
+	}
+	if alone && j.poison == "denied" {
+		j.denied = time.Now()
 	}
 	switch j.poison {
 	case "hangs":
 		return nil, r.Context().Err()
 	case "denied":
-		return response(http.StatusForbidden, ""), nil
+		return []*http.Response{
+			response(http.StatusForbidden, ""),
+			response(http.StatusOK, `{"errno":10000001,"errmsg":"no permission","requestId":"r"}`),
+		}[s.random.IntN(2)], nil
 	}
 	return []*http.Response{
 		response(http.StatusInternalServerError, "<html>"),
@@ -220,8 +228,10 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 		return response(http.StatusOK, malformed[s.random.IntN(len(malformed))]), nil
 	case 4:
 		retryAfter := time.Duration(1+s.random.IntN(100)) * time.Second
-		s.pause(region, retryAfter)
 		status := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}[s.random.IntN(2)]
+		if status == http.StatusTooManyRequests || strings.Contains(r.URL.RawQuery, ",") { // otherwise it may be about the one id
+			s.pause(region, retryAfter)
+		}
 		limited := response(status, "")
 		limited.Header.Set("Retry-After", fmt.Sprint(retryAfter.Seconds()))
 		return limited, nil
@@ -261,24 +271,6 @@ func (s *service) rejects(ids []string) bool {
 	return s.limit > 0 && len(ids) > s.limit || slices.ContainsFunc(ids, func(id string) bool {
 		return s.jobs[id].poison == "rejected" || s.rejectsUnknown && now.Before(s.jobs[id].knownFrom)
 	})
-}
-
-func (s *service) reject() (*http.Response, error) {
-	switch s.random.IntN(7) {
-	case 0:
-		return response(http.StatusBadRequest, "<html>"), nil
-	case 4:
-		return response(http.StatusNotFound, "<html>"), nil
-	case 5:
-		return response(http.StatusOK, `{"errno":41026,"errmsg":"no such image","requestId":"r"}`), nil
-	case 3:
-		return response(http.StatusRequestEntityTooLarge, ""), nil
-	case 1:
-		return response(http.StatusRequestURITooLong, ""), nil
-	case 2:
-		return response(http.StatusOK, `{"errno":13,"errmsg":"illegal","requestId":"r"}`), nil
-	}
-	return response(http.StatusOK, `{"errno":1,"errmsg":"illegal","requestId":"r"}`), nil
 }
 
 // respond reports the jobs in any order, some of them twice, and a job that
