@@ -30,24 +30,16 @@ var (
 	errNoData  = errors.New("it has no data")
 )
 
-// parseEnvelope returns, beside an error, what it could read of a valid JSON
-// object: the errno may be missing or not a number.
+// parseEnvelope returns, beside an error, what it could read, but no errno.
 func parseEnvelope(body []byte) (envelope, error) {
 	e, err := plain.Unmarshal[envelope](body)
-	if err == nil && e.Errno != nil {
-		return e, nil
-	}
-	if err == nil {
+	if err == nil && e.Errno == nil {
 		err = errNoErrno
 	}
-	rest, restErr := plain.Unmarshal[struct {
-		RequestID string         `json:"requestId"`
-		Data      jsontext.Value `json:"data"`
-	}](body)
-	if restErr != nil {
-		return envelope{}, err
+	if err != nil {
+		e.Errno = nil
 	}
-	return envelope{RequestID: rest.RequestID, Data: rest.Data}, err
+	return e, err
 }
 
 // decodeEnvelope lets only HTTP 200 with errno 0 pass.
@@ -173,7 +165,7 @@ func isEmpty(data jsontext.Value) bool {
 	return true
 }
 
-// decodeJob returns, beside an error, the job's id and what it can read of the rest.
+// decodeJob returns, beside an error, what it can read of the job.
 func decodeJob(item jsontext.Value) (Job, error) {
 	// Success matters once a job is done; if absent, it must not be read as a
 	// failure.
@@ -181,24 +173,11 @@ func decodeJob(item jsontext.Value) (Job, error) {
 		Job
 		Success *bool `json:"success"`
 	}](item)
-	switch {
-	case err == nil && job.Done && job.Success == nil:
+	if err == nil && job.Done && job.Success == nil {
 		err = errors.New("it is done, but has no success field")
-	case err == nil:
-		job.Job.Success = job.Success != nil && *job.Success
-		return job.Job, nil
 	}
-	id, idErr := plain.Unmarshal[struct {
-		JobUUID string `json:"jobUuid"`
-	}](item)
-	if idErr != nil {
-		return Job{}, err
-	}
-	rest, _ := plain.Unmarshal[struct {
-		Type         string `json:"type"`
-		ResourceUUID string `json:"resourceUuid"`
-	}](item)
-	return Job{JobUUID: id.JobUUID, Type: rest.Type, ResourceUUID: rest.ResourceUUID}, err
+	job.Job.Success = job.Success != nil && *job.Success
+	return job.Job, err
 }
 
 // imagePage is the data of listCIMG.
@@ -228,13 +207,24 @@ func decodeImages(data jsontext.Value) (page imagePage, err error) {
 	if data.Kind() != jsontext.KindBeginArray {
 		return page, errNoData
 	}
-	if page.images, err = plain.Unmarshal[[]Image](data); err != nil {
-		return page, fmt.Errorf("data: %w", err)
-	}
-	for i, image := range page.images {
+	items, err := plain.Unmarshal[[]jsontext.Value](data)
+	for i, item := range items {
+		// What is wrong with one image says nothing of others. It is listed without what
+		// cannot be read, but nobody could tell which image it is without id and name.
+		image, err := plain.Unmarshal[Image](item)
+		if err != nil {
+			_, err = plain.Unmarshal[struct {
+				UUID string `json:"cimgUuid"`
+				Name string `json:"name"`
+			}](item)
+		}
+		if err != nil {
+			return page, fmt.Errorf("data: image %d: %w", i, err)
+		}
 		if image.UUID == "" {
 			return page, fmt.Errorf("data: image %d has no id", i)
 		}
+		page.images = append(page.images, image)
 	}
-	return page, nil
+	return page, err
 }

@@ -88,8 +88,8 @@ func TestTolerantResponses(t *testing.T) {
 	}
 }
 
-// What has one meaning is read, however it is written; what has none, or would lose
-// something, is malformed.
+// What has one meaning is read, however it is written. What has none is left out, and
+// costs neither its image nor another one; but an image must have an id and a name.
 func TestImagesInOddSpelling(t *testing.T) {
 	for name, row := range map[string]struct {
 		field string
@@ -108,14 +108,22 @@ func TestImagesInOddSpelling(t *testing.T) {
 		"unknown fields twice": {field: `"x":[{"y":1,"y":2}],"x":3,"requirement":{"x":1,"x":2}`},
 		"tags with a field twice": {field: `"cimgTags":[{"a":1,"a":2},"x"]`,
 			want: wrapper.Image{Tags: []any{map[string]any{"a": json.Number("2")}, "x"}}},
-		"a field twice":       {field: `"size":1,"size":1`, fails: true},
-		"a field in it twice": {field: `"requirement":{"minDiskSize":1,"minDiskSize":2}`, fails: true},
-		"a null field twice":  {field: `"requirement":null,"requirement":null`, fails: true},
-		"half a byte":         {field: `"size":0.5`, fails: true},
-		"too large a size":    {field: `"size":9223372036854775808`, fails: true},
-		"far too large":       {field: `"size":1e999999999`, fails: true},
-		"a time as text":      {field: `"createTime":"1603799470000"`, fails: true},
-		"a time that is true": {field: `"createTime":true`, fails: true},
+		"a field twice":            {field: `"size":1,"size":1`},
+		"a field in it twice":      {field: `"requirement":{"minDiskSize":1,"minDiskSize":2}`},
+		"a null field twice":       {field: `"requirement":null,"requirement":null`},
+		"half a byte":              {field: `"size":0.5,"status":"x"`, want: wrapper.Image{Status: "x"}},
+		"too large a size":         {field: `"size":9223372036854775808`},
+		"far too large":            {field: `"size":1e999999999`},
+		"a time as text":           {field: `"createTime":"1603799470000","size":5`, want: wrapper.Image{Size: 5}},
+		"a time that is true":      {field: `"createTime":true`},
+		"tags that are an object":  {field: `"cimgTags":{"env":"prod"},"size":5`, want: wrapper.Image{Size: 5}},
+		"a job with odd progress":  {field: `"job":{"progress":"50","jobUuid":"j1"}`, want: wrapper.Image{Job: &wrapper.Job{JobUUID: "j1"}}},
+		"a job that is an array":   {field: `"job":[]`, want: wrapper.Image{Job: &wrapper.Job{}}},
+		"an odd storage":           {field: `"backupStorages":[5],"regions":["gz"]`, want: wrapper.Image{Regions: []string{"gz"}}},
+		"a name that is a number":  {field: `"name":5`, fails: true},
+		"a name twice":             {field: `"name":"a","name":"a"`, fails: true},
+		"an id twice":              {field: `"cimgUuid":"i2"`, fails: true},
+		"an odd name in odd parts": {field: `"size":"x","name":[]`, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := `{"errno":0,"data":{"count":2.0,"items":[{"cimgUuid":"i1","name":"web-01"},{"cimgUuid":"i2",` + row.field + `}]}}`

@@ -188,6 +188,9 @@ type (
 // so the list ends with an empty page. Pages that only repeat images end it with
 // [ErrMalformedResponse]: the service may ignore where a page starts, and the rest
 // is never shown. See [WithPageSize] for the size of a page.
+//
+// An image must have an id, and a name that can be read. Other fields that cannot be
+// read are zero; of a job, those fields alone.
 func (c *Client) Images(ctx context.Context, region string, names ...string) iter.Seq2[Image, error] {
 	return func(yield func(Image, error) bool) {
 		var check inputCheck

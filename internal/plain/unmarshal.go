@@ -1,8 +1,10 @@
 package plain
 
 import (
+	"cmp"
 	jsonv1 "encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 
 	"github.com/go-json-experiment/json"
@@ -12,18 +14,25 @@ import (
 // Unmarshal decodes a T by the rules of encoding/json/v2, but only a field that T has
 // must not appear twice. What T does not have, and what is within a field of any
 // type, is not looked at: there, the last one counts. Numbers in a field of any type
-// keep their digits, as a [jsonv1.Number]. Beside an error, Unmarshal returns what
-// came before.
+// keep their digits, as a [jsonv1.Number].
+//
+// Beside the first error, Unmarshal returns all fields that can be read, at any depth.
+// One that cannot be read, or appears twice, is zero; if it is a pointer, it points to
+// a zero value. Of a text that is no T at all, nothing is returned.
 func Unmarshal[T any](text []byte) (value T, err error) {
-	err = json.Unmarshal(text, &value, keepDigits)
-	if errors.Is(err, jsontext.ErrDuplicateName) {
-		value = *new(T)
-		err = json.Unmarshal(text, &value, jsontext.AllowDuplicateNames(true), once())
+	if err = json.Unmarshal(text, &value, json.WithUnmarshalers(digits)); err == nil {
+		return value, nil
 	}
-	return value, err
+	value = *new(T)
+	var first error
+	if err = decodeFields(text, &value, &first); err != nil { // it is no JSON, say: JSON changed nothing in it
+		return *new(T), err
+	}
+	return value, first
 }
 
-var keepDigits = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+// digits keeps those of numbers in a field of any type.
+var digits = json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
 	*v = nil // of the same name, which would have to be of the same type
 	if dec.PeekKind() != jsontext.KindNumber {
 		return errors.ErrUnsupported
@@ -31,32 +40,45 @@ var keepDigits = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext
 	number, err := dec.ReadValue()
 	*v = jsonv1.Number(number)
 	return err
-}))
+})
 
-// once rejects a field that is decoded a second time. The decoder asks it for each
-// value of T, whatever its type: a field that points to an integer is first a
-// pointer, then an integer.
-func once() json.Options {
-	type field struct {
-		place jsontext.Pointer
-		kind  reflect.Type
+// decodeFields decodes each field of an object, or of those in an array, alone. It
+// returns what is wrong with the text but for their fields, and notes the first error
+// of those.
+func decodeFields(text []byte, value any, first *error) error {
+	decoded := make(map[jsontext.Pointer]bool)
+	decode := func(dec *jsontext.Decoder, v any) error {
+		free, isFree := v.(*any)
+		parent, _ := dec.StackIndex(dec.StackDepth())
+		if parent != jsontext.KindBeginObject && !isFree {
+			return errors.ErrUnsupported
+		}
+		place := dec.StackPointer()
+		raw, err := dec.ReadValue()
+		switch {
+		case err != nil:
+			return err
+		case decoded[place]:
+			err = jsontext.ErrDuplicateName
+		case isFree:
+			err = json.Unmarshal(raw, free, jsontext.AllowDuplicateNames(true), json.WithUnmarshalers(digits))
+		default:
+			err = decodeFields(raw, v, first)
+		}
+		decoded[place] = true
+		if err != nil {
+			*first = cmp.Or(*first, fmt.Errorf("%s: %w", place.LastToken(), err))
+			setZero(reflect.ValueOf(v).Elem())
+		}
+		return nil
 	}
-	decoded := make(map[field]bool)
-	return json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v any) error {
-		this := field{dec.StackPointer(), reflect.TypeOf(v)}
-		if parent, _ := dec.StackIndex(dec.StackDepth()); parent == jsontext.KindBeginObject {
-			if decoded[this] {
-				return jsontext.ErrDuplicateName
-			}
-			decoded[this] = true
-		}
-		if free, isAny := v.(*any); isAny {
-			value, err := dec.ReadValue()
-			if err != nil {
-				return err
-			}
-			return json.Unmarshal(value, free, jsontext.AllowDuplicateNames(true), keepDigits)
-		}
-		return errors.ErrUnsupported
-	}))
+	return json.Unmarshal(text, value, jsontext.AllowDuplicateNames(true), json.WithUnmarshalers(json.UnmarshalFromFunc(decode)))
+}
+
+func setZero(v reflect.Value) {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		return
+	}
+	v.SetZero()
 }

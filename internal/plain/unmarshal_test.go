@@ -47,5 +47,38 @@ func TestDuplicateNames(t *testing.T) {
 	}
 	read, err := plain.Unmarshal[number]([]byte(`{"First":1,"x":1,"x":2,"Any":9007199254740993,"Second":2,"Second":3}`))
 	require.Error(t, err)
-	require.Equal(t, number{1, 2, json.Number("9007199254740993")}, read, "what came before")
+	require.Equal(t, number{First: 1, Any: json.Number("9007199254740993")}, read, "what is certain")
+}
+
+// What is wrong with one field says nothing of others.
+func TestFieldsThatCannotBeRead(t *testing.T) {
+	type part struct {
+		N int
+		S string
+	}
+	type whole struct {
+		Before, After string
+		Part          part
+		Pointer       *part
+		Parts         []part
+		Free          []any
+	}
+	x := part{S: "x"}
+	for field, want := range map[string]whole{
+		`"Part":{"N":"1","S":"x"}`:             {Part: x},
+		`"Part":{"S":"x","N":{"N":1}}`:         {Part: x},
+		`"Part":[]`:                            {},
+		`"Pointer":{"N":0.5,"S":"x"}`:          {Pointer: &x},
+		`"Pointer":5`:                          {Pointer: &part{}}, // it is there
+		`"Pointer":{"S":"x"},"Pointer":null`:   {Pointer: &part{}},
+		`"Parts":[{"S":"x"},{"N":[],"S":"x"}]`: {Parts: []part{x, x}},
+		`"Parts":[{"S":"x"},5]`:                {},
+		`"Free":{"a":1}`:                       {},
+		`"Free":[1],"Free":[2]`:                {},
+	} {
+		read, err := plain.Unmarshal[whole]([]byte(`{"Before":"b",` + field + `,"After":"a"}`))
+		require.Error(t, err, field)
+		want.Before, want.After = "b", "a"
+		require.Equal(t, want, read, field)
+	}
 }

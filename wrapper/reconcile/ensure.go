@@ -207,7 +207,7 @@ func (r *Reconciler) findListed(ctx context.Context, region, name string) (liste
 			}
 		}
 		switch {
-		case len(named) > 1 || len(named) == 1 && hasJob(named[0], jobTypeDelete):
+		case len(named) > 1 || len(named) == 1 && mayHaveJob(named[0], jobTypeDelete):
 			return listed, false, &AmbiguousImageError{region, name, named}
 		case len(named) == 1:
 			return EnsuredImage{named[0], runningJob(r.client, region, named[0]), false, name, r}, true, nil

@@ -142,7 +142,7 @@ func (m *matcher) matchNew(f *Finding) (open bool) {
 // creates it nor one that copies it shows that: it may be another call's. So an
 // image without a time, or a copy that shows its origin's, is not known to be new.
 func (m *matcher) isNew(image wrapper.Image) bool {
-	return !hasJob(image, jobTypeDelete) && !m.unknown.SentAt.IsZero() &&
+	return !mayHaveJob(image, jobTypeDelete) && !m.unknown.SentAt.IsZero() &&
 		image.CreateTime > 0 && !time.UnixMilli(image.CreateTime).Before(m.earliest)
 }
 
@@ -151,7 +151,7 @@ func (m *matcher) isNew(image wrapper.Image) bool {
 func (m *matcher) matchRename(f *Finding) (open bool) {
 	image, listed := m.images[f.ImageUUID]
 	switch {
-	case listed && hasJob(image, jobTypeChangeName):
+	case listed && mayHaveJob(image, jobTypeChangeName):
 		f.Verdict, f.Candidates = Ambiguous, []wrapper.Image{image}
 	case listed && image.Name == f.Name:
 		m.found(f, image)
@@ -171,16 +171,21 @@ func (m *matcher) matchDelete(f *Finding) (open bool) {
 	case !listed:
 		m.found(f, wrapper.Image{UUID: f.ImageUUID})
 		return true
-	case hasJob(image, jobTypeDelete):
-		m.found(f, image)
-		return false
+	case !mayHaveJob(image, jobTypeDelete):
+		f.Verdict = NotObserved
+		return true
+	case image.Job.Type != jobTypeDelete:
+		f.Verdict, f.Candidates = Ambiguous, []wrapper.Image{image}
+		return true
 	}
-	f.Verdict = NotObserved
-	return true
+	m.found(f, image)
+	return false
 }
 
-func hasJob(image wrapper.Image, jobType string) bool {
-	return image.Job != nil && image.Job.Type == jobType
+// mayHaveJob reports whether a job of a type, or one that cannot be read, works on an
+// image.
+func mayHaveJob(image wrapper.Image, jobType string) bool {
+	return image.Job != nil && (image.Job.Type == jobType || image.Job.Type == "" || image.Job.JobUUID == "")
 }
 
 // found makes an image the finding, with the job that works on it.

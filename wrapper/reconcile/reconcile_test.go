@@ -783,6 +783,45 @@ func TestReconcileWithAnUnusableJob(t *testing.T) {
 	})
 }
 
+// What cannot be read of another image does not matter; of the image in question it
+// leaves open what became of the call.
+func TestReconcileWithImagesThatCannotBeRead(t *testing.T) {
+	const web, other = `{"cimgUuid":"i1","name":"web-01",`, `{"cimgUuid":"i2","name":"other","cimgTags":{},"createTime":"x","job":[]},`
+	for field, want := range map[string]map[string]reconcile.Verdict{
+		`"createTime":4e12`:                       {"createCIMG": reconcile.Found, "changeNameCIMG": reconcile.Found, "deleteCIMG": reconcile.NotObserved},
+		`"createTime":4e12,"job":{"progress":""}`: {"createCIMG": reconcile.Ambiguous, "changeNameCIMG": reconcile.Ambiguous, "deleteCIMG": reconcile.Ambiguous},
+		`"createTime":4e12,"job":"none"`:          {"createCIMG": reconcile.Ambiguous, "changeNameCIMG": reconcile.Ambiguous, "deleteCIMG": reconcile.Ambiguous},
+		`"createTime":4e12,"job":{"jobUuid":"j1","type":"DeleteCIMG","progress":""}`: {
+			"createCIMG": reconcile.Ambiguous, "changeNameCIMG": reconcile.Found, "deleteCIMG": reconcile.Found},
+		`"createTime":4e12,"job":{"jobUuid":["j1"],"type":"CreateCIMG"}`: {"createCIMG": reconcile.Ambiguous},
+		`"createTime":"4e12"`:             {"createCIMG": reconcile.Ambiguous},
+		`"createTime":4e12,"size":"40"`:   {"createCIMG": reconcile.Found},
+		`"createTime":4e12,"cimgTags":{}`: {"createCIMG": reconcile.Found},
+	} {
+		for op, verdict := range want {
+			synctest.Test(t, func(t *testing.T) {
+				client := clientThrough(t, func(r *http.Request) (*http.Response, error) { return respondPage(r, other+web+field+"}") })
+				lost := &wrapper.OutcomeUnknownError{Op: op, Region: "gz", SentAt: time.Now()}
+				if op != "deleteCIMG" {
+					lost.Names = []string{"web-01"}
+				}
+				if op != "createCIMG" {
+					lost.ImageUUIDs = []string{"i1"}
+				}
+				require.Equal(t, verdict, reconcileOne(t, client, lost).Verdict, "%s %s", op, field)
+
+				found, err := recovery(t, client).EnsureImage(t.Context(), "gz", webImage)
+				if strings.Contains(field, "job") {
+					require.ErrorAs(t, err, new(*reconcile.AmbiguousImageError), field)
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, "i1", found.Image.UUID)
+			})
+		}
+	}
+}
+
 // Errors are one line of bounded length, whatever the cause of the caller's
 // context.
 func TestErrorsAreOneLine(t *testing.T) {
