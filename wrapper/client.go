@@ -89,7 +89,8 @@ func (c *Client) Generated() *gen.ClientWithResponses {
 // (negative: behind), as the Date headers of responses show, and how far that may be
 // wrong: by half a second, because Date has whole seconds, and half of the time that
 // the response took. The quickest one counts, until another contradicts it. Before a
-// response has a Date, it is not measured.
+// response has a Date, it is not measured. Responses of caches (with an Age header) and
+// other than HTTP 200 do not count; that a gateway set the Date is not visible.
 func (c *Client) ClockOffset() (ahead, uncertainty time.Duration, measured bool) {
 	return c.http.ClockOffset()
 }

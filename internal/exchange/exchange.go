@@ -95,7 +95,9 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	response, silent, err := c.send(c.client(r.Mutating), req, r.MaxBytes)
 	switch {
 	case err == nil:
-		c.clock.read(response.Header.Get("Date"), began)
+		if response.Status == http.StatusOK && response.Header.Get("Age") == "" { // from the service, and not by a cache
+			c.clock.read(response.Header.Get("Date"), began)
+		}
 		return response, nil
 	case limited.Err() != nil && ctx.Err() == nil:
 		err = fmt.Errorf("no response within %v", r.Limit)

@@ -64,10 +64,14 @@ func WithVisibilityWindow(window time.Duration) Option {
 // response has shown its time.
 const DefaultClockTolerance = 5 * time.Second
 
+// MaxClockLag is how far behind ours a Date header may show the service's clock to be.
+// One that shows more is taken for a gateway's, and does not count.
+const MaxClockLag = 30 * time.Second
+
 // WithClockTolerance sets how much earlier than the call an image may seem to have
 // been created, by its CreateTime, and still be taken for the call's: beyond the
-// difference between the service's clock and ours, if responses show that in the
-// Date header (see [wrapper.Client.ClockOffset]). The default is then 0, and
+// difference between the service's clock and ours, if responses show that (see
+// [wrapper.Client.ClockOffset] and [MaxClockLag]). The default is then 0, and
 // [DefaultClockTolerance] if they do not. An image that an earlier call created
 // within this time could be mistaken for this one's. Set it if the call was made on
 // a machine with another clock, or if the service does not date images by the clock
@@ -86,14 +90,14 @@ func WithClockTolerance(tolerance time.Duration) Option {
 // a time of ours can have been created. Its times may have whole seconds only.
 func (r *Reconciler) earliest(sentAt time.Time) time.Time {
 	ahead, uncertainty, measured := r.client.ClockOffset()
-	tolerance := r.tolerance
-	switch {
-	case tolerance < 0 && measured:
-		tolerance = 0
-	case tolerance < 0:
-		tolerance = DefaultClockTolerance
+	lowest, tolerance := ahead-uncertainty, max(r.tolerance, 0)
+	if !measured || lowest < -MaxClockLag {
+		lowest = 0
+		if r.tolerance < 0 {
+			tolerance = DefaultClockTolerance
+		}
 	}
-	return sentAt.Add(ahead - uncertainty - tolerance).Truncate(time.Second)
+	return sentAt.Add(lowest - tolerance).Truncate(time.Second)
 }
 
 // Verdict is what [Reconciler.Reconcile] found out about one item of a call.

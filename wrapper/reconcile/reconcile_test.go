@@ -210,6 +210,20 @@ func TestReconcileAllowsForClocksThatDiffer(t *testing.T) {
 			return resp, err
 		}
 	}
+	dated := func(late time.Duration, age string) func(http.RoundTripper) roundTripper {
+		return func(next http.RoundTripper) roundTripper {
+			return func(r *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				if err == nil {
+					resp.Header.Set("Date", time.Now().Add(-late).UTC().Format(http.TimeFormat))
+					if age != "" {
+						resp.Header.Set("Age", age)
+					}
+				}
+				return resp, err
+			}
+		}
+	}
 	slow := func(next http.RoundTripper) roundTripper {
 		return func(r *http.Request) (*http.Response, error) {
 			resp, err := next.RoundTrip(r)
@@ -237,7 +251,12 @@ func TestReconcileAllowsForClocksThatDiffer(t *testing.T) {
 		"a minute older, the service is ahead":   {ahead: time.Hour, earlier: minute, verdict: reconcile.Ambiguous},
 		"a minute older, the service is behind":  {ahead: -time.Hour, earlier: minute, verdict: reconcile.Ambiguous},
 		"new, the service is ahead":              {ahead: time.Hour, verdict: reconcile.Found},
-		"new, the service is behind":             {ahead: -time.Hour, verdict: reconcile.Found},
+		"new, the service is far behind":         {ahead: -time.Hour, verdict: reconcile.Ambiguous}, // or what dates its responses is
+		"new, it is known to be far behind":      {ahead: -time.Hour, options: []reconcile.Option{reconcile.WithClockTolerance(time.Hour)}, verdict: reconcile.Found},
+		"new, the service is behind":             {ahead: 2*time.Second - reconcile.MaxClockLag, verdict: reconcile.Found},
+		"a minute older, the gateway is behind":  {earlier: minute, through: dated(10*minute, ""), verdict: reconcile.Ambiguous},
+		"new, the gateway is behind":             {through: dated(10*minute, ""), verdict: reconcile.Found},
+		"10 s older, from a cache":               {earlier: 10 * time.Second, through: dated(20*time.Second, "20"), verdict: reconcile.Ambiguous},
 		"new, the service is a little behind":    {ahead: -1500 * time.Millisecond, verdict: reconcile.Found},
 		"a minute older, the list is slow":       {earlier: minute, through: slow, verdict: reconcile.Ambiguous},
 		"tolerated":                              {earlier: minute, options: []reconcile.Option{reconcile.WithClockTolerance(minute)}, verdict: reconcile.Found},
