@@ -225,3 +225,70 @@ func TestMatch(t *testing.T) {
 		})
 	}
 }
+
+// A job whose state cannot be read leaves its own item open, and no other.
+func TestMatchWithAJobThatCannotBePolled(t *testing.T) {
+	respond := func(body string) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
+	}
+	for name, row := range map[string]struct {
+		body string // of a poll for the bad job alone, or with others
+		took time.Duration
+	}{
+		"no permission": {body: `{"errno":10000001}`, took: 10 * time.Second},
+		"server error":  {body: `{"errno":2}`, took: reconcile.DefaultVisibilityWindow + time.Minute},
+		"unreadable":    {took: reconcile.DefaultVisibilityWindow + time.Minute},
+	} {
+		for _, affected := range []int{1, 5} {
+			t.Run(fmt.Sprint(name, affected), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					cloud := newCloud(t, emulator.Options{})
+					bad := make(map[string]bool)
+					client := clientThrough(t, roundTripper(func(r *http.Request) (*http.Response, error) {
+						ids := strings.Split(r.URL.Query().Get("jobUuids"), ",")
+						if !slices.ContainsFunc(ids, func(id string) bool { return bad[id] }) {
+							return cloud.Transport().RoundTrip(r)
+						}
+						if row.body != "" {
+							return respond(row.body)
+						}
+						var jobs []string
+						for _, id := range ids {
+							jobs = append(jobs, fmt.Sprintf(`{"jobUuid":%q,"progress":100,"done":true,"success":true}`, id))
+							if bad[id] {
+								jobs[len(jobs)-1] = fmt.Sprintf(`{"jobUuid":%q,"done":true}`, id)
+							}
+						}
+						return respond(`{"errno":0,"data":[` + strings.Join(jobs, ",") + `]}`)
+					}))
+					images, names := inputs(5)
+					jobs, err := client.CreateImages(t.Context(), "gz", images)
+					require.NoError(t, err)
+					for _, job := range jobs[:affected] {
+						bad[job.Ref.JobUUID] = true
+					}
+					recovery, err := reconcile.New(client)
+					require.NoError(t, err)
+					start := time.Now()
+					findings, err := batch.Match(t.Context(), recovery, names, jobs)
+					require.LessOrEqual(t, time.Since(start), row.took)
+					if affected == len(jobs) { // an outage
+						require.Error(t, err)
+						return
+					}
+					require.NoError(t, err)
+					uuids := uuidsByName(cloud)
+					for i, f := range findings {
+						if uuids[names[i]] == jobs[0].Ref.ResourceUUID {
+							require.Equal(t, reconcile.Ambiguous, f.Verdict)
+							require.Equal(t, names[i], f.Candidates[0].Name)
+							continue
+						}
+						require.Equal(t, reconcile.Found, f.Verdict)
+						require.Equal(t, uuids[names[i]], f.Image.UUID)
+					}
+				})
+			})
+		}
+	}
+}

@@ -233,7 +233,7 @@ func (r *Reconciler) listedAs(ctx context.Context, region, name, uuid string) (i
 // Otherwise the job is forgotten, unless the list shows its image by another name.
 func (r *Reconciler) isExpected(ctx context.Context, memory *nameMemory, name string) (bool, error) {
 	ref := memory.started.Ref
-	jobs, err := r.knownJobs(ctx, ref.Region, []wrapper.JobRef{ref})
+	jobs, _, err := r.knownJobs(ctx, ref.Region, []wrapper.JobRef{ref})
 	if err != nil {
 		return false, err
 	}

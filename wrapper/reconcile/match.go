@@ -13,7 +13,8 @@ type matcher struct {
 	client   *wrapper.Client
 	unknown  *wrapper.OutcomeUnknownError
 	images   map[string]wrapper.Image // as listed, by id
-	jobs     []wrapper.JobRef         // those that the response named and the service knows
+	jobs     []wrapper.JobRef         // those that the response named and the service knows, or may know
+	unclear  map[string]error         // by job id: why that is unclear
 	earliest time.Time                // by the service's clock, at which the call can have created an image
 
 	named     map[string][]wrapper.Image // the images by name, the oldest first
@@ -36,23 +37,24 @@ func (m *matcher) match() (findings []Finding, settled bool) {
 	settled = true
 	for i := range findings {
 		f := &findings[i]
-		if placed[i] && !(stray && len(m.named[f.Name]) > 1) {
+		open := false      // looking again may change the verdict
+		ambiguous := stray // a job may be this item's, and nothing shows whether it is
+		switch own := placed[i] && !(stray && len(m.named[f.Name]) > 1); {
+		case own && m.unclear[f.Job.Ref.JobUUID] == nil:
 			continue
-		}
-		open := false // looking again may change the verdict
-		switch m.unknown.Op {
-		case opDelete:
+		case own:
+			open, ambiguous = !isPermanent(m.unclear[f.Job.Ref.JobUUID]), true
+		case m.unknown.Op == opDelete:
 			open = m.matchDelete(f)
-		case opChangeName:
+		case m.unknown.Op == opChangeName:
 			open = m.matchRename(f)
 		default:
 			open = m.matchNew(f)
 		}
-		if stray { // a job may be this item's, and nothing shows whether it is
+		if ambiguous {
 			*f = Finding{Name: f.Name, ImageUUID: f.ImageUUID, Verdict: Ambiguous, Candidates: m.named[f.Name]}
-			open = true
 		}
-		settled = settled && !open
+		settled = settled && !open && !stray
 	}
 	return findings, settled
 }

@@ -162,7 +162,8 @@ func waitForImage(ctx context.Context, job *wrapper.JobHandle, image wrapper.Ima
 // that is being deleted; one whose CreateTime is before unknown.SentAt (see
 // [WithClockTolerance]) or missing, also while it is being created or imported; an
 // image that a job of another call may be renaming; and, after the window, an item
-// to which one of several named jobs may belong. A delete that is done takes the
+// to which one of several named jobs may belong, or one whose named job cannot be
+// polled although others can. A delete that is done takes the
 // window, too: an image that is not listed may also be one that is not listed yet.
 //
 // An error means that nothing was found out: the list could not be read, or ctx
@@ -226,12 +227,13 @@ func (r *Reconciler) look(ctx context.Context, unknown *wrapper.OutcomeUnknownEr
 			seen.images[image.UUID] = image
 		}
 	}
-	known, err := r.knownJobs(ctx, unknown.Region, unknown.Jobs)
+	known, unclear, err := r.knownJobs(ctx, unknown.Region, unknown.Jobs)
 	if err != nil {
 		return nil, false, err
 	}
+	seen.unclear = unclear
 	for _, ref := range unknown.Jobs {
-		if job, found := known[ref.JobUUID]; found {
+		if job, found := known[ref.JobUUID]; found || unclear[ref.JobUUID] != nil {
 			if ref.ResourceUUID == "" {
 				ref.ResourceUUID = job.ResourceUUID
 			}
@@ -243,17 +245,18 @@ func (r *Reconciler) look(ctx context.Context, unknown *wrapper.OutcomeUnknownEr
 	return findings, settled, nil
 }
 
-// knownJobs returns those of the jobs that a region knows, by id. It waits
+// knownJobs returns those of the jobs that a region knows, by id, and why it is
+// unclear whether it knows others: that of all of them is an error. It waits
 // for the first news of each, so that what the client's polls do, batching and
 // isolating a bad id, is done here, too.
-func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrapper.JobRef) (map[string]wrapper.Job, error) {
+func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrapper.JobRef) (known map[string]wrapper.Job, unclear map[string]error, err error) {
 	jobs, errs := make([]wrapper.Job, len(refs)), make([]error, len(refs))
 	var group sync.WaitGroup
 	for i, ref := range refs {
 		ref.Region = region
 		handle, err := r.client.Resume(ref)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		group.Go(func() {
 			for jobs[i], errs[i] = range handle.Watch(ctx, wrapper.PollPolicy(polling.Constant(0)),
@@ -264,18 +267,23 @@ func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrappe
 	}
 	group.Wait()
 	if ctx.Err() != nil { // its cause may be any error, also one that looks like news
-		return nil, &lookError{"jobs", endOf(ctx)}
+		return nil, nil, &lookError{"jobs", endOf(ctx)}
 	}
-	known := make(map[string]wrapper.Job)
+	known, unclear = make(map[string]wrapper.Job), make(map[string]error)
+	failed := 0
 	for i, job := range jobs {
 		switch {
 		case job.JobUUID != "":
 			known[refs[i].JobUUID] = job
 		case !errors.Is(errs[i], wrapper.ErrJobUnknown):
-			return nil, errs[i]
+			unclear[refs[i].JobUUID] = errs[i]
+			failed++
 		}
 	}
-	return known, nil
+	if failed > 0 && failed == len(refs) {
+		return nil, nil, errs[0]
+	}
+	return known, unclear, nil
 }
 
 // isPermanent reports whether the response would be the same later.
