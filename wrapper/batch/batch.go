@@ -11,6 +11,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -38,10 +39,10 @@ func Create(ctx context.Context, client *wrapper.Client, region string, images [
 	if err := wrapper.ValidateCreate(region, images...); err != nil {
 		return nil, err
 	}
-	return startEach(images, func(image wrapper.CreateImageInput) (*wrapper.JobHandle, error) {
-		return client.CreateImage(ctx, region, image)
-	}, func(image wrapper.CreateImageInput) (*wrapper.OutcomeUnknownError, error) {
+	return startEach(images, func(image wrapper.CreateImageInput) (*wrapper.OutcomeUnknownError, error) {
 		return wrapper.CreateIntent(region, image)
+	}, func(image wrapper.CreateImageInput) (*wrapper.JobHandle, error) {
+		return client.CreateImage(ctx, region, image)
 	}), nil
 }
 
@@ -51,17 +52,18 @@ func Import(ctx context.Context, client *wrapper.Client, region string, images [
 	if err := wrapper.ValidateImport(region, images...); err != nil {
 		return nil, err
 	}
-	return startEach(images, func(image wrapper.ImportImageInput) (*wrapper.JobHandle, error) {
-		return client.ImportImage(ctx, region, image)
-	}, func(image wrapper.ImportImageInput) (*wrapper.OutcomeUnknownError, error) {
+	return startEach(images, func(image wrapper.ImportImageInput) (*wrapper.OutcomeUnknownError, error) {
 		return wrapper.ImportIntent(region, image)
+	}, func(image wrapper.ImportImageInput) (*wrapper.JobHandle, error) {
+		return client.ImportImage(ctx, region, image)
 	}), nil
 }
 
 // startEach calls start for each image, also after the context's end: then it says
-// that nothing was sent. A panic of the caller's code, which nobody could recover
-// here, would lose the jobs of the other calls: the outcome of that one is unknown.
-func startEach[Input any](images []Input, start func(Input) (*wrapper.JobHandle, error), intend func(Input) (*wrapper.OutcomeUnknownError, error)) []Started {
+// that nothing was sent. The caller's code may panic or end its goroutine, which nobody
+// could notice here, and lose the jobs of the other calls: the outcome of that one is
+// unknown, as was intended before it.
+func startEach[Input any](images []Input, intend func(Input) (*wrapper.OutcomeUnknownError, error), start func(Input) (*wrapper.JobHandle, error)) []Started {
 	started := make([]Started, len(images))
 	turns := make(chan struct{}, parallel)
 	var group sync.WaitGroup
@@ -69,11 +71,16 @@ func startEach[Input any](images []Input, start func(Input) (*wrapper.JobHandle,
 		turns <- struct{}{}
 		group.Go(func() {
 			defer func() { <-turns }()
-			unknown, _ := intend(image) // which is valid
+			unknown, err := intend(image)
+			if err != nil {
+				started[i].Err = err
+				return
+			}
+			unknown.Cause = errors.New("a hook, token source or transport ended its goroutine")
+			started[i].Err = unknown // unless start returns
 			defer func() {
 				if p := recover(); p != nil {
 					unknown.Cause = fmt.Errorf("a hook, token source or transport panicked with a value of type %T", p)
-					started[i].Err = unknown
 				}
 			}()
 			started[i].Job, started[i].Err = start(image)

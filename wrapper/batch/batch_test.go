@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +92,33 @@ func TestCreateOutlivesPanics(t *testing.T) {
 		require.ErrorContains(t, unknown, "panicked with a value of type string")
 	}
 	require.Equal(t, 1, panicked)
+}
+
+// A hook that ends its goroutine, as t.FailNow does, makes no call look accepted.
+func TestCreateOutlivesGoexit(t *testing.T) {
+	cloud := newCloud(t, emulator.Options{})
+	var calls atomic.Int32
+	client := clientThrough(t, cloud.Transport(), wrapper.WithHooks(wrapper.Hooks{End: func(context.Context, wrapper.CallEnd) {
+		if calls.Add(1)%2 == 0 {
+			runtime.Goexit()
+		}
+	}}))
+	images, names := inputs(5)
+	started, err := batch.Create(t.Context(), client, "gz", images)
+	require.NoError(t, err)
+	outcomes := make(map[wrapper.Outcome]int)
+	for i, one := range started {
+		outcomes[wrapper.OutcomeOf(one.Err)]++
+		require.Equal(t, one.Err == nil, one.Job != nil)
+		if one.Err != nil {
+			unknown, found := errors.AsType[*wrapper.OutcomeUnknownError](one.Err)
+			require.True(t, found)
+			require.NoError(t, unknown.Validate())
+			require.Equal(t, []string{names[i]}, unknown.Names)
+			require.ErrorContains(t, unknown, "ended its goroutine")
+		}
+	}
+	require.Equal(t, map[wrapper.Outcome]int{wrapper.OutcomeAccepted: 3, wrapper.OutcomeUnknown: 2}, outcomes)
 }
 
 func TestCreateReturnsResultsInInputOrder(t *testing.T) {
