@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -168,31 +167,7 @@ type InputError struct {
 
 func (e *InputError) Error() string { return "cimg: " + e.Field + ": " + e.Reason }
 
-// joinedErrors are several errors in one line.
-type joinedErrors []error
-
-// joinErrors returns nil if all errs are.
-func joinErrors(errs []error) error {
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	if len(errs) == 0 {
-		return nil
-	}
-	return joinedErrors(errs)
-}
-
-func (e joinedErrors) Error() string {
-	const shown = 10
-	var texts []string
-	for _, err := range e[:min(len(e), shown)] {
-		texts = append(texts, oneline.Error(err))
-	}
-	if len(e) > shown {
-		texts = append(texts, fmt.Sprintf("and %d more", len(e)-shown))
-	}
-	return "cimg: " + strings.Join(texts, "; ")
-}
-
-func (e joinedErrors) Unwrap() []error { return e }
+func joinErrors(errs []error) error { return oneline.Join(errs...) }
 
 // callError is a call that ended without a response: what is a sentinel or nil,
 // cause comes from a transport, a token source or a context.

@@ -71,12 +71,6 @@ func (e *AmbiguousImageError) Error() string {
 		oneline.Text(e.Name), oneline.Text(e.Region), len(e.Images))
 }
 
-// joinedError is how a call ended, and why, in one line.
-type joinedError [2]error
-
-func (e *joinedError) Error() string   { return e[0].Error() + "; " + oneline.Error(e[1]) }
-func (e *joinedError) Unwrap() []error { return e[:] }
-
 // EnsureImage creates an image unless the region has one of that exact name. It
 // reads the list first, creates what is absent and reconciles an unknown
 // outcome (see [Reconciler.Reconcile]), so that calling it again, in this process
@@ -95,7 +89,8 @@ func (e *joinedError) Unwrap() []error { return e[:] }
 // another name is not found after an unknown outcome without a job, either.
 //
 // Errors are those of [wrapper.Client.CreateImage], of [wrapper.Client.Images],
-// of polling a remembered job, [*AmbiguousImageError] and [*StoredNameError]. After
+// of polling a remembered job, [*AmbiguousImageError] and [*StoredNameError]. What
+// the list is to blame for is [wrapper.ErrNotSent], too, if nothing is remembered. After
 // a [*wrapper.OutcomeUnknownError], reconciling found no trace of the image, or
 // something ambiguous, or could not be finished: the message says which.
 func (r *Reconciler) EnsureImage(ctx context.Context, region string, image wrapper.CreateImageInput) (EnsuredImage, error) {
@@ -117,8 +112,8 @@ func (r *Reconciler) EnsureImport(ctx context.Context, region string, image wrap
 func (r *Reconciler) ensure(ctx context.Context, region, name string, start func() (*wrapper.JobHandle, error)) (EnsuredImage, error) {
 	memory, err := r.names.lock(ctx, imageName{region, name})
 	if err != nil {
-		waiting := fmt.Errorf(`cimg: waiting for another call that ensures "%s": %w`, oneline.Text(name), wrapper.ErrNotSent)
-		return EnsuredImage{}, &joinedError{waiting, err}
+		waiting := fmt.Errorf(`waiting for another call that ensures "%s": %w`, oneline.Text(name), wrapper.ErrNotSent)
+		return EnsuredImage{}, oneline.Join(waiting, err)
 	}
 	defer r.names.unlock(imageName{region, name}, memory)
 
@@ -128,10 +123,12 @@ func (r *Reconciler) ensure(ctx context.Context, region, name string, start func
 		}
 	}
 	listed, found, err := r.findListed(ctx, region, name)
-	if err != nil {
+	switch {
+	case err != nil && memory.started == nil:
+		return EnsuredImage{}, oneline.Join(err, wrapper.ErrNotSent)
+	case err != nil:
 		return EnsuredImage{}, err
-	}
-	if found {
+	case found:
 		memory.forget() // from now on the list shows it
 		return listed, nil
 	}
@@ -173,7 +170,7 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 		// Its type would say that nothing was sent, or that the call was
 		// rejected: that was the list. The context's end is the call's, too.
 		if ctx.Err() != nil {
-			return image, false, &joinedError{memory.unknown, &lookError{memory.unknown.Op, endOf(ctx)}}
+			return image, false, oneline.Join(memory.unknown, &lookError{memory.unknown.Op, endOf(ctx)})
 		}
 		return image, false, fmt.Errorf("%w; %s", memory.unknown, oneline.Error(err))
 	}
@@ -183,7 +180,7 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 		f.Image.Name = cmp.Or(f.Image.Name, name)
 		return EnsuredImage{f.Image, f.Job, false, name, r}, true, nil
 	case Ambiguous:
-		return image, false, &joinedError{memory.unknown, &AmbiguousImageError{memory.unknown.Region, name, f.Candidates}}
+		return image, false, oneline.Join(memory.unknown, &AmbiguousImageError{memory.unknown.Region, name, f.Candidates})
 	}
 	memory.forget()
 	return image, false, nil

@@ -261,9 +261,16 @@ func TestEnsureReturnsTheErrorOfTheCreate(t *testing.T) {
 		require.NotErrorAs(t, err, new(*wrapper.OutcomeUnknownError))
 
 		// Nothing is created when the list cannot be read.
-		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Count: 3, Status: 500})
-		_, err = r.EnsureImage(t.Context(), "gz", webImage)
-		require.ErrorIs(t, err, wrapper.ErrServer)
+		for status, want := range map[int]error{500: wrapper.ErrServer, 404: wrapper.ErrNotFound, 403: wrapper.ErrPermission, 201: wrapper.ErrMalformedResponse} {
+			requests := cloud.Requests("listCIMG")
+			require.NoError(t, cloud.Inject(emulator.Fault{Operation: "listCIMG", Count: 3, Status: status}))
+			_, err = r.EnsureImage(t.Context(), "gz", webImage)
+			require.ErrorIs(t, err, want)
+			require.Equal(t, wrapper.OutcomeNotSent, wrapper.OutcomeOf(err))
+			for cloud.Requests("listCIMG") < requests+3 { // until the fault is over
+				_, _ = r.EnsureImage(t.Context(), "gz", webImage)
+			}
+		}
 		require.Equal(t, 1, cloud.Requests("createCIMG"))
 
 		for _, image := range []wrapper.CreateImageInput{{SnapUUID: snapshot}, {Name: "a"}, {Name: "a\n", SnapUUID: snapshot}} {
@@ -285,7 +292,8 @@ func TestEnsureDoesNotChooseAmongImages(t *testing.T) {
 		var ambiguous *reconcile.AmbiguousImageError
 		require.ErrorAs(t, err, &ambiguous)
 		require.Len(t, ambiguous.Images, 2)
-		require.EqualError(t, err, `cimg: "web-01" in gz is ambiguous: it is not clear which image is meant (2 have the name)`)
+		require.EqualError(t, err, `cimg: "web-01" in gz is ambiguous: it is not clear which image is meant (2 have the name); not sent`)
+		require.Equal(t, wrapper.OutcomeNotSent, wrapper.OutcomeOf(err))
 
 		only := create(t, client, "only")[0]
 		for _, uuid := range []string{only.Ref.ResourceUUID, second.Ref.ResourceUUID} {
