@@ -2,7 +2,6 @@ package wrapper
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/internal/oneline"
+	"github.com/cimg-go/cimg/internal/sleep"
 )
 
 // Retries sets how a client retries a read-only call (a list, the state of jobs)
@@ -105,32 +105,15 @@ func retry(next handler, settings Retries, mutatingAttempts int) handler {
 			if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) <= pause || !budget.take() {
 				return r, err
 			}
-			if !sleep(ctx, pause) {
+			if !sleep.For(ctx, pause) {
 				if c.op.mutates { // its outcome is that of its last attempt
 					return r, err
 				}
-				return nil, &interruptedError{cause: endOf(ctx), last: err}
+				return nil, oneline.Join(endOf(ctx), oneline.Wrap("before that", err))
 			}
 		}
 	}
 }
-
-// sleep returns false if ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	over, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	<-over.Done()
-	return ctx.Err() == nil
-}
-
-// interruptedError says that the context ended between two attempts.
-type interruptedError struct{ cause, last error }
-
-func (e *interruptedError) Error() string {
-	return fmt.Sprintf("cimg: %s; before that: %s", oneline.Error(e.cause), oneline.Error(e.last))
-}
-
-func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.last} }
 
 // isWithoutConnection reports whether a mutating call had no connection.
 func isWithoutConnection(err error) bool {

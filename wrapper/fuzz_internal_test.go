@@ -170,7 +170,7 @@ func FuzzErrorTexts(f *testing.F) {
 			&WaitError{Refs: []JobRef{ref}, Cause: errors.New(cause), LastPoll: apiErr},
 			&WaitError{Refs: []JobRef{ref, ref}, Cause: apiErr, LastPoll: errors.New(cause)},
 			&callError{op: opCreate, what: ErrNotSent, cause: errors.New(cause)},
-			&interruptedError{cause: errors.New(errmsg), last: apiErr},
+			oneline.Join(errors.New(errmsg), oneline.Wrap("before that", apiErr)),
 			&jobErrors{jobs: 2, errs: []error{errors.New(cause), apiErr}},
 			&InputError{Field: "JobUUID", Reason: oneline.Text(errmsg)},
 			malformed(&call{op: opCreate}, &response{header: http.Header{"Content-Type": {errmsg}}, envelope: envelope{RequestID: requestID}}, errors.New(cause)),

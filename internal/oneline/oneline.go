@@ -4,7 +4,6 @@ package oneline
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -21,31 +20,6 @@ func Error(err error) string {
 	}
 	return escape(strings.TrimPrefix(err.Error(), "cimg: "), 1000)
 }
-
-// Join returns errors as one, whose text is one line and shows ten; nil if all are.
-func Join(errs ...error) error {
-	errs = slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
-	if len(errs) == 0 {
-		return nil
-	}
-	return joined(errs)
-}
-
-type joined []error
-
-func (e joined) Error() string {
-	const shown = 10
-	var texts []string
-	for _, err := range e[:min(len(e), shown)] {
-		texts = append(texts, Error(err))
-	}
-	if len(e) > shown {
-		texts = append(texts, fmt.Sprintf("and %d more", len(e)-shown))
-	}
-	return "cimg: " + strings.Join(texts, "; ")
-}
-
-func (e joined) Unwrap() []error { return e }
 
 // Panic returns the text of a value that a caller's code panicked with: its type
 // alone, since it may hold the token, unless it is the runtime's own.

@@ -18,10 +18,9 @@
 //
 // An image is found if the list shows it, by its exact name and created no earlier
 // than the call, or by its id; or if the service knows the job that the response to
-// the lost call named. That something
-// is not there is reported only after the whole region was read, at the end of
-// the visibility window: how soon the service lists a new image is not published.
-// What is neither is ambiguous.
+// the lost call named. That something is not there is reported only after the whole
+// region was read, at the end of the visibility window: how soon the service lists a
+// new image is not published. What is neither is ambiguous.
 //
 // # Created once
 //

@@ -170,7 +170,7 @@ func (r *Reconciler) find(ctx context.Context, memory *nameMemory, name string) 
 		// Its type would say that nothing was sent, or that the call was
 		// rejected: that was the list. The context's end is the call's, too.
 		if ctx.Err() != nil {
-			return image, false, oneline.Join(memory.unknown, &lookError{memory.unknown.Op, endOf(ctx)})
+			return image, false, oneline.Join(memory.unknown, oneline.Wrap("reconciling "+memory.unknown.Op, endOf(ctx)))
 		}
 		return image, false, fmt.Errorf("%w; %s", memory.unknown, oneline.Error(err))
 	}

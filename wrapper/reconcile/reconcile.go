@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/internal/oneline"
+	"github.com/cimg-go/cimg/internal/sleep"
 	"github.com/cimg-go/cimg/wrapper"
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
@@ -196,9 +197,9 @@ func (r *Reconciler) during(ctx context.Context, subject string, look func(last 
 		case settled:
 			return err
 		case ctx.Err() == nil && err != nil && (last || isPermanent(err)):
-			return &lookError{subject, err}
-		case !sleep(ctx, min(max(pause, retryAfterOf(err)), time.Until(end))):
-			return &lookError{subject, endOf(ctx)}
+			return oneline.Wrap("reconciling "+subject, err)
+		case !sleep.For(ctx, min(max(pause, retryAfterOf(err)), time.Until(end))):
+			return oneline.Wrap("reconciling "+subject, endOf(ctx))
 		}
 	}
 }
@@ -267,7 +268,7 @@ func (r *Reconciler) knownJobs(ctx context.Context, region string, refs []wrappe
 	}
 	group.Wait()
 	if ctx.Err() != nil { // its cause may be any error, also one that looks like news
-		return nil, nil, &lookError{"jobs", endOf(ctx)}
+		return nil, nil, oneline.Wrap("reconciling jobs", endOf(ctx))
 	}
 	known, unclear = make(map[string]wrapper.Job), make(map[string]error)
 	failed := 0
@@ -299,18 +300,6 @@ func retryAfterOf(err error) time.Duration {
 	return 0
 }
 
-// lookError says why looking for the result of a call failed.
-type lookError struct {
-	op    string
-	cause error
-}
-
-func (e *lookError) Error() string {
-	return fmt.Sprintf("cimg: reconciling %s: %s", e.op, oneline.Error(e.cause))
-}
-
-func (e *lookError) Unwrap() error { return e.cause }
-
 // endOf returns the cause of a context's end, but no other call's outcome as such:
 // it must not be taken for that of this one.
 func endOf(ctx context.Context) error {
@@ -320,12 +309,4 @@ func endOf(ctx context.Context) error {
 		return fmt.Errorf("%w: %s", ctx.Err(), oneline.Error(cause))
 	}
 	return cause
-}
-
-// sleep returns false if ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	over, cancel := context.WithTimeout(ctx, d)
-	defer cancel()
-	<-over.Done()
-	return ctx.Err() == nil
 }
