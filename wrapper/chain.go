@@ -13,6 +13,7 @@ import (
 
 	"github.com/cimg-go/cimg/internal/exchange"
 	"github.com/cimg-go/cimg/internal/oneline"
+	"github.com/cimg-go/cimg/internal/plain"
 	"github.com/cimg-go/cimg/internal/secret"
 )
 
@@ -82,7 +83,8 @@ func assembleChain(source TokenSource, cfg config, clients *exchange.Clients) ha
 // client, or use [Client.Generated]. The request must be for the client's base
 // URL. The response's body is in memory and holds an envelope with errno 0;
 // everything else is an error, of the same types as the wrapper's methods
-// return.
+// return. Integers in it have neither fraction nor exponent, so that the generated
+// client can read them, not even in fields of any form.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if req.URL == nil {
 		return nil, notSent(&call{op: operation{id: oneline.Text(req.Method), mutates: true}, req: req}, errors.New("the request has no URL"))
@@ -91,16 +93,16 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	header := r.header
+	header, body := r.header, plain.Integers(r.body)
 	header.Set("Content-Type", "application/json") // as the body was found to be
-	header.Set("Content-Length", strconv.Itoa(len(r.body)))
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	return &http.Response{
 		Status:     strings.TrimSpace(fmt.Sprintf("%d %s", r.status, http.StatusText(r.status))),
 		StatusCode: r.status,
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        header,
-		Body:          io.NopCloser(bytes.NewReader(r.body)),
-		ContentLength: int64(len(r.body)),
+		Body:          io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body)),
 		Request:       req,
 	}, nil
 }

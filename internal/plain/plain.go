@@ -1,5 +1,5 @@
 // Package plain reads JSON by its meaning: it gives it a plain spelling, so that all
-// who read it, however strict, read the same, and decodes only what is of interest.
+// who read it, however strict, read the same, and decodes what can be read.
 package plain
 
 import (
@@ -11,23 +11,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// JSON returns the same JSON with no more escapes than needed, with U+FFFD for
-// whatever in a string is not Unicode (a cut character, half a surrogate pair), and
-// with whole numbers of up to 19 digits as integers: 1.6e12 as 1600000000000. Other
-// numbers keep their digits. What is not JSON is no JSON afterwards, either.
+// JSON returns the same JSON with no more escapes than needed, and with U+FFFD for
+// whatever in a string is not Unicode (a cut character, half a surrogate pair). What is
+// not JSON is no JSON afterwards, either.
 func JSON(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') >= 0 || !utf8.Valid(text) {
 		formatted, err := jsontext.AppendFormat(nil, text,
 			jsontext.PreserveRawStrings(false), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 		if err == nil {
-			text = formatted
+			return formatted
 		}
 	}
-	return integers(text)
+	return text
 }
 
-// integers rewrites the whole numbers outside of strings, without their signs.
-func integers(text []byte) []byte {
+// Integers returns the same JSON with whole numbers of up to 19 digits as integers:
+// 1.6e12 as 1600000000000. Other numbers, and the signs of all, stay as they are.
+func Integers(text []byte) []byte {
 	var plain []byte
 	copied := 0
 	for i := 0; i < len(text); i++ {

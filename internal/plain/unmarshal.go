@@ -14,13 +14,14 @@ import (
 // Unmarshal decodes a T by the rules of encoding/json/v2, but only a field that T has
 // must not appear twice. What T does not have, and what is within a field of any
 // type, is not looked at: there, the last one counts. Numbers in a field of any type
-// keep their digits, as a [jsonv1.Number].
+// keep their digits, as a [jsonv1.Number]; an int64 is read however it is written, see
+// [Integers].
 //
 // Beside the first error, Unmarshal returns all fields that can be read, at any depth.
 // One that cannot be read, or appears twice, is zero; if it is a pointer, it points to
 // a zero value. Of a text that is no T at all, nothing is returned.
 func Unmarshal[T any](text []byte) (value T, err error) {
-	if err = json.Unmarshal(text, &value, json.WithUnmarshalers(digits)); err == nil {
+	if err = json.Unmarshal(text, &value, json.WithUnmarshalers(numbers)); err == nil {
 		return value, nil
 	}
 	value = *new(T)
@@ -31,16 +32,27 @@ func Unmarshal[T any](text []byte) (value T, err error) {
 	return value, first
 }
 
-// digits keeps those of numbers in a field of any type.
-var digits = json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
-	*v = nil // of the same name, which would have to be of the same type
-	if dec.PeekKind() != jsontext.KindNumber {
-		return errors.ErrUnsupported
-	}
-	number, err := dec.ReadValue()
-	*v = jsonv1.Number(number)
-	return err
-})
+var numbers = json.JoinUnmarshalers(
+	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+		*v = nil // of the same name, which would have to be of the same type
+		if dec.PeekKind() != jsontext.KindNumber {
+			return errors.ErrUnsupported
+		}
+		number, err := dec.ReadValue()
+		*v = jsonv1.Number(number)
+		return err
+	}),
+	json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *int64) error {
+		if dec.PeekKind() != jsontext.KindNumber {
+			return errors.ErrUnsupported
+		}
+		number, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(Integers(number), v)
+	}),
+)
 
 // decodeFields decodes each field of an object, or of those in an array, alone. It
 // returns what is wrong with the text but for their fields, and notes the first error
@@ -61,7 +73,7 @@ func decodeFields(text []byte, value any, first *error) error {
 		case decoded[place]:
 			err = jsontext.ErrDuplicateName
 		case isFree:
-			err = json.Unmarshal(raw, free, jsontext.AllowDuplicateNames(true), json.WithUnmarshalers(digits))
+			err = json.Unmarshal(raw, free, jsontext.AllowDuplicateNames(true), json.WithUnmarshalers(numbers))
 		default:
 			err = decodeFields(raw, v, first)
 		}
@@ -72,7 +84,8 @@ func decodeFields(text []byte, value any, first *error) error {
 		}
 		return nil
 	}
-	return json.Unmarshal(text, value, jsontext.AllowDuplicateNames(true), json.WithUnmarshalers(json.UnmarshalFromFunc(decode)))
+	return json.Unmarshal(text, value, jsontext.AllowDuplicateNames(true),
+		json.WithUnmarshalers(json.JoinUnmarshalers(json.UnmarshalFromFunc(decode), numbers)))
 }
 
 func setZero(v reflect.Value) {

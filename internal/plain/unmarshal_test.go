@@ -50,6 +50,25 @@ func TestDuplicateNames(t *testing.T) {
 	require.Equal(t, number{First: 1, Any: json.Number("9007199254740993")}, read, "what is certain")
 }
 
+// An integer is one however it is written; what has no type keeps its spelling.
+func TestNumbers(t *testing.T) {
+	type number struct {
+		N    int64
+		P    *int64
+		Free any
+	}
+	eight := int64(8)
+	for _, more := range []string{``, `,"x":1,"x":2`} {
+		read, err := plain.Unmarshal[number]([]byte(`{"N":1.60379947E12,"P":80e-1,"Free":[1.0,{"a":-0.0,"b":1e3}]` + more + `}`))
+		require.NoError(t, err)
+		require.Equal(t, number{1603799470000, &eight, []any{json.Number("1.0"), map[string]any{"a": json.Number("-0.0"), "b": json.Number("1e3")}}}, read)
+		for _, odd := range []string{`0.5`, `1e19`, `9223372036854775808`, `"1"`, `1e-400`, `true`} {
+			_, err := plain.Unmarshal[number]([]byte(`{"N":` + odd + more + `}`))
+			require.Error(t, err, odd)
+		}
+	}
+}
+
 // What is wrong with one field says nothing of others.
 func TestFieldsThatCannotBeRead(t *testing.T) {
 	type part struct {
