@@ -56,10 +56,11 @@
 // The token is requested from its source before each attempt, sent only to the
 // host of the base URL, only over https or to a loopback address, and never along
 // a redirect. It appears in no error, log, hook or formatted value, even if a
-// response repeats it: as it is, escaped in JSON, in a JSON pointer,
-// percent-encoded or in base64. The last four tokens that the client used are
-// hidden. (Tokens of less than 16 bytes are not searched for in responses and
-// transport errors.) After the service rejected a token, its source is called
+// response repeats it: as it is, escaped in JSON (of JSON in a text, the slashes),
+// in a JSON pointer, percent-encoded (once or twice, or each byte) or in base64
+// without line breaks. Other forms are not recognized. The last four tokens that
+// the client used are hidden. (Tokens of less than 16 bytes are not searched for in
+// responses and transport errors.) After the service rejected a token, its source is called
 // again; a read-only call is then repeated, a mutating one not.
 //
 // # Bounded

@@ -71,13 +71,19 @@ func (s *Secret) spellings() []string {
 	return slices.Compact(all)
 }
 
-// spell returns a token as it stands in a text, as part of a JSON pointer,
-// percent-encoded, and within base64 of anything: by where it begins, three
-// different encodings, of which the characters count that hold nothing else.
+// spell returns a token as it stands in a text, in JSON in a text, and as part of a
+// JSON pointer; percent-encoded, once or twice, as far as needed or each byte; and
+// within base64 of anything: by where it begins, three different encodings, of which
+// the characters count that hold nothing else.
 func spell(token string) []string {
-	all := []string{token, strings.NewReplacer("~", "~0", "/", "~1").Replace(token)}
-	for _, escaped := range []string{url.QueryEscape(token), url.PathEscape(token)} {
-		all = append(all, escaped, lowerEscapes(escaped))
+	pointer := strings.NewReplacer("~", "~0", "/", "~1").Replace(token)
+	each := strings.ReplaceAll(fmt.Sprintf(" % X", token), " ", "%")
+	all := []string{token, strings.ReplaceAll(token, "/", `\/`), pointer}
+	for _, escaped := range []string{
+		url.QueryEscape(token), url.PathEscape(token), url.QueryEscape(pointer), url.PathEscape(pointer), each,
+	} {
+		lower := lowerEscapes(escaped)
+		all = append(all, escaped, lower, url.QueryEscape(escaped), url.QueryEscape(lower))
 	}
 	for shift := range 3 {
 		padded := []byte(strings.Repeat(" ", shift) + token)

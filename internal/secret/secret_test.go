@@ -26,6 +26,12 @@ func TestSpellings(t *testing.T) {
 			"in a JSON pointer":          func(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(s) },
 			"in a query":                 url.QueryEscape,
 			"in a query, in lower case":  func(s string) string { return lowerEscapes(url.QueryEscape(s)) },
+			"in JSON, in a text":         func(s string) string { return strings.ReplaceAll(s, "/", `\/`) },
+			"in a pointer, in a URL":     func(s string) string { return url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(s)) },
+			"in a query, in a query":     func(s string) string { return url.QueryEscape(url.QueryEscape(s)) },
+			"twice, in lower case":       func(s string) string { return url.QueryEscape(lowerEscapes(url.QueryEscape(s))) },
+			"each byte escaped":          func(s string) string { return percentEach(s, "%%%02X") },
+			"each, in lower case":        func(s string) string { return percentEach(s, "%%%02x") },
 			"in a path":                  url.PathEscape,
 			"in a path, in lower case":   func(s string) string { return lowerEscapes(url.PathEscape(s)) },
 			"in base64":                  func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
@@ -52,6 +58,14 @@ func TestSpellings(t *testing.T) {
 			})
 		}
 	}
+}
+
+func percentEach(s, format string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		fmt.Fprintf(&b, format, c)
+	}
+	return b.String()
 }
 
 // An error that shows the token in no text but in a field is not passed on.
