@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg"
 )
 
 // command is the built program, shared by all tests.
@@ -200,6 +203,16 @@ func TestMockStopsCleanly(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	want := regexp.MustCompile(`^cimg version \S+ \(.*revision.*, contract (\S+), ` + regexp.QuoteMeta(runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH) + `\)\n$`)
+	for _, argument := range []string{"version", "--version"} {
+		out, err := exec.CommandContext(t.Context(), commandPath(t), argument).Output()
+		require.NoError(t, err)
+		require.Regexp(t, want, string(out))
+		require.Contains(t, string(cimg.Spec), "\n  version: "+want.FindStringSubmatch(string(out))[1]+"\n")
+	}
+}
+
 func TestCommandErrorsNameTheArgument(t *testing.T) {
 	program := commandPath(t)
 	rows := []struct{ args, want string }{
@@ -214,6 +227,7 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 		{"mock --no-such-flag", "no-such-flag"},
 		{"mock --token= --addr 127.0.0.1:0", "--token"},
 		{"demo extra", "extra"},
+		{"version extra", "extra"},
 		{"mock extra", "extra"},
 		{"no-such-command", "no-such-command"},
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/internal/version"
 )
 
 func main() {
@@ -54,8 +56,9 @@ func wrongUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 func command() *cli.Command {
 	root := &cli.Command{
 		Name:           "cimg",
+		Version:        version.Version(),
 		Usage:          "DiDi Cloud custom images: a demo and an emulator of the service",
-		Commands:       []*cli.Command{demoCommand(), mockCommand()},
+		Commands:       []*cli.Command{demoCommand(), mockCommand(), versionCommand()},
 		Action:         unknownCommand,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main reports errors
 		OnUsageError:   wrongUsage,

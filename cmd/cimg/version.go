@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v3"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cimg-go/cimg"
+)
+
+func versionCommand() *cli.Command {
+	cli.VersionPrinter = printVersion // of --version
+	return &cli.Command{
+		Name:   "version",
+		Usage:  "print the versions of the program, the contract and Go, and the revision it was built from",
+		Before: noArguments,
+		Action: func(_ context.Context, cmd *cli.Command) error {
+			cli.ShowVersion(cmd.Root())
+			return nil
+		},
+	}
+}
+
+// printVersion prints, in one line, what a report about a bug should name.
+func printVersion(root *cli.Command) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = new(debug.BuildInfo)
+	}
+	fmt.Fprintf(root.Writer, "%s version %s (%s, contract %s, %s %s/%s)\n", root.Name, root.Version,
+		revisionOf(info.Settings), contractVersion(cimg.Spec), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// revisionOf returns the commit that a program was built from. Only a build in a
+// clone records it.
+func revisionOf(settings []debug.BuildSetting) string {
+	values := map[string]string{}
+	for _, setting := range settings {
+		values[setting.Key] = setting.Value
+	}
+	if values["vcs.revision"] == "" {
+		return "unknown revision"
+	}
+	text := "revision " + values["vcs.revision"] + " of " + values["vcs.time"]
+	if values["vcs.modified"] == "true" {
+		text += ", modified"
+	}
+	return text
+}
+
+// contractVersion returns info.version of a contract.
+func contractVersion(contract []byte) string {
+	var document struct {
+		Info struct{ Version string }
+	}
+	if yaml.Unmarshal(contract, &document) != nil {
+		return "unknown"
+	}
+	return document.Info.Version
+}
