@@ -40,6 +40,10 @@ docs: ## build bin/cimg.html, the contract as a web page; needs Node.js
 check: ## run what CI runs: contract, breaking changes, linters, race detector, fuzzing
 	.ci/check
 
+.PHONY: release
+release: ## build the programs to hand out, with checksums and SBOMs, into dist/
+	.ci/release
+
 .PHONY: bench
 bench: ## compare waiting with the policies of other clients
 	cd tests/bench && go test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS)

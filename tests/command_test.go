@@ -107,7 +107,12 @@ type mock struct {
 
 func startMock(t *testing.T, args ...string) *mock {
 	t.Helper()
-	m := &mock{Cmd: exec.CommandContext(t.Context(), commandPath(t), append([]string{"mock", "--addr", "127.0.0.1:0"}, args...)...)}
+	return startMockProgram(t, exec.CommandContext(t.Context(), commandPath(t), append([]string{"mock", "--addr", "127.0.0.1:0"}, args...)...))
+}
+
+func startMockProgram(t *testing.T, program *exec.Cmd) *mock {
+	t.Helper()
+	m := &mock{Cmd: program}
 	stdout, err := m.StdoutPipe()
 	require.NoError(t, err)
 	m.Stderr, m.stdout = &m.stderr, stdout
