@@ -2,6 +2,8 @@ package tests
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -87,13 +89,21 @@ func TestContainer(t *testing.T) {
 	context := os.Getenv("DIST")
 	if context == "" {
 		context = t.TempDir()
-		build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", filepath.Join(context, "cimg_linux_"+runtime.GOARCH), "../cmd/cimg")
+		build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", filepath.Join(context, "cimg-linux-"+runtime.GOARCH), "../cmd/cimg")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		out, err := build.CombinedOutput()
 		require.NoError(t, err, string(out))
 		require.NoError(t, os.WriteFile(filepath.Join(context, "LICENSES.txt"), nil, 0o600))
 	}
 	image := buildImage(t, context)
+	probe := exec.CommandContext(t.Context(), "/cimg", "--version")
+	image.isolate(probe)
+	out, err := probe.Output()
+	if os.Getuid() != 0 && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSPC)) {
+		t.Skipf("this machine has no user namespaces, and only root may chroot: %v", err)
+	}
+	require.NoError(t, err)
+	require.Contains(t, string(out), "cimg version")
 	require.Contains(t, image.entrypoint, net.JoinHostPort("0.0.0.0", image.exposed))
 
 	// Arguments after the image's name are appended. The port may be in use here.

@@ -170,12 +170,14 @@ func TestCommandsAndLinksOfThePages(t *testing.T) {
 	}
 }
 
-// Paths that the pages for people name exist. bin/ is built, testing/ is in Go.
+// Paths that the pages for people name exist. bin/ and dist/ are built, testing/ is
+// in Go.
 func TestPathsOnThePages(t *testing.T) {
+	elsewhere := regexp.MustCompile(`^(bin|dist|testing)/`)
 	for _, page := range pages[:4] {
 		paths := regexp.MustCompile("`((?:[\\w.-]+/)+[\\w.*-]*)`").FindAllStringSubmatch(read(t, page), -1)
 		for _, path := range paths {
-			if strings.HasPrefix(path[1], "bin/") || strings.HasPrefix(path[1], "testing/") {
+			if elsewhere.MatchString(path[1]) {
 				continue
 			}
 			if found, _ := filepath.Glob(filepath.Join("..", path[1])); found == nil {
