@@ -312,6 +312,18 @@ func TestTheLimitStaysIfAsManyWereAccepted(t *testing.T) {
 	})
 }
 
+// Suspects that are not known to be bad come first, wherever they are.
+func TestTheUnknownSuspectsComeFirst(t *testing.T) {
+	subscribed := job{subscriptions: []*subscription{{wait: &Wait{}}}}
+	bad := subscribed
+	bad.alone = true
+	known, unknown, last := &entry{job: bad}, &entry{job: subscribed}, &entry{job: bad}
+	r := &region{perInterval: 1, suspects: []batch{{}, {jobs: []*entry{known}}, {jobs: []*entry{unknown}}, {jobs: []*entry{last}}}}
+	for _, want := range []*entry{unknown, known, last} {
+		require.Equal(t, []*entry{want}, r.choose(now).jobs)
+	}
+}
+
 // In an outage, any of the suspects is asked for.
 func TestAnySuspectIsPolledInAnOutage(t *testing.T) {
 	defer func(before func() float64) { random = before }(random)

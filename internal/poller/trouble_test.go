@@ -352,6 +352,44 @@ func TestWaitsThatBeginForTheSameJobInAnOutage(t *testing.T) {
 	})
 }
 
+// An announced pause is a failure of a job that is known to be bad, unless there were
+// too many requests; the rejection of an id is none, announced or not.
+func TestAnAnnouncedPauseOfABadJob(t *testing.T) {
+	for class, end := range map[ErrorClass]string{Transient: "bad: transient", Limited: "", BadID: "bad: the service does not know the job"} {
+		inBubble(t, Config{MaxRetryAfter: time.Hour}, func(p poll) ([]gen.Job, error) {
+			if slices.Contains(p.ids, "bad") {
+				return nil, pollError{class, 5 * time.Minute}
+			}
+			return running(p)
+		}, func(t *testing.T, s *service) {
+			settings := every(10 * time.Second)
+			settings.MaxFailures, settings.MissingGrace = 3, 5*time.Minute
+			defer s.follow(t.Context(), every(10*time.Second), "good").Leave()
+			w := s.follow(t.Context(), settings, "bad")
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+			defer cancel()
+			text, ended := w.next(ctx)
+			w.Leave()
+			require.Equal(t, end != "", ended, "%v", class)
+			require.Contains(t, text, end)
+			if class == BadID {
+				require.LessOrEqual(t, s.elapsed(), 11*time.Minute, "from the first rejection on")
+			}
+		})
+	}
+}
+
+// What counted for all counts no more once the service responds, and only that.
+func TestAResponseEndsAnOutage(t *testing.T) {
+	for outage, want := range map[int]int32{freeFailures: 3, freeFailures + 1: 1} {
+		s := &subscription{failures: 3}
+		r := &region{outage: outage, jobs: map[string]*entry{"a": {job: job{failures: 1, subscriptions: []*subscription{s}}}}}
+		r.onResponse()
+		require.Equal(t, want, s.failures)
+		require.Zero(t, r.outage)
+	}
+}
+
 // What is rejected for good, whatever the job, and passes, ends no wait.
 func TestARejectionOfAllThatPasses(t *testing.T) {
 	for _, jobs := range []int{2, 10, 100} {
@@ -374,9 +412,7 @@ func TestSuspectsLeaveARequestToOthers(t *testing.T) {
 	inBubble(t, Config{}, fails(bad, errTransient, 30*time.Second), func(t *testing.T, s *service) {
 		settings := every(10 * time.Second)
 		settings.MaxFailures = 100
-		for _, id := range bad {
-			defer s.follow(t.Context(), settings, id).Leave()
-		}
+		patient := s.follow(t.Context(), settings, bad...)
 		s.sleepUntil(5 * time.Minute)
 		s.log()
 		w := s.follow(t.Context(), settings, "good")
@@ -387,6 +423,10 @@ func TestSuspectsLeaveARequestToOthers(t *testing.T) {
 			found = found || slices.Equal(p.ids, []string{"good"})
 		}
 		require.True(t, found)
+		require.Equal(t, 3, s.regions["gz"].suspected)
+		patient.Leave()
+		time.Sleep(time.Minute)
+		require.Zero(t, s.regions["gz"].suspected)
 	})
 }
 
