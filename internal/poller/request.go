@@ -152,7 +152,6 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 	case len(b.jobs) > 1 && class != Fatal: // a job that left may have been the reason
 		r.split(jobs, (class == BadID || class == Refused) && len(jobs) == len(b.jobs))
 	case announced: // it uses up none of the failures that waits tolerate
-		first.failures++
 	case class == BadID: // it may still become known, like one that a response lacks
 		first.onMissing(err, began, now)
 	default:
