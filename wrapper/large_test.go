@@ -2,6 +2,7 @@ package wrapper_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -123,6 +124,28 @@ func BenchmarkLarge(b *testing.B) {
 		for b.Loop() {
 			_, err := client.JobResults(b.Context(), "gz", ids...)
 			require.NoError(b, err)
+		}
+	})
+	b.Run("10,000 images", func(b *testing.B) {
+		const images, page = 10_000, 100
+		client := inProcess(roundTripper(func(r *http.Request) (*http.Response, error) {
+			var list struct{ Start int }
+			if err := json.NewDecoder(r.Body).Decode(&list); err != nil {
+				return nil, err
+			}
+			var items []string
+			for i := range min(page, images-list.Start) {
+				items = append(items, fmt.Sprintf(`{"cimgUuid":"i%d","name":"web-%[1]d","createTime":1603799470000,"cimgTags":[],"size":40}`, list.Start+i))
+			}
+			return respond(`{"errno":0,"data":[` + strings.Join(items, ",") + `]}`)
+		}))
+		for b.Loop() {
+			n := 0
+			for _, err := range client.Images(b.Context(), "gz") {
+				require.NoError(b, err)
+				n++
+			}
+			require.Equal(b, images, n)
 		}
 	})
 	b.Run("text form", func(b *testing.B) {
