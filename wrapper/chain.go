@@ -30,7 +30,7 @@ type call struct {
 	cut      error          // why body is not whole: it must not be sent
 	target   target         // for errors and hooks
 	attempts int            // begun so far
-	received *response      // to the last attempt; nil if none was sent
+	received *response      // to the last attempt, empty if there was none; nil if that was not sent
 	sentAt   time.Time      // the last attempt; set by authorize, after all waits for its turn
 	once     bool           // not to be retried, although it may be
 	secret   *secret.Secret // its token; set by authorize, on the copy it passes down

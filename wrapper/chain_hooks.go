@@ -134,16 +134,16 @@ func (c *call) public() Call { return Call{Op: c.op.id, Region: oneline.Text(c.t
 func observeAttempts(next handler, hooks []Hooks) handler {
 	return func(c *call) (*response, error) {
 		c.attempts++
-		if len(hooks) == 0 {
-			return next(c)
-		}
-		attempt := Attempt{Call: c.public(), Number: c.attempts, StartedAt: time.Now()}
+		c.received = nil
+		startedAt := time.Now()
 		r, err := next(c)
-		attempt.Duration = time.Since(attempt.StartedAt)
-		attempt.Err = err
 		if !errors.Is(err, ErrNotSent) {
 			c.received = cmp.Or(r, &response{})
 		}
+		if len(hooks) == 0 {
+			return r, err
+		}
+		attempt := Attempt{Call: c.public(), Number: c.attempts, StartedAt: startedAt, Duration: time.Since(startedAt), Err: err}
 		if r != nil {
 			attempt.HTTPStatus = r.status
 			attempt.Header = shownHeader(r.header)

@@ -243,6 +243,18 @@ func TestHooksThatPanic(t *testing.T) {
 	}
 	begin := wrapper.WithHooks(wrapper.Hooks{Begin: func(context.Context, wrapper.Call) context.Context { panic("at the disco") }})
 	require.Panics(t, func() { clientOf(t, serve(t, respondJSON(oneJob)), begin).CreateImage(t.Context(), "gz", webImage) }, "it was not sent")
+
+	// What an earlier attempt received, which was rejected, is not the last one's.
+	s := serve(t, response(http.StatusTooManyRequests, "text/plain", ""))
+	source := wrapper.TokenFunc(func(context.Context) (string, error) {
+		if len(s.received()) > 0 {
+			panic("at the disco")
+		}
+		return token, nil
+	})
+	client, err := wrapper.New(source, wrapper.WithBaseURL(s.URL), wrapper.WithMutatingRetries(2), wrapper.WithHooks(wrapper.Hooks{}))
+	require.NoError(t, err)
+	require.Panics(t, func() { client.CreateImage(t.Context(), "gz", webImage) }, "the second was not sent")
 }
 
 type writerFunc func()

@@ -124,11 +124,11 @@ func isWithoutConnection(err error) bool {
 // isTransient reports whether a call that failed may succeed when it is sent
 // again. Which errnos are ErrServer: internal/errno.
 func isTransient(err error) bool {
-	broken, found := errors.AsType[*callError](err)
-	if rejected, ok := errors.AsType[*APIError](err); ok && rejected.mayRenew {
-		return true
+	if rejected, found := errors.AsType[*APIError](err); found {
+		return rejected.mayRenew || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
 	}
-	return found && broken.connection || errors.Is(err, ErrServer) || errors.Is(err, ErrRateLimited)
+	broken, found := errors.AsType[*callError](err)
+	return found && broken.connection
 }
 
 // retryAfterOf returns the pause that the service asked for; 0 if it did not.

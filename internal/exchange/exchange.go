@@ -60,14 +60,14 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	// read of the request, not from the text of an error: nothing can be sent
 	// before there is a connection, nor without reading the body, which is all
 	// that a caller's RoundTripper cannot hide.
-	var firstHop atomic.Pointer[string] // what a connection was wanted to
-	var got atomic.Bool
+	var wanted atomic.Pointer[string] // where to, when a connection was requested
+	var connected atomic.Bool
 	var conn atomic.Pointer[quietConn]
 	body := &watchedBody{Reader: bytes.NewReader(r.Content)}
 	req := r.WithContext(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
-		GetConn: func(hostPort string) { firstHop.Store(&hostPort) },
+		GetConn: func(hostPort string) { wanted.Store(&hostPort) },
 		GotConn: func(info httptrace.GotConnInfo) {
-			got.Store(true)
+			connected.Store(true)
 			if quiet, own := info.Conn.(*quietConn); own {
 				quiet.announced.Store(true)
 				conn.Store(quiet)
@@ -104,11 +104,15 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	wanted := firstHop.Load()
-	if wanted != nil && !got.Load() && isProxy(*wanted, req.URL) {
-		err = fmt.Errorf("proxy %s: %w", *wanted, err)
+	hostPort := wanted.Load()
+	if hostPort != nil && !connected.Load() && isProxy(*hostPort, req.URL) {
+		err = fmt.Errorf("proxy %s: %w", *hostPort, err)
 	}
-	return nil, &Error{err, silent && !got.Load() && !body.wasRead.Load() && (wanted != nil && len(r.Content) > 0 || !c.borrowed)}
+	// Of a caller's transport, this is evidence only if it traces its connections, and
+	// could have sent nothing without reading the body.
+	isEvident := !c.borrowed || hostPort != nil && len(r.Content) > 0
+	wasUsed := connected.Load() || body.wasRead.Load() || !silent
+	return nil, &Error{err, isEvident && !wasUsed}
 }
 
 // watchedBody is a request's body, and whether any of it was read.
