@@ -104,6 +104,9 @@ func Match(ctx context.Context, recovery *reconcile.Reconciler, names []string, 
 		}
 		call.Jobs = append(call.Jobs, job.Ref)
 		call.Region, call.SentAt = job.Ref.Region, job.Ref.StartedAt
+		if job.Ref.Type == "ImportCIMG" {
+			call.Op = "importCIMG"
+		}
 	}
 	return recovery.Reconcile(ctx, call)
 }

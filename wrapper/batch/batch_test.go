@@ -206,6 +206,15 @@ func TestImport(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, uuidsByName(cloud)["a"], started[0].Job.Ref.ResourceUUID)
 		require.ErrorIs(t, started[1].Err, wrapper.ErrNotFound)
+
+		recovery, err := reconcile.New(client)
+		require.NoError(t, err)
+		findings, err := batch.Match(t.Context(), recovery, []string{"a"}, []*wrapper.JobHandle{started[0].Job})
+		require.NoError(t, err)
+		require.Equal(t, started[0].Job.Ref, findings[0].Job.Ref)
+		cloud.InjectFor(t, emulator.Fault{Operation: "listCIMG", Status: http.StatusForbidden})
+		_, err = batch.Match(t.Context(), recovery, []string{"a"}, []*wrapper.JobHandle{started[0].Job})
+		require.ErrorContains(t, err, "reconciling importCIMG")
 	})
 }
 
