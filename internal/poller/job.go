@@ -138,19 +138,18 @@ func (j *job) firstPoll(s *subscription, now time.Time) time.Time {
 	return s.withLastPoll(due, now)
 }
 
-// nextPoll says when the job is to be polled next, after a poll from began to
+// nextPoll says when the job is to be polled next for waits, after a poll from began to
 // now: after the pause of its policy or a failure, which is at least as long as
 // the interval between requests, but sooner if a subscription must know sooner.
-func (j *job) nextPoll(began, now time.Time, interval time.Duration) time.Time {
-	pause := max(j.pause(now, interval), interval)
+func (j *job) nextPoll(waits []*subscription, began, now time.Time, interval time.Duration) time.Time {
+	pause := max(j.pause(waits, now, interval), interval)
 	if j.failures == 0 {
-		// The jobs of many clients must not be polled in step for ever. A pause
-		// after a failure stays whole: the budget of failures is worth the time
-		// that their pauses take.
+		// The jobs of many clients must not be polled in step for ever. But failures
+		// count only after whole pauses.
 		pause -= time.Duration(0.1 * random() * float64(pause-interval))
 	}
 	due := now.Add(pause)
-	for _, s := range j.subscriptions {
+	for _, s := range waits {
 		switch {
 		case j.failures > 0: // only a poll that succeeds can tell
 		case !j.missingSince.IsZero():
@@ -167,12 +166,12 @@ var random = rand.Float64 // tests replace it
 
 // pause is the shortest that the policies of its waits want; after failures it
 // doubles from one to the next.
-func (j *job) pause(now time.Time, interval time.Duration) time.Duration {
+func (j *job) pause(waits []*subscription, now time.Time, interval time.Duration) time.Duration {
 	if j.failures > 0 {
 		return backoff(int(j.failures), interval)
 	}
 	pause := time.Duration(math.MaxInt64)
-	for _, s := range j.subscriptions {
+	for _, s := range waits {
 		pause = min(pause, s.wait.pause(now.Sub(j.since), j.seen))
 	}
 	return pause

@@ -274,13 +274,13 @@ func TestFirstPoll(t *testing.T) {
 func TestNextPoll(t *testing.T) {
 	j := newJob()
 	subscribe(j, 0, every(20*time.Second))
-	require.Equal(t, after(30), j.nextPoll(after(9), after(10), time.Second))
+	require.Equal(t, after(30), j.nextPoll(j.subscriptions, after(9), after(10), time.Second))
 	subscribe(j, 0, every(5*time.Second))
 	subscribe(j, 0, every(20*time.Second))
-	require.Equal(t, after(15), j.nextPoll(after(9), after(10), time.Second))
+	require.Equal(t, after(15), j.nextPoll(j.subscriptions, after(9), after(10), time.Second))
 	subscribe(j, 0, every(-1))
-	require.Equal(t, after(11), j.nextPoll(after(9), after(10), time.Second))
-	require.Equal(t, after(13), j.nextPoll(after(9), after(10), 3*time.Second))
+	require.Equal(t, after(11), j.nextPoll(j.subscriptions, after(9), after(10), time.Second))
+	require.Equal(t, after(13), j.nextPoll(j.subscriptions, after(9), after(10), 3*time.Second))
 
 	var elapsed time.Duration
 	var seen polling.History
@@ -290,7 +290,7 @@ func TestNextPoll(t *testing.T) {
 		return time.Minute
 	})})
 	j.onState(progress(3), after(10))
-	require.Equal(t, after(70), j.nextPoll(after(9), after(10), time.Second))
+	require.Equal(t, after(70), j.nextPoll(j.subscriptions, after(9), after(10), time.Second))
 	require.Equal(t, 10*time.Second, elapsed)
 	require.Equal(t, polling.History{Changes: []polling.Change{{Elapsed: 10 * time.Second, Progress: 3}}, Polls: 1}, seen)
 }
@@ -307,12 +307,12 @@ func TestJitter(t *testing.T) {
 	defer func() { random = func() float64 { return 0 } }()
 	j := newJob()
 	subscribe(j, 0, every(11*time.Second))
-	next := func() time.Time { return j.nextPoll(now, now, time.Second) }
+	next := func() time.Time { return j.nextPoll(j.subscriptions, now, now, time.Second) }
 	for drawn, want := range map[float64]float64{0: 11, 0.5: 10.5, 1: 10} {
 		random = func() float64 { return drawn }
 		require.Equal(t, after(want), next())
 	}
-	require.Equal(t, after(11), j.nextPoll(now, now, 11*time.Second))
+	require.Equal(t, after(11), j.nextPoll(j.subscriptions, now, now, 11*time.Second))
 	j.failures++
 	require.Equal(t, after(1), next())
 	j.failures++
@@ -336,12 +336,12 @@ func TestPausesAfterFailures(t *testing.T) {
 	j.onState(progress(1), now)
 	for _, intervals := range []float64{1, 2, 4, 8, 16, 32, 60, 60, 60} {
 		j.failures++
-		require.Equal(t, after(100+3*intervals), j.nextPoll(after(99), after(100), 3*time.Second), "only a poll that succeeds can tell of a stall")
+		require.Equal(t, after(100+3*intervals), j.nextPoll(j.subscriptions, after(99), after(100), 3*time.Second), "only a poll that succeeds can tell of a stall")
 	}
 	for range 90 {
 		j.failures++
 	}
-	require.Equal(t, after(180), j.nextPoll(now, now, 3*time.Second))
+	require.Equal(t, after(180), j.nextPoll(j.subscriptions, now, now, 3*time.Second))
 }
 
 // A job is polled in time for a wait to give it up, and for its last poll.
@@ -349,7 +349,7 @@ func TestNextPollComesInTime(t *testing.T) {
 	settings := &Settings{Policy: polling.Constant(time.Minute), MissingGrace: 20 * time.Second, StallTimeout: 30 * time.Second}
 	j := newJob()
 	subscribe(j, 0, settings)
-	next := func() time.Time { return j.nextPoll(after(9), after(10), time.Second) }
+	next := func() time.Time { return j.nextPoll(j.subscriptions, after(9), after(10), time.Second) }
 	j.onState(progress(1), after(10))
 	require.Equal(t, after(40), next(), "the end of its stall")
 	j.onMissing(nil, after(10), after(10))

@@ -3,6 +3,7 @@ package poller
 import (
 	"container/heap"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -76,38 +77,41 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 	r.backoffEnds = earliest(r.backoffEnds, now.Add(newcomerPause*r.config.RequestInterval))
 	switch e.place {
 	case nowhere: // it is new
-		r.enqueue(e, e.firstPoll(s, now))
+		r.enqueue(e, e.firstPoll(s, now), s)
 	case waiting: // the new wait may want to know sooner
 		heap.Remove(&r.waiting, int(e.index))
 		e.place = nowhere
 		due := e.firstPoll(s, now)
 		if e.failures == 0 && (e.reported || !e.missingSince.IsZero()) {
-			due = e.nextPoll(e.polledAt, e.polledAt, r.config.RequestInterval)
+			due = e.nextPoll([]*subscription{s}, e.polledAt, e.polledAt, r.config.RequestInterval)
 		}
 		e.failures = 0
-		r.enqueue(e, earliest(e.due, due))
+		r.enqueue(e, earliest(e.due, due), s)
 	}
 	r.arm(now)
 }
 
-// settle decides what happens to a job after a poll, even if a policy exits the
-// goroutine. The service may have asked for a pause.
+// settle decides what happens to a job after a poll. A policy may exit the goroutine.
 func (r *region) settle(e *entry, began, now time.Time, pause time.Duration) {
 	switch {
 	case len(e.subscriptions) == 0:
 		r.drop(e)
 	case e.place == nowhere:
 		var due time.Time
-		defer func() { r.enqueue(e, due) }()
-		due = latest(e.nextPoll(began, now, r.config.RequestInterval), now.Add(pause))
+		defer func() { r.enqueue(e, due, e.subscriptions...) }()
+		due = latest(e.nextPoll(e.subscriptions, began, now, r.config.RequestInterval), now.Add(pause))
 	}
 }
 
-// enqueue lets a job wait until it is due, or drops it if no wait needs it.
-func (r *region) enqueue(e *entry, due time.Time) {
-	if e.finish(nil, func(s *subscription) bool { return s.wait.panicked != nil }); len(e.subscriptions) == 0 {
-		r.drop(e)
-		return
+// enqueue lets a job wait until it is due, unless the policies that were asked for it
+// panicked and no other wait is left.
+func (r *region) enqueue(e *entry, due time.Time, asked ...*subscription) {
+	hasPanicked := func(s *subscription) bool { return s.wait.panicked != nil }
+	if slices.ContainsFunc(asked, hasPanicked) {
+		if e.finish(nil, hasPanicked); len(e.subscriptions) == 0 {
+			r.drop(e)
+			return
+		}
 	}
 	e.place, e.due = waiting, due
 	e.interval = max(due.Sub(e.polledAt), r.round())
@@ -200,8 +204,7 @@ func (r *region) setPace() {
 	r.perInterval = max(wanted, 1)
 }
 
-// maxUnderWay is how many requests may be under way at once, so that one that
-// hangs does not hold the others up, nor a service that hangs collects them.
+// maxUnderWay is how many requests may be under way at once, since some may hang.
 func (r *region) maxUnderWay() int { return 4 * r.perInterval }
 
 // maySuspect reports whether suspects may be polled: one request is for others.

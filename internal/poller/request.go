@@ -120,10 +120,9 @@ func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, bega
 	}
 }
 
-// onError decides what a failed request counts for: the job that is known to be
-// the reason, since the service responded meanwhile; all jobs, if whatever is polled
-// fails (see outage); otherwise nobody, and the batch is halved. It returns the
-// pause that the service asks for.
+// onError decides what a failed request counts for: the job that is known to be the
+// reason, since the service responded meanwhile; all jobs, if whatever is polled fails;
+// otherwise nobody, and the batch is halved. It returns the pause that is asked for.
 func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time) time.Duration {
 	class, pause := r.config.Classify(err)
 	pause = min(pause, r.config.MaxRetryAfter)
