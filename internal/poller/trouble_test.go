@@ -312,9 +312,9 @@ func TestWhatUsesUpThePatience(t *testing.T) {
 
 // An outage that is long over counts for nobody.
 func TestAnOutageThatIsOver(t *testing.T) {
-	down := true
+	var isUp atomic.Bool
 	inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
-		if down {
+		if !isUp.Load() {
 			return nil, errTransient
 		}
 		return finishedAt(0)(p)
@@ -325,7 +325,7 @@ func TestAnOutageThatIsOver(t *testing.T) {
 		began := s.elapsed()
 		w := s.inTurn(t.Context(), every(10*time.Second), "b")
 		time.Sleep(11 * time.Second)
-		down = false
+		isUp.Store(true)
 		require.Len(t, w.rest(t.Context()), 1)
 		require.LessOrEqual(t, s.elapsed(), began+15*time.Second)
 		require.LessOrEqual(t, len(s.log()), 3)
