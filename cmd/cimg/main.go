@@ -1,10 +1,11 @@
-// Command cimg shows the client at work and serves an emulator of the service
-// for clients in any language. It never talks to the service itself.
+// Command cimg creates, copies and manages custom images, and serves an emulator
+// of the service for clients in any language.
 package main
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -17,23 +18,35 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	err := command().Run(ctx, os.Args)
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "cimg: interrupted")
-		os.Exit(1)
-	default:
-		fmt.Fprintln(os.Stderr, "cimg:", strings.TrimPrefix(err.Error(), "cimg: "))
-		os.Exit(1)
+	if err != nil {
+		complain(os.Stderr, err, ctx.Err() != nil)
+		os.Exit(int(exitCodeOf(err, ctx.Err() != nil)))
+	}
+}
+
+// complain writes a line for each error, and below them what to do next.
+func complain(w io.Writer, err error, interrupted bool) {
+	end, _ := err.(*ending) //nolint:errorlint // it is the outermost
+	if end == nil {
+		end = &ending{errs: []error{err}}
+	}
+	if interrupted {
+		end.errs = []error{errInterrupted}
+	}
+	for _, err := range end.errs {
+		fmt.Fprintln(w, "cimg:", strings.TrimPrefix(err.Error(), "cimg: "))
+	}
+	for _, line := range end.next {
+		fmt.Fprintln(w, "cimg:", line)
 	}
 }
 
 // unknownCommand runs without a command, or with an unknown one.
 func unknownCommand(_ context.Context, cmd *cli.Command) error {
 	if cmd.Args().Present() {
-		return fmt.Errorf("no command %q; see cimg help", cmd.Args().First())
+		return usageErrorf("no command %q; see cimg --help", cmd.Args().First())
 	}
 	return cli.ShowRootCommandHelp(cmd)
 }
@@ -41,7 +54,7 @@ func unknownCommand(_ context.Context, cmd *cli.Command) error {
 // noArguments rejects arguments that a command would silently ignore.
 func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error) {
 	if cmd.Args().Present() {
-		return ctx, fmt.Errorf("%s takes no argument, got %q", cmd.Name, cmd.Args().First())
+		return ctx, usageErrorf("%s takes no argument, got %q", cmd.Name, cmd.Args().First())
 	}
 	return ctx, nil
 }
@@ -49,19 +62,48 @@ func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error)
 // wrongUsage reports what is wrong with a flag; the library would report it twice,
 // above and below the whole help.
 func wrongUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
-	return fmt.Errorf("%w; see %s --help", err, cmd.FullName())
+	return usageErrorf("%w; see %s --help", err, cmd.FullName())
 }
+
+const help = `Configuration: --base-url, --region and --token-file, or DIDIYUN_BASE_URL, DIDIYUN_REGION and DIDIYUN_TOKEN_FILE; the
+token itself only in DIDIYUN_ACCESS_TOKEN or in that file. Without a base URL, commands talk to the service, which charges
+for images. Try them against an emulator first:
+
+  cimg mock --addr 127.0.0.1:8080 &
+  export DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7
+
+An image from a snapshot, copied to another region:
+
+  cimg replicate --from gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 --to bj web-01
+  cimg list --region bj
+
+Each call that changes anything is noted on the disk before it is sent. After Ctrl-C, a crash or kill -9, continue with
+
+  cimg wait --resume
+
+and run the same replicate again: it makes what is missing, and nothing twice. "cimg jobs" shows what is noted.
+
+Results are on stdout, as a table or with --output json as one object a line; progress and errors are on stderr.
+
+Exit codes: 0 done; 1 another error, nothing was changed; 2 wrong usage; 3 rejected by the service, nothing was changed;
+4 a job failed; 5 the outcome is unknown: run cimg reconcile --resume; 6 timed out; 130 interrupted.`
 
 // command returns the command line.
 func command() *cli.Command {
 	root := &cli.Command{
-		Name:           "cimg",
-		Version:        version.Version(),
-		Usage:          "DiDi Cloud custom images: a demo and an emulator of the service",
-		Commands:       []*cli.Command{demoCommand(), mockCommand(), versionCommand()},
-		Action:         unknownCommand,
-		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main reports errors
-		OnUsageError:   wrongUsage,
+		Name:        "cimg",
+		Version:     version.Version(),
+		Usage:       "DiDi Cloud custom images: create, copy and manage them, or try it on an emulator",
+		Description: help,
+		Flags:       []cli.Flag{outputFlag()},
+		Commands: []*cli.Command{
+			createCommand(), importCommand(), waitCommand(), reconcileCommand(), demoCommand(), mockCommand(), versionCommand(),
+		},
+		Action:                          unknownCommand,
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: func(completion *cli.Command) { completion.Hidden = false },
+		ExitErrHandler:                  func(context.Context, *cli.Command, error) {}, // main reports errors
+		OnUsageError:                    wrongUsage,
 	}
 	for _, sub := range root.Commands {
 		sub.OnUsageError = wrongUsage

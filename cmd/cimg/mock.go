@@ -146,6 +146,3 @@ func listImages(stock *emulator.Stock) string {
 	}
 	return strings.Join(lines, "\n          ")
 }
-
-// shellQuote quotes s for a POSIX shell.
-func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cimg-go/cimg/internal/journal"
+	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
+)
+
+// ensure makes a call unless the region has an image of that name. First it
+// continues a call for it that is unfinished, and believes the journal about an
+// image that the list may not show yet.
+func (i *image) ensure(ctx context.Context, about *wrapper.OutcomeUnknownError, call func(context.Context) (reconcile.EnsuredImage, error)) error {
+	earlier, err := i.session.earlier(about)
+	if err != nil {
+		return i.fails(stateUnmade, err)
+	}
+	switch {
+	case earlier == nil:
+	case earlier.End == "":
+		err := i.resume(ctx, *earlier)
+		if !errors.Is(err, errNotObserved) && !errors.As(err, new(*wrapper.JobFailedError)) {
+			return err
+		}
+		*i = image{session: i.session, order: i.order, Region: i.Region, Name: i.Name}
+	case time.Since(earlier.EndTime) < i.session.visibility:
+		return i.follow(ctx, made{uuid: earlier.Image})
+	}
+	return i.make(ctx, about, func(ctx context.Context) (made, error) {
+		ensured, err := call(ctx)
+		if err != nil {
+			return made{}, err
+		}
+		result := made{job: ensured.Job, uuid: ensured.Image.UUID}
+		if ensured.Created {
+			result.verify = func(ctx context.Context) error { _, err := ensured.Wait(ctx); return err }
+		}
+		return result, nil
+	})
+}
+
+// earlier returns what the journal has of an earlier call for the same image: one
+// that another process left unfinished, or else the last one that succeeded if its
+// image has not been deleted since; nil if it has none.
+func (s *session) earlier(about *wrapper.OutcomeUnknownError) (*journal.Entry, error) {
+	entries, err := s.journal.TakeOver()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.IsAbout(about) {
+			return &e, nil
+		}
+	}
+	if entries, err = s.journal.Entries(); err != nil {
+		return nil, err
+	}
+	var last *journal.Entry
+	for _, e := range entries {
+		switch {
+		case e.Service != s.client.BaseURL() || e.Image == "":
+		case e.IsAbout(about):
+			last = &e
+		case last != nil && e.Image == last.Image: // deleted or renamed
+			last = nil
+		}
+	}
+	return last, nil
+}

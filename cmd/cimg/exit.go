@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cimg-go/cimg/internal/journal"
+	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
+)
+
+// exitCode is what a script sees of how a command ended; cimg --help lists them.
+type exitCode int
+
+const (
+	exitDone        exitCode = 0
+	exitOther       exitCode = 1
+	exitUsage       exitCode = 2
+	exitRejected    exitCode = 3
+	exitJobFailed   exitCode = 4
+	exitUnknown     exitCode = 5
+	exitTimedOut    exitCode = 6
+	exitInterrupted exitCode = 130
+)
+
+var errInterrupted = errors.New("interrupted")
+
+// usageError says that the command was not written as its help says.
+type usageError struct{ error }
+
+func usageErrorf(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// ending is how a command ended that has more than one line to say.
+type ending struct {
+	errs []error
+	next []string // what to do
+}
+
+func (e *ending) Error() string {
+	var texts []string
+	for _, err := range e.errs {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "\n")
+}
+
+func (e *ending) Unwrap() []error { return e.errs }
+
+// exitCodeOf returns the exit code for an error. Of several errors, the one counts
+// that needs the most care.
+func exitCodeOf(err error, interrupted bool) exitCode {
+	var unfinished *journal.UnfinishedError
+	_, rejected := errors.AsType[*wrapper.APIError](err)
+	switch {
+	case err == nil:
+		return exitDone
+	case interrupted:
+		return exitInterrupted
+	case errors.Is(err, context.DeadlineExceeded):
+		return exitTimedOut
+	case errors.As(err, new(*wrapper.OutcomeUnknownError)), errors.As(err, new(*wrapper.WaitError)),
+		errors.As(err, new(*reconcile.AmbiguousImageError)), errors.As(err, &unfinished):
+		return exitUnknown
+	case errors.As(err, new(*wrapper.JobFailedError)):
+		return exitJobFailed
+	case rejected && wrapper.OutcomeOf(err) == wrapper.OutcomeRejected:
+		return exitRejected
+	case errors.As(err, new(usageError)), errors.As(err, new(*wrapper.InputError)):
+		return exitUsage
+	}
+	return exitOther
+}

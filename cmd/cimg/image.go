@@ -1,0 +1,228 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cimg-go/cimg/internal/journal"
+	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
+)
+
+// state is how far the work on an image has come.
+type state string
+
+const (
+	stateStarted   state = "started"   // the service has accepted the call
+	stateRunning   state = "running"   // its job reports progress
+	stateSucceeded state = "succeeded" // its job has
+	stateExists    state = "exists"    // there was nothing to do
+	stateFound     state = "found"     // the call was carried out after all
+	stateFailed    state = "failed"    // its job has
+	stateUnended   state = "unfinished"
+	stateMissing   state = "not observed"
+	stateAmbiguous state = "ambiguous"
+	stateUnmade    state = "not made" // the call, for another reason than the service's
+)
+
+// image is an image that a command works on, and what has become of it: the
+// columns of a table, or the fields of a line of JSON.
+type image struct {
+	Operation string  `json:"operation,omitempty"`
+	Region    string  `json:"region"`
+	Name      string  `json:"name,omitempty"`
+	UUID      string  `json:"cimgUuid,omitempty"`
+	State     state   `json:"state"`
+	Progress  float64 `json:"progress"`      // in percent
+	Job       string  `json:"job,omitempty"` // its ref
+	Error     string  `json:"error,omitempty"`
+
+	session   *session
+	order     int                          // among the images of the command
+	call      *wrapper.OutcomeUnknownError // the mutating call, as the journal has it
+	entry     string                       // of the journal; empty if there is none
+	startedAt time.Time                    // of the job; zero if it is not known
+	changedAt time.Time                    // of the progress
+}
+
+// subject returns what a person calls the image.
+func (i *image) subject() string { return cmp.Or(i.Name, i.UUID, i.Job) }
+
+// is reports a new state.
+func (i *image) is(now state) {
+	i.State = now
+	i.session.report.show(i)
+}
+
+// fails reports an error in a new state and returns it.
+func (i *image) fails(now state, err error) error {
+	i.Error = err.Error()
+	i.is(now)
+	return err
+}
+
+// made is what a call returned.
+type made struct {
+	job    *wrapper.JobHandle          // nil if there is nothing to wait for
+	uuid   string                      // of the image, as far as it is known
+	verify func(context.Context) error // after the job; nil if there is nothing to verify
+}
+
+// make makes a mutating call, journals it before and what became of it after, and
+// waits for its job unless the command does not wait.
+func (i *image) make(ctx context.Context, about *wrapper.OutcomeUnknownError, call func(context.Context) (made, error)) error {
+	i.Operation, i.call = about.Op, about
+	intended := &intent{call: about}
+	i.session.turns <- struct{}{}
+	result, err := call(context.WithValue(ctx, intentKey{}, intended))
+	<-i.session.turns
+	i.entry = intended.entry
+	switch {
+	case intended.err != nil:
+		return i.fails(stateUnmade, intended.err)
+	case i.entry == "" && err != nil: // no call was made
+		return i.fails(stateUnmade, err)
+	case i.entry != "":
+		if noteErr := i.note(result, err); noteErr != nil && result.job != nil {
+			return i.fails(stateUnended, fmt.Errorf("%w; the job runs: continue with cimg wait '%s'", noteErr, result.job.Ref))
+		} else if err == nil {
+			err = noteErr
+		}
+	}
+	if err != nil {
+		return i.fails(state(wrapper.OutcomeOf(err)), err)
+	}
+	return i.follow(ctx, result)
+}
+
+// note journals what became of a call.
+func (i *image) note(result made, err error) error {
+	switch outcome := wrapper.OutcomeOf(err); {
+	case outcome == wrapper.OutcomeAccepted && result.job != nil:
+		return i.session.journal.Accepted(i.entry, result.job.Ref)
+	case outcome == wrapper.OutcomeAccepted:
+		return i.session.journal.End(i.entry, string(stateFound), result.uuid)
+	case outcome == wrapper.OutcomeUnknown:
+		if unknown, found := errors.AsType[*wrapper.OutcomeUnknownError](err); found {
+			return i.session.journal.Unknown(i.entry, unknown)
+		}
+		return nil
+	default:
+		return i.session.journal.End(i.entry, string(outcome), "")
+	}
+}
+
+// follow waits for the job, if there is one.
+func (i *image) follow(ctx context.Context, from made) error {
+	i.UUID = cmp.Or(from.uuid, i.UUID)
+	if from.job == nil {
+		i.Progress = 100
+		i.is(stateExists)
+		return nil
+	}
+	i.Job = from.job.Ref.String()
+	i.UUID = cmp.Or(from.job.Ref.ResourceUUID, i.UUID)
+	i.startedAt = from.job.Ref.StartedAt
+	i.is(stateStarted)
+	if !i.session.wait {
+		return nil
+	}
+	for job, err := range from.job.Watch(ctx) {
+		i.Progress, i.UUID, i.changedAt = job.Progress, cmp.Or(job.ResourceUUID, i.UUID), time.Now()
+		failed, isFailed := errors.AsType[*wrapper.JobFailedError](err)
+		switch {
+		case isFailed:
+			return errors.Join(i.fails(stateFailed, err), i.end("failed: "+failed.Job.Result, ""))
+		case errors.Is(err, wrapper.ErrJobUnknown) && i.call != nil: // the service may forget old jobs
+			return i.resolve(ctx)
+		case err != nil:
+			return i.fails(stateUnended, err)
+		case !job.Done:
+			i.is(stateRunning)
+		}
+	}
+	if from.verify != nil {
+		if err := from.verify(ctx); err != nil {
+			if ctx.Err() != nil {
+				return i.fails(stateUnended, err)
+			}
+			return errors.Join(i.fails(stateSucceeded, err), i.end(string(stateSucceeded), i.UUID))
+		}
+	}
+	if err := i.end(string(stateSucceeded), i.UUID); err != nil {
+		return i.fails(stateSucceeded, err)
+	}
+	i.is(stateSucceeded)
+	return nil
+}
+
+// end journals that nothing is left to do.
+func (i *image) end(why, uuid string) error {
+	if i.entry == "" {
+		return nil
+	}
+	return i.session.journal.End(i.entry, why, uuid)
+}
+
+// resume continues a call that another process left unfinished.
+func (i *image) resume(ctx context.Context, left journal.Entry) error {
+	i.Operation, i.call, i.entry = left.Call.Op, left.Call, left.ID
+	if left.Job == nil {
+		return i.resolve(ctx)
+	}
+	job, err := i.session.client.Resume(*left.Job)
+	if err != nil {
+		return i.fails(stateUnended, err)
+	}
+	return i.follow(ctx, made{job: job})
+}
+
+// errNotObserved says that a call was not carried out, as far as can be seen.
+var errNotObserved = errors.New("it was not carried out, as far as the list of images shows; to make it, run its command again")
+
+// resolve finds out what became of a call, and waits for its job.
+func (i *image) resolve(ctx context.Context) error {
+	findings, err := i.session.recovery.Reconcile(ctx, i.call)
+	if err != nil {
+		return i.fails(stateUnended, err)
+	}
+	return i.settle(ctx, findings[0]) // the calls of this program have one item
+}
+
+// settle acts on what was found out about a call.
+func (i *image) settle(ctx context.Context, found reconcile.Finding) error {
+	i.UUID = cmp.Or(found.Image.UUID, found.ImageUUID)
+	switch {
+	case found.Verdict == reconcile.Ambiguous:
+		return i.fails(stateAmbiguous, &reconcile.AmbiguousImageError{Region: i.Region, Name: i.subject(), Images: found.Candidates})
+	case found.Verdict == reconcile.NotObserved:
+		i.Job = ""
+		return errors.Join(i.fails(stateMissing, errNotObserved), i.end(string(stateMissing), ""))
+	case found.Job != nil && found.Job.Ref.String() != i.Job:
+		if err := i.accepted(found.Job.Ref); err != nil {
+			return i.fails(stateUnended, err)
+		}
+		if i.session.wait {
+			return i.follow(ctx, made{job: found.Job})
+		}
+		i.Job = found.Job.Ref.String()
+	default:
+		if err := i.end(string(stateFound), i.UUID); err != nil {
+			return i.fails(stateFound, err)
+		}
+		i.Progress = 100
+	}
+	i.is(stateFound)
+	return nil
+}
+
+// accepted journals the job of a call.
+func (i *image) accepted(job wrapper.JobRef) error {
+	if i.entry == "" {
+		return nil
+	}
+	return i.session.journal.Accepted(i.entry, job)
+}

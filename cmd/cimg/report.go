@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v3"
+	"golang.org/x/term"
+)
+
+// reporter shows how the work on images goes, to a person or to a program. It is
+// safe for concurrent use.
+type reporter interface {
+	show(i *image) // whenever the state of an image changes
+	close()        // when nothing changes any more
+}
+
+// newReporter returns the reporter for the output that was asked for. A command that
+// does not wait prints refs instead of a table.
+func newReporter(cmd *cli.Command, waits bool) reporter {
+	out, err := cmd.Root().Writer, cmd.Root().ErrWriter
+	if outputOf(cmd) == lines {
+		encoder := json.NewEncoder(out)
+		encoder.SetEscapeHTML(false)
+		return &jsonReporter{out: encoder}
+	}
+	if !waits {
+		return &refReporter{out: out}
+	}
+	progress := reporter(&lineReporter{err: err})
+	if file, isFile := err.(*os.File); isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" {
+		progress = newBars(file)
+	}
+	return &tableReporter{progress: progress, out: out}
+}
+
+// jsonReporter writes each change as an object on a line.
+type jsonReporter struct {
+	mu  sync.Mutex
+	out *json.Encoder
+}
+
+func (r *jsonReporter) show(i *image) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.out.Encode(i) //nolint:errcheck // whoever read it has gone; the journal has what matters
+}
+
+func (r *jsonReporter) close() {}
+
+// refReporter prints the ref of each job that was started.
+type refReporter struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (r *refReporter) show(i *image) {
+	if i.State == stateStarted {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		fmt.Fprintln(r.out, i.Job)
+	}
+}
+
+func (r *refReporter) close() {}
+
+// tableReporter shows progress, and at the end a table of the images.
+type tableReporter struct {
+	progress reporter
+	out      io.Writer
+
+	mu     sync.Mutex
+	images []*image
+}
+
+func (r *tableReporter) show(i *image) {
+	r.mu.Lock()
+	if !slices.Contains(r.images, i) {
+		r.images = append(r.images, i)
+	}
+	r.mu.Unlock()
+	r.progress.show(i)
+}
+
+func (r *tableReporter) close() {
+	r.progress.close()
+	if len(r.images) == 0 {
+		return
+	}
+	slices.SortStableFunc(r.images, func(a, b *image) int { return a.order - b.order })
+	rows := [][]string{{"REGION", "IMAGE", "RESULT", "NAME"}}
+	for _, i := range r.images {
+		rows = append(rows, []string{i.Region, dash(i.UUID), string(i.State), dash(i.Name)})
+	}
+	writeTable(r.out, rows)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// writeTable aligns columns. What may have wide characters belongs in the last one:
+// tabwriter takes each character for one column.
+func writeTable(out io.Writer, rows [][]string) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	table.Flush() //nolint:errcheck // whoever read it has gone
+}
+
+// lineReporter writes a line for each change.
+type lineReporter struct {
+	mu  sync.Mutex
+	err io.Writer
+}
+
+func (r *lineReporter) show(i *image) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	line := fmt.Sprintf("%s in %s: %s", i.subject(), i.Region, i.State)
+	if i.State == stateRunning {
+		line += fmt.Sprintf(", %.0f %%", i.Progress)
+		if left := i.timeLeft(); left > 0 {
+			line += fmt.Sprintf(", about %v left", left)
+		}
+	}
+	fmt.Fprintln(r.err, line)
+}
+
+func (r *lineReporter) close() {}
+
+// timeLeft estimates how long the job will take, as if its progress went on as it
+// did since its start; 0 if nothing is known.
+func (i *image) timeLeft() time.Duration {
+	if i.startedAt.IsZero() || i.Progress <= 0 || i.Progress >= 100 {
+		return 0
+	}
+	took := i.changedAt.Sub(i.startedAt)
+	left := time.Duration(float64(took)*(100-i.Progress)/i.Progress) - time.Since(i.changedAt)
+	return max(left.Round(time.Second), 0)
+}

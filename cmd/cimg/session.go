@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/internal/journal"
+	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
+)
+
+// session is one run of a command that starts jobs or waits for them.
+type session struct {
+	client   *wrapper.Client
+	recovery *reconcile.Reconciler
+	journal  *journal.Journal
+	report   reporter
+	wait     bool   // for the jobs that are started
+	where    string // flags with which another command finds the same service and journal
+
+	visibility time.Duration
+	turns      chan struct{} // mutating calls that may be under way at once
+	images     int           // so far
+}
+
+// image returns an image to work on; reports are in the order of these calls.
+func (s *session) image(region, name string) *image {
+	s.images++
+	return &image{session: s, order: s.images, Region: region, Name: name}
+}
+
+// task is the work on an image.
+type task struct {
+	*image
+	do func(context.Context) error
+}
+
+// all does tasks at the same time, whatever becomes of the others.
+func (s *session) all(ctx context.Context, tasks ...task) error {
+	errs := make([]error, len(tasks))
+	var group sync.WaitGroup
+	for n, t := range tasks {
+		group.Go(func() {
+			if errs[n] = t.do(ctx); errs[n] != nil && len(tasks) > 1 {
+				errs[n] = fmt.Errorf("%s in %s: %w", t.subject(), t.Region, errs[n])
+			}
+		})
+	}
+	group.Wait()
+	return joined(errs)
+}
+
+// joined returns errors as one that has a line for each, nil if there are none.
+func joined(errs []error) error {
+	var end ending
+	for _, err := range errs {
+		if several, is := err.(*ending); is { //nolint:errorlint // as joined returned it
+			end.errs = append(end.errs, several.errs...)
+		} else if err != nil {
+			end.errs = append(end.errs, err)
+		}
+	}
+	if len(end.errs) == 0 {
+		return nil
+	}
+	return &end
+}
+
+// inSession returns an action that runs in a session, until its time limit. After
+// it, the user reads what is unfinished and how to continue.
+func (s *settings) inSession(action func(context.Context, *cli.Command, *session) error) cli.ActionFunc {
+	return func(ctx context.Context, cmd *cli.Command) error {
+		run := &session{
+			wait: !s.noWait, where: s.where(), visibility: s.visibility,
+			report: newReporter(cmd, !s.noWait), turns: make(chan struct{}, 8),
+		}
+		client, err := s.client(wrapper.WithHooks(wrapper.Hooks{Begin: run.intend}))
+		if err != nil {
+			return err
+		}
+		defer client.CloseIdleConnections()
+		notes, err := s.journal(client.BaseURL())
+		if err != nil {
+			return err
+		}
+		defer notes.Close()
+		recovery, err := reconcile.New(client, reconcile.WithVisibilityWindow(s.visibility))
+		if err != nil {
+			return usageError{err}
+		}
+		run.client, run.recovery, run.journal = client, recovery, notes
+		limited, cancel := s.limit(ctx)
+		defer cancel()
+		err = action(limited, cmd, run)
+		run.report.close()
+		return run.end(err)
+	}
+}
+
+// end adds to an error how to continue.
+func (s *session) end(err error) error {
+	if err == nil {
+		return nil
+	}
+	end, _ := err.(*ending) //nolint:errorlint // one that this program made
+	if end == nil {
+		end = &ending{errs: []error{err}}
+	}
+	left, readErr := s.journal.Unfinished()
+	if readErr != nil {
+		end.errs = append(end.errs, readErr)
+	}
+	running := slices.DeleteFunc(slices.Clone(left), func(e journal.Entry) bool { return e.Job == nil })
+	if len(running) > 0 {
+		end.next = append(end.next, fmt.Sprintf("%s unfinished; continue with: cimg wait --resume%s", count(len(running), "job is", "jobs are"), s.where))
+	}
+	if unknown := len(left) - len(running); unknown > 0 {
+		end.next = append(end.next, fmt.Sprintf("the outcome of %s unknown; find out with: cimg reconcile --resume%s", count(unknown, "call is", "calls is"), s.where))
+	}
+	return end
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", many)
+}
+
+// intent is a mutating call that is about to be made.
+type intent struct {
+	call  *wrapper.OutcomeUnknownError
+	entry string // of the journal, once it is there
+	err   error  // of the journal
+}
+
+type intentKey struct{}
+
+// intend records a mutating call in the journal before it is sent. What cannot be
+// recorded is not sent: its context has ended.
+func (s *session) intend(ctx context.Context, call wrapper.Call) context.Context {
+	if call.Op == "listCIMG" || call.Op == "getJobResult" {
+		return nil
+	}
+	intended, _ := ctx.Value(intentKey{}).(*intent)
+	if intended == nil {
+		intended = &intent{err: fmt.Errorf("%s is not journalled", call.Op)}
+	} else {
+		intended.call.SentAt = time.Now()
+		intended.entry, intended.err = s.journal.Intend(intended.call)
+	}
+	if intended.err == nil {
+		return nil
+	}
+	ended, cancel := context.WithCancelCause(ctx)
+	cancel(intended.err)
+	return ended
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/internal/journal"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+func waitCommand() *cli.Command {
+	var s settings
+	var resume bool
+	var file string
+	return &cli.Command{
+		Name:      "wait",
+		Usage:     "wait for jobs that were started earlier",
+		ArgsUsage: "[REF...]",
+		Description: `A reference is what create, import, rename and delete print with --no-wait. For instance:
+
+  cimg create --no-wait --region gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 web-01 | cimg wait --file -
+  cimg wait --resume`,
+		Flags: s.jobFlags(
+			&cli.StringFlag{Name: "file", Usage: "read references from `FILE`, one a line; - is stdin", Destination: &file},
+			&cli.BoolFlag{Name: "resume", Usage: "wait for all jobs that the journal has as unfinished, and find out about calls whose outcome is unknown", Destination: &resume},
+		),
+		Action: s.inSession(func(ctx context.Context, cmd *cli.Command, run *session) error {
+			refs, err := readRefs(cmd, file)
+			if err != nil {
+				return err
+			}
+			if !resume && len(refs) == 0 {
+				return usageErrorf("nothing to wait for: give references, --file or --resume; see cimg wait --help")
+			}
+			left, err := run.leftBehind(cmd, resume)
+			if err != nil {
+				return err
+			}
+			var tasks []task
+			for _, ref := range refs {
+				tasks = append(tasks, run.waitFor(ref, &left))
+			}
+			if resume {
+				for _, e := range left {
+					tasks = append(tasks, run.resume(e))
+				}
+			}
+			return run.all(ctx, tasks...)
+		}),
+	}
+}
+
+// waitFor returns the task to wait for a job. If an earlier process left it behind,
+// it is removed from left.
+func (s *session) waitFor(ref wrapper.JobRef, left *[]journal.Entry) task {
+	at := slices.IndexFunc(*left, func(e journal.Entry) bool {
+		return e.Job != nil && e.Job.Region == ref.Region && e.Job.JobUUID == ref.JobUUID
+	})
+	if at >= 0 {
+		t := s.resume((*left)[at])
+		*left = slices.Delete(*left, at, at+1)
+		return t
+	}
+	i := s.image(ref.Region, "")
+	i.UUID = ref.ResourceUUID
+	return task{i, func(ctx context.Context) error {
+		job, err := s.client.Resume(ref)
+		if err != nil {
+			return i.fails(stateUnmade, err)
+		}
+		return i.follow(ctx, made{job: job})
+	}}
+}
+
+// resume returns the task to continue a call that another process left unfinished.
+func (s *session) resume(left journal.Entry) task {
+	i := s.image(left.Call.Region, left.Name())
+	i.UUID = left.ImageUUID()
+	return task{i, func(ctx context.Context) error { return i.resume(ctx, left) }}
+}
+
+// readRefs reads references from arguments and a file.
+func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
+	var refs []wrapper.JobRef
+	read := func(where, text string) error {
+		var ref wrapper.JobRef
+		if err := ref.UnmarshalText([]byte(text)); err != nil {
+			return usageErrorf("%s is no reference of a job, such as create --no-wait prints: %w", where, err)
+		}
+		refs = append(refs, ref)
+		return nil
+	}
+	for n, text := range cmd.Args().Slice() {
+		if err := read(fmt.Sprintf("argument %d", n+1), text); err != nil {
+			return nil, err
+		}
+	}
+	if file == "" {
+		return refs, nil
+	}
+	in := cmd.Root().Reader
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		defer f.Close()
+		in = f
+	}
+	scanner := bufio.NewScanner(in)
+	for n := 1; scanner.Scan(); n++ {
+		if text := strings.TrimSpace(scanner.Text()); text != "" {
+			if err := read(fmt.Sprintf("line %d of %s", n, file), text); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return refs, scanner.Err()
+}
+
+// leftBehind takes over what other processes left unfinished. If that was asked for,
+// it tells of what is not for this process.
+func (s *session) leftBehind(cmd *cli.Command, asked bool) ([]journal.Entry, error) {
+	left, err := s.journal.TakeOver()
+	if err != nil || !asked {
+		return left, err
+	}
+	all, err := s.journal.Entries()
+	if err != nil {
+		return nil, err
+	}
+	elsewhere, living := 0, 0
+	for _, e := range all {
+		switch {
+		case e.End != "":
+		case e.Service != s.client.BaseURL():
+			elsewhere++
+		case e.Live:
+			living++
+		}
+	}
+	if elsewhere > 0 {
+		fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s of another service; see cimg jobs\n", count(elsewhere, "unfinished call is", "unfinished calls are"))
+	}
+	if living > 0 {
+		fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s to processes that still run\n", count(living, "unfinished call belongs", "unfinished calls belong"))
+	}
+	if len(left) == 0 {
+		fmt.Fprintln(cmd.Root().ErrWriter, "cimg: nothing to resume")
+	}
+	return left, nil
+}

@@ -1,0 +1,355 @@
+// Package journal keeps on disk what a process is about to do, so that another
+// one can continue when it was killed.
+//
+// A journal is a directory. Each process that makes mutating calls appends to a
+// file of its own there, a JSON object a line, and holds a lock on it while it
+// lives: what is unfinished in a file without a lock was left behind. So writers
+// never share a file, and a damaged one hides nothing but itself.
+//
+// A line is on the disk when the method that wrote it returns. The lines of a call:
+//
+//	{"time":..., "service":..., "command":[...]}   the first line of a file
+//	{"time":..., "entry":1, "call":"cimg-unknown:v1?..."}   before the call
+//	{"time":..., "entry":1, "job":"cimg-job:v1?..."}        it was accepted
+//	{"time":..., "entry":1, "call":"cimg-unknown:v1?..."}   its outcome is unknown
+//	{"time":..., "entry":1, "end":"succeeded"}              nothing is left to do
+package journal
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// DefaultDir returns where a user's programs keep their state, by the conventions
+// of the operating system.
+func DefaultDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "cimg"), nil
+	}
+	var dir string
+	var err error
+	switch runtime.GOOS {
+	case "windows":
+		dir, err = os.UserCacheDir() // %LocalAppData%
+	case "darwin", "ios":
+		dir, err = os.UserConfigDir() // ~/Library/Application Support
+	default:
+		if dir, err = os.UserHomeDir(); err == nil {
+			dir = filepath.Join(dir, ".local", "state")
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "cimg"), nil
+}
+
+// maxFinished is how many files without unfinished calls are kept.
+const maxFinished = 100
+
+const suffix = ".jsonl"
+
+// Journal is a directory, and the files in it that this process writes: its own,
+// and those that others left behind and that it continues. It is safe for
+// concurrent use.
+type Journal struct {
+	dir     string
+	service string
+	command []string
+
+	mu   sync.Mutex
+	own  *file            // nil before the first call
+	held map[string]*file // those that this process has locked, by name
+	last int              // number of the own file's last entry
+}
+
+// New returns a journal of calls to a service (its base URL) that a command makes.
+// It touches nothing; the directory is created by the first call.
+func New(dir, service string, command []string) *Journal {
+	return &Journal{dir: dir, service: service, command: command, held: make(map[string]*file)}
+}
+
+// Dir returns the journal's directory.
+func (j *Journal) Dir() string { return j.dir }
+
+// UnfinishedError says that an earlier call for the same image is unfinished.
+type UnfinishedError struct{ Entry Entry }
+
+func (e *UnfinishedError) Error() string {
+	what, next := "may have been carried out", "run cimg reconcile --resume"
+	switch {
+	case e.Entry.Live:
+		next = "its process still runs"
+	case e.Entry.Job != nil:
+		what, next = "was accepted", "run cimg wait --resume"
+	}
+	return fmt.Sprintf("nothing was sent: an earlier %s of %q in %s %s; %s (entry %s)",
+		e.Entry.Call.Op, cmp.Or(e.Entry.Name(), e.Entry.ImageUUID()), e.Entry.Call.Region, what, next, e.Entry.ID)
+}
+
+// Intend records that a call is about to be made, and returns the id of its entry.
+// Unless the error is nil, the call must not be made. It is an [*UnfinishedError]
+// if the journal has an unfinished call for the same image.
+func (j *Journal) Intend(call *wrapper.OutcomeUnknownError) (id string, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return "", fmt.Errorf("journal: %w", err)
+	}
+	done, err := j.turn()
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	entries, err := j.read()
+	if err != nil {
+		return "", err
+	}
+	for _, entry := range entries {
+		if entry.Service == j.service && entry.End == "" && entry.IsAbout(call) {
+			return "", &UnfinishedError{entry}
+		}
+	}
+	if j.own == nil {
+		if err := j.create(); err != nil {
+			return "", fmt.Errorf("journal: %w", err)
+		}
+	}
+	if err := j.own.append(record{Entry: j.last + 1, Call: call}); err != nil {
+		return "", fmt.Errorf("journal: %w", err)
+	}
+	j.last++
+	return j.own.name + "-" + strconv.Itoa(j.last), nil
+}
+
+// turn waits until no other process looks at the journal to decide what to do: two
+// that look and then write would not see each other.
+func (j *Journal) turn() (done func(), err error) {
+	lock, err := lockFile(filepath.Join(j.dir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) { // there is no journal yet
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	return func() { lock.Close() }, nil
+}
+
+// create creates the own file, and removes old ones.
+func (j *Journal) create() error {
+	j.prune()
+	name := time.Now().UTC().Format("20060102-150405.000000") + "-" + strconv.Itoa(os.Getpid())
+	f, err := createFile(j.path(name), name)
+	if err != nil {
+		return err
+	}
+	if err := f.append(record{Service: j.service, Command: j.command}); err != nil {
+		f.close()
+		os.Remove(j.path(name)) //nolint:errcheck // nothing is in it
+		return err
+	}
+	j.own, j.held[name] = f, f
+	return nil
+}
+
+// prune removes the oldest files that no process needs. One that cannot be
+// removed is tried again next time.
+func (j *Journal) prune() {
+	names, err := j.names()
+	if err != nil || len(names) <= maxFinished {
+		return
+	}
+	for _, name := range names[:len(names)-maxFinished] {
+		if j.held[name] != nil {
+			continue
+		}
+		f, err := takeFile(j.path(name), name)
+		if err != nil {
+			continue
+		}
+		entries, err := f.read()
+		f.close()
+		if err == nil && !slices.ContainsFunc(entries, isOpen) {
+			os.Remove(j.path(name)) //nolint:errcheck // see above
+		}
+	}
+}
+
+// Accepted records the job of a call that was accepted.
+func (j *Journal) Accepted(id string, job wrapper.JobRef) error {
+	return j.record(id, record{Job: &job})
+}
+
+// Unknown records what is known of a call after it was made.
+func (j *Journal) Unknown(id string, call *wrapper.OutcomeUnknownError) error {
+	return j.record(id, record{Call: call})
+}
+
+// End records that a call needs no more attention, why, and the id of its image, if
+// it has one.
+func (j *Journal) End(id, why, image string) error {
+	return j.record(id, record{End: why, Image: image})
+}
+
+func (j *Journal) record(id string, r record) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f, number := j.find(id)
+	if f == nil {
+		return fmt.Errorf("journal: no entry %q that this process may change", id)
+	}
+	r.Entry = number
+	if err := f.append(r); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// find returns the file of an entry, if this process holds it, and its number there.
+func (j *Journal) find(id string) (*file, int) {
+	at := strings.LastIndexByte(id, '-')
+	number, err := strconv.Atoi(id[at+1:])
+	if at < 0 || err != nil {
+		return nil, 0
+	}
+	return j.held[id[:at]], number
+}
+
+func (j *Journal) holds(id string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f, _ := j.find(id)
+	return f != nil
+}
+
+// Entries returns the calls that the journal has, the oldest first. If a file
+// cannot be read, the error says so, and the entries are those of the others.
+func (j *Journal) Entries() ([]Entry, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	done, err := j.turn()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return j.read()
+}
+
+// Unfinished returns the calls that this process made or took over, and that are
+// unfinished.
+func (j *Journal) Unfinished() ([]Entry, error) {
+	entries, err := j.Entries()
+	return slices.DeleteFunc(entries, func(e Entry) bool { return !isOpen(e) || !j.holds(e.ID) }), err
+}
+
+// TakeOver returns the unfinished calls to the service that no living process is
+// at work on, for this process to continue: until [Journal.Close], others see them
+// as its own. If a file cannot be read, nothing is taken over.
+func (j *Journal) TakeOver() ([]Entry, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	done, err := j.turn()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	names, err := j.names()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if j.held[name] != nil {
+			continue
+		}
+		f, err := takeFile(j.path(name), name)
+		if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+		entries, err := f.read()
+		if err != nil {
+			f.close()
+			return nil, err
+		}
+		if slices.ContainsFunc(entries, isOpen) {
+			j.held[name] = f
+		} else {
+			f.close()
+		}
+	}
+	entries, err := j.read()
+	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Live || !isOpen(e) || e.Service != j.service }), err
+}
+
+// Close lets other processes continue what is unfinished.
+func (j *Journal) Close() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, f := range j.held {
+		f.close()
+	}
+	j.own, j.held = nil, make(map[string]*file)
+}
+
+func (j *Journal) path(name string) string { return filepath.Join(j.dir, name+suffix) }
+
+// names returns the names of the files, the oldest first.
+func (j *Journal) names() ([]string, error) {
+	files, err := os.ReadDir(j.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	var names []string
+	for _, f := range files {
+		if name, found := strings.CutSuffix(f.Name(), suffix); found {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// read reads all files.
+func (j *Journal) read() ([]Entry, error) {
+	names, err := j.names()
+	if err != nil {
+		return nil, err
+	}
+	var all []Entry
+	var errs []error
+	for _, name := range names {
+		content, err := os.ReadFile(j.path(name))
+		if errors.Is(err, fs.ErrNotExist) { // another process removed it
+			continue
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("journal: %w", err))
+			continue
+		}
+		entries, err := parse(name, content)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("journal: %s, %w", j.path(name), err))
+			continue
+		}
+		if j.held[name] == nil && slices.ContainsFunc(entries, isOpen) && isLocked(j.path(name)) {
+			for i := range entries {
+				entries[i].Live = true
+			}
+		}
+		all = append(all, entries...)
+	}
+	return all, errors.Join(errs...)
+}

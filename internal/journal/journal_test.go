@@ -1,0 +1,213 @@
+package journal_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/internal/journal"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+const service = "http://127.0.0.1:8080"
+
+func open(t *testing.T, dir string) *journal.Journal {
+	t.Helper()
+	j := journal.New(dir, service, []string{"cimg", "create", "web-01"})
+	t.Cleanup(j.Close)
+	return j
+}
+
+func create(t *testing.T, name string) *wrapper.OutcomeUnknownError {
+	t.Helper()
+	call, err := wrapper.CreateIntent("gz", wrapper.CreateImageInput{Name: name, SnapUUID: "s"})
+	require.NoError(t, err)
+	return call
+}
+
+func intend(t *testing.T, j *journal.Journal, name string) (id string) {
+	t.Helper()
+	id, err := j.Intend(create(t, name))
+	require.NoError(t, err)
+	return id
+}
+
+// files returns the journal's files, the oldest first.
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	require.NoError(t, err)
+	return found
+}
+
+func TestNextProcessContinuesWhatIsUnfinished(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state", "cimg")
+	killed := open(t, dir)
+	intend(t, killed, "intended")
+	accepted := intend(t, killed, "accepted")
+	require.NoError(t, killed.Accepted(accepted, wrapper.JobRef{Region: "gz", JobUUID: "j"}))
+	ended := intend(t, killed, "ended")
+	require.NoError(t, killed.End(ended, "rejected", ""))
+	killed.Close() // as the operating system would
+
+	next := open(t, dir)
+	left, err := next.TakeOver()
+	require.NoError(t, err)
+	require.Len(t, left, 2)
+	require.Equal(t, "intended", left[0].Name())
+	require.Nil(t, left[0].Job)
+	require.Equal(t, "j", left[1].Job.JobUUID)
+	require.Equal(t, []string{"cimg", "create", "web-01"}, left[0].Command)
+	require.Equal(t, service, left[0].Service)
+
+	require.NoError(t, next.End(left[0].ID, "not observed", ""))
+	require.NoError(t, next.End(left[1].ID, "succeeded", ""))
+	next.Close()
+	left, err = open(t, dir).TakeOver()
+	require.NoError(t, err)
+	require.Empty(t, left)
+	entries, err := open(t, dir).Entries()
+	require.NoError(t, err)
+	require.Len(t, entries, 3)
+}
+
+func TestLivingProcessKeepsItsCalls(t *testing.T) {
+	dir := t.TempDir()
+	living, other := open(t, dir), open(t, dir)
+	id := intend(t, living, "web-01")
+	left, err := other.TakeOver()
+	require.NoError(t, err)
+	require.Empty(t, left)
+	entries, err := other.Entries()
+	require.NoError(t, err)
+	require.True(t, entries[0].Live)
+	require.ErrorContains(t, other.End(id, "forgotten", ""), id)
+
+	living.Close()
+	left, err = other.TakeOver()
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	third, err := open(t, dir).TakeOver()
+	require.NoError(t, err)
+	require.Empty(t, third, "the second process has them")
+}
+
+func TestNothingIsIntendedTwice(t *testing.T) {
+	dir := t.TempDir()
+	first, second := open(t, dir), open(t, dir)
+	id := intend(t, first, "web-01")
+	intend(t, second, "web-02")
+	for _, j := range []*journal.Journal{first, second} {
+		var unfinished *journal.UnfinishedError
+		_, err := j.Intend(create(t, "web-01"))
+		require.ErrorAs(t, err, &unfinished)
+		require.Equal(t, id, unfinished.Entry.ID)
+	}
+	copied, err := wrapper.ImportIntent("gz", wrapper.ImportImageInput{Name: "web-01", OriginImageUUID: "i", OriginRegionID: "bj"})
+	require.NoError(t, err)
+	_, err = second.Intend(copied)
+	require.Error(t, err, "it would have the same name")
+
+	elsewhere := journal.New(dir, "https://other.example", nil)
+	t.Cleanup(elsewhere.Close)
+	intend(t, elsewhere, "web-01")
+	left, err := elsewhere.TakeOver()
+	require.NoError(t, err)
+	require.Len(t, left, 1, "those of another service are not its own")
+
+	require.NoError(t, first.End(id, "succeeded", ""))
+	intend(t, second, "web-01")
+}
+
+// A process may be killed in the middle of a write.
+func TestLineThatWasNotFinished(t *testing.T) {
+	dir := t.TempDir()
+	killed := open(t, dir)
+	intend(t, killed, "web-01")
+	intend(t, killed, "web-02")
+	killed.Close()
+	path := files(t, dir)[0]
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	second := strings.LastIndex(strings.TrimSuffix(string(whole), "\n"), "\n") + 1
+	for _, cut := range []int{second, second + 1, second + 40, len(whole) - 1} {
+		require.NoError(t, os.WriteFile(path, whole[:cut], 0o600))
+		j := open(t, dir)
+		left, err := j.TakeOver()
+		require.NoError(t, err)
+		require.Len(t, left, 1, "the second call was not made yet")
+		require.NoError(t, j.Accepted(left[0].ID, wrapper.JobRef{Region: "gz", JobUUID: "j"}))
+		j.Close()
+		j = open(t, dir)
+		left, err = j.TakeOver()
+		require.NoError(t, err)
+		require.Equal(t, "j", left[0].Job.JobUUID, "what was written after it can be read")
+		j.Close()
+	}
+}
+
+func TestBrokenLine(t *testing.T) {
+	for _, broken := range []string{"{", `{"entry":7,"end":"succeeded"}`, `{"entry":1}`, `{"entry":1,"job":"cimg-job:v2?"}`} {
+		dir := t.TempDir()
+		j := open(t, dir)
+		intend(t, j, "web-01")
+		j.Close()
+		path := files(t, dir)[0]
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+		require.NoError(t, err)
+		_, err = f.WriteString(broken + "\n" + `{"entry":1,"end":"succeeded"}` + "\n")
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		before, err := os.ReadFile(path)
+		require.NoError(t, err)
+
+		_, err = open(t, dir).TakeOver()
+		require.ErrorContains(t, err, path+", line 3")
+		require.NotContains(t, err.Error(), "\n")
+		_, err = open(t, dir).Intend(create(t, "web-02"))
+		require.ErrorContains(t, err, "line 3")
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, string(before), string(after))
+	}
+}
+
+func TestOldFilesAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	intend(t, j, "unfinished")
+	j.Close()
+	for range 120 {
+		j := open(t, dir)
+		require.NoError(t, j.End(intend(t, j, "web-01"), "succeeded", ""))
+		j.Close()
+	}
+	require.LessOrEqual(t, len(files(t, dir)), 102)
+	left, err := open(t, dir).TakeOver()
+	require.NoError(t, err)
+	require.Equal(t, "unfinished", left[0].Name())
+}
+
+func TestFileModes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cimg")
+	intend(t, open(t, dir), "web-01")
+	for _, path := range append(files(t, dir), dir) {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Zero(t, info.Mode().Perm()&0o077, path)
+	}
+}
+
+func TestDefaultDir(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", "/state")
+	dir, err := journal.DefaultDir()
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join("/state", "cimg"), dir)
+	t.Setenv("XDG_STATE_HOME", "relative") // the convention: ignore it
+	dir, err = journal.DefaultDir()
+	require.NoError(t, err)
+	require.True(t, filepath.IsAbs(dir))
+}
