@@ -10,6 +10,7 @@ require (
 	github.com/stretchr/testify v1.12.1 // tests: assertions
 	github.com/swaggest/swgui v1.8.5 // cmd/cimg: the interactive page, Swagger UI with its assets
 	github.com/urfave/cli/v3 v3.14.0 // cmd/cimg: the command line
+	github.com/vbauerster/cupwriter v0.0.5 // cmd/cimg: what mpb draws with
 	github.com/vbauerster/mpb/v8 v8.16.2 // cmd/cimg: a bar for each job, redrawn in place
 	go.uber.org/goleak v1.3.0 // tests: goroutines that leak
 	go.yaml.in/yaml/v3 v3.0.5 // cmd/cimg: scenarios, and the contract for the interactive page, in its own order
@@ -33,7 +34,6 @@ require (
 	github.com/oasdiff/yaml v0.1.1 // indirect
 	github.com/oasdiff/yaml3 v0.0.14 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
-	github.com/vbauerster/cupwriter v0.0.5 // indirect
 	github.com/vearutop/statigz v1.4.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )

@@ -74,25 +74,23 @@ func TestDemo(t *testing.T) {
 	require.Zero(t, stray.Load())
 	require.NotContains(t, out, secret)
 	require.Contains(t, out, snapshot)
-	// The output shows both jobs in progress and finished.
-	jobs := strings.Split(out, "done after")
-	require.Len(t, jobs, 3)
-	for _, job := range jobs[:2] {
-		shown := regexp.MustCompile(`\d+ %`).FindAllString(job, -1)
-		require.Greater(t, len(shown), 2)
-		require.Equal(t, "100 %", shown[len(shown)-1])
+	for _, region := range []string{"gz", "bj"} {
+		require.Greater(t, len(regexp.MustCompile(`web-01 in `+region+`: running, \d+ %`).FindAllString(out, -1)), 2)
+		require.Regexp(t, `(?m)^`+region+` +\w{32} +succeeded +web-01$`, out)
 	}
-
-	var table []string
-	for line := range strings.Lines(out) {
-		if fields := strings.Fields(line); len(fields) > 0 && (fields[0] == "gz" || fields[0] == "bj") {
-			table = append(table, fields[0]+" "+fields[len(fields)-1])
-			require.Contains(t, fields, "Ready")
-		}
+	// What it suggests to type can be typed.
+	m := startMock(t, "--job-duration", "10ms")
+	byHand := regexp.MustCompile(`(?m)^  ((?:export|cimg (?:create|replicate|list)) .*)$`).FindAllStringSubmatch(out, -1)
+	require.Len(t, byHand, 4)
+	script := "set -e\n"
+	for _, line := range byHand {
+		script += strings.ReplaceAll(line[1], "http://127.0.0.1:8080", m.url(t, "")) + "\n"
 	}
-	require.ElementsMatch(t, []string{
-		"gz openapi自定义镜像", "bj openapi自定义镜像跨地域", "bj openapi自定义镜像", "bj 北京02",
-	}, table)
+	sh := exec.CommandContext(t.Context(), "sh", "-c", script)
+	sh.Env = append(os.Environ(), "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"), "XDG_STATE_HOME="+t.TempDir())
+	raw, err = sh.CombinedOutput()
+	require.NoError(t, err, string(raw))
+	require.Regexp(t, `(?m)^bj +\w{32} +Ready +web-01$`, string(raw))
 }
 
 // mock is a running `cimg mock`.
@@ -176,21 +174,27 @@ func TestMockServesAnybody(t *testing.T) {
 
 func TestDemoCanBeInterrupted(t *testing.T) {
 	demo := exec.CommandContext(t.Context(), commandPath(t), "demo")
-	stdout, err := demo.StdoutPipe()
+	stderr, err := demo.StderrPipe()
 	require.NoError(t, err)
-	var stderr strings.Builder
-	demo.Stderr = &stderr
 	require.NoError(t, demo.Start())
-	for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+	scanner := bufio.NewScanner(stderr)
+	for scanner.Scan() {
 		if strings.Contains(scanner.Text(), " %") {
 			require.NoError(t, demo.Process.Signal(os.Interrupt))
 			break
 		}
 	}
-	_, err = io.Copy(io.Discard, stdout)
-	require.NoError(t, err)
+	var last []string
+	for scanner.Scan() {
+		last = append(last, scanner.Text())
+	}
 	require.Error(t, demo.Wait())
-	require.Equal(t, "cimg: interrupted\n", stderr.String())
+	require.Equal(t, 130, demo.ProcessState.ExitCode())
+	require.GreaterOrEqual(t, len(last), 3)
+	last = last[len(last)-3:]
+	require.Equal(t, "cimg: interrupted", last[0])
+	require.Equal(t, "cimg: 1 job is unfinished; continue with: cimg wait --resume", last[1])
+	require.Contains(t, last[2], "the service would go on with the job")
 }
 
 func TestMockPrintsAReachableAddress(t *testing.T) {
@@ -220,21 +224,27 @@ func TestVersion(t *testing.T) {
 
 func TestCommandErrorsNameTheArgument(t *testing.T) {
 	program := commandPath(t)
-	rows := []struct{ args, want string }{
-		{"mock --addr nonsense", "nonsense"},
-		{"mock --addr 127.0.0.1:99999", "99999"},
-		{"mock --addr=", "--addr"},
-		{"mock --addr 127.0.0.1:0 --scenario no-such", `"no-such"`},
-		{"mock --addr 127.0.0.1:0 --scenario command_test.go", "--scenario: command_test.go: line "},
-		{"mock --addr 127.0.0.1:0 --cors *", "--cors"},
-		{"mock --job-duration -1s", "--job-duration"},
-		{"mock --job-duration soon", "soon"},
-		{"mock --no-such-flag", "no-such-flag"},
-		{"mock --token= --addr 127.0.0.1:0", "--token"},
-		{"demo extra", "extra"},
-		{"version extra", "extra"},
-		{"mock extra", "extra"},
-		{"no-such-command", "no-such-command"},
+	rows := []struct {
+		args string
+		code int
+		want string
+	}{
+		{"mock --addr nonsense", 1, "nonsense"},
+		{"mock --addr 127.0.0.1:99999", 1, "99999"},
+		{"mock --addr=", 2, "--addr"},
+		{"mock --addr 127.0.0.1:0 --scenario no-such", 2, `"no-such"`},
+		{"mock --addr 127.0.0.1:0 --scenario command_test.go", 2, "--scenario: command_test.go: line "},
+		{"mock --addr 127.0.0.1:0 --cors *", 2, "--cors"},
+		{"mock --job-duration -1s", 2, "--job-duration"},
+		{"mock --job-duration soon", 2, "soon"},
+		{"mock --no-such-flag", 2, "no-such-flag"},
+		{"mock --token= --addr 127.0.0.1:0", 2, "--token"},
+		{"demo extra", 2, "extra"},
+		{"version extra", 2, "extra"},
+		{"mock extra", 2, "extra"},
+		{"no-such-command", 2, "no-such-command"},
+		{"list --output xml", 2, "xml"},
+		{"--no-such-flag", 2, "no-such-flag"},
 	}
 	for _, row := range rows {
 		t.Run(row.args, func(t *testing.T) {
@@ -243,7 +253,7 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 			out, err := exec.CommandContext(ctx, program, strings.Fields(row.args)...).CombinedOutput()
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit, string(out))
-			require.Positive(t, exit.ExitCode())
+			require.Equal(t, row.code, exit.ExitCode(), string(out))
 			require.Contains(t, string(out), row.want)
 			require.Equal(t, 1, strings.Count(string(out), "\n"), "one line, not the whole help")
 		})

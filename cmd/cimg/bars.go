@@ -2,23 +2,25 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
 	"github.com/mattn/go-runewidth"
+	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 )
 
 // bars shows a bar for each image on a terminal, redrawn in place. It uses no
 // colours.
 type bars struct {
-	container *mpb.Progress
-	narrow    bool
+	terminal *os.File
 
-	mu    sync.Mutex
-	shown map[*image]*barState
+	mu            sync.Mutex
+	container     *mpb.Progress // nil while nothing is shown
+	shown         map[*image]*barState
+	width, height int // of what the bars may take
 }
 
 // barState is what is drawn of an image: a copy, since drawing is concurrent.
@@ -28,26 +30,59 @@ type barState struct {
 	now image
 }
 
-func newBars(terminal *os.File) *bars {
-	width, _, err := term.GetSize(int(terminal.Fd()))
-	return &bars{
-		container: mpb.New(mpb.WithOutput(terminal)),
-		narrow:    err == nil && width < 60,
-		shown:     make(map[*image]*barState),
+// barWriter draws on a terminal with fewer rows than there are bars, where mpb has
+// two mistakes: it leaves no row to the cursor, and it counts the rows that it does
+// not draw twice. Each would let bars scroll away.
+type barWriter struct {
+	*cupwriter.Writer
+	rows int // since the last flush
+}
+
+func (w *barWriter) GetTermSize() (width, height int, err error) {
+	width, height, err = w.Writer.GetTermSize()
+	return width, max(height-2, 1), err // another one: tmux saves a screen that is cleared from its top
+}
+
+func (w *barWriter) ReadFrom(row io.Reader) (n int64, err error) {
+	if n, err = w.Writer.ReadFrom(row); n > 0 {
+		w.rows++
 	}
+	return n, err
+}
+
+func (w *barWriter) Flush(int) error {
+	rows := w.rows
+	w.rows = 0
+	return w.Writer.Flush(rows)
+}
+
+func newBars(terminal *os.File) *bars { return &bars{terminal: terminal} }
+
+// start starts to draw.
+func (b *bars) start() {
+	writer := &barWriter{Writer: cupwriter.New(b.terminal, false)}
+	var err error
+	if b.width, b.height, err = writer.GetTermSize(); err != nil {
+		b.width, b.height = 80, 24
+	}
+	b.container, b.shown = mpb.New(mpb.WithConsoleWriter(writer)), make(map[*image]*barState)
 }
 
 func (b *bars) show(i *image) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.container == nil {
+		b.start()
+	}
 	s := b.shown[i]
 	if s == nil {
 		s = new(barState)
 		s.now = *i
 		s.bar = b.container.New(100, mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("█").Padding("░"),
 			mpb.BarPriority(i.order), mpb.BarFillerTrim(),
+			mpb.BarOptional(mpb.BarRemoveOnComplete(), int(i.session.images.Load()) > b.height), // to make room
 			mpb.PrependDecorators(decor.Name(b.label(i), decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return s.text() }, decor.WC{C: decor.DindentRight | decor.DextraSpace})),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return s.text() }, decor.WCSyncSpace)),
 		)
 		b.shown[i] = s
 	}
@@ -66,11 +101,7 @@ func (b *bars) show(i *image) {
 
 // label names the image, cut to what fits beside a bar.
 func (b *bars) label(i *image) string {
-	longest := 40
-	if b.narrow {
-		longest = 14
-	}
-	return runewidth.Truncate(i.subject(), longest, "…") + " " + i.Region
+	return runewidth.Truncate(i.subject(), max(b.width/2-8, 8), "…") + " " + i.Region
 }
 
 // text is what stands behind the bar.
@@ -86,11 +117,17 @@ func (s *barState) text() string {
 	return fmt.Sprintf("%.0f %%", s.now.Progress)
 }
 
-func (b *bars) close() {
+func (b *bars) close() { b.pause() }
+
+func (b *bars) pause() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.container == nil {
+		return
+	}
 	for _, s := range b.shown {
 		s.bar.Abort(false) // no-op for those that are complete
 	}
 	b.container.Wait()
+	b.container = nil
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/wrapper"
-	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 func createCommand() *cli.Command {
@@ -56,15 +55,13 @@ func oneArgument(cmd *cli.Command, what string) (string, error) {
 }
 
 func (s *session) create(ctx context.Context, region string, input wrapper.CreateImageInput, ensure bool) error {
+	i := s.image(region, input.Name)
+	if ensure {
+		return i.ensureCreated(ctx, input)
+	}
 	call, err := wrapper.CreateIntent(region, input)
 	if err != nil {
 		return err
-	}
-	i := s.image(region, input.Name)
-	if ensure {
-		return i.ensure(ctx, call, func(ctx context.Context) (reconcile.EnsuredImage, error) {
-			return s.recovery.EnsureImage(ctx, region, input)
-		})
 	}
 	return i.make(ctx, call, func(ctx context.Context) (made, error) {
 		job, err := s.client.CreateImage(ctx, region, input)

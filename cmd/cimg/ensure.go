@@ -10,6 +10,28 @@ import (
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
+// ensureCreated creates the image, unless it exists.
+func (i *image) ensureCreated(ctx context.Context, input wrapper.CreateImageInput) error {
+	call, err := wrapper.CreateIntent(i.Region, input)
+	if err != nil {
+		return err
+	}
+	return i.ensure(ctx, call, func(ctx context.Context) (reconcile.EnsuredImage, error) {
+		return i.session.recovery.EnsureImage(ctx, i.Region, input)
+	})
+}
+
+// ensureImported copies the image from another region, unless it exists.
+func (i *image) ensureImported(ctx context.Context, input wrapper.ImportImageInput) error {
+	call, err := wrapper.ImportIntent(i.Region, input)
+	if err != nil {
+		return err
+	}
+	return i.ensure(ctx, call, func(ctx context.Context) (reconcile.EnsuredImage, error) {
+		return i.session.recovery.EnsureImport(ctx, i.Region, input)
+	})
+}
+
 // ensure makes a call unless the region has an image of that name. First it
 // continues a call for it that is unfinished, and believes the journal about an
 // image that the list may not show yet.

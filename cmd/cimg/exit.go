@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/cimg-go/cimg/internal/journal"
@@ -71,4 +72,23 @@ func exitCodeOf(err error, interrupted bool) exitCode {
 		return exitUsage
 	}
 	return exitOther
+}
+
+// advice returns what to do about an error whose text does not say it.
+func advice(err error) string {
+	response, isResponse := errors.AsType[*wrapper.APIError](err)
+	network, isNetwork := errors.AsType[*net.OpError](err)
+	switch {
+	case errors.As(err, new(*wrapper.WaitError)), errors.As(err, new(*wrapper.OutcomeUnknownError)):
+		return ""
+	case errors.Is(err, wrapper.ErrAuth):
+		return "; check the token in " + tokenVariable + " or in the file of --token-file"
+	case isResponse && response.Errno == wrapper.ErrnoRegion:
+		return "; check the id of the region"
+	case isResponse && response.Errno == wrapper.ErrnoSnapshot:
+		return "; check the id of the snapshot, and that it is in this region"
+	case isNetwork && network.Op == "dial":
+		return "; check --base-url and the network"
+	}
+	return ""
 }

@@ -77,7 +77,11 @@ func (i *image) make(ctx context.Context, about *wrapper.OutcomeUnknownError, ca
 	i.Operation, i.call = about.Op, about
 	intended := &intent{call: about}
 	i.session.turns <- struct{}{}
-	result, err := call(context.WithValue(ctx, intentKey{}, intended))
+	var result made
+	err := readSteadily(func() (err error) {
+		result, err = call(context.WithValue(ctx, intentKey{}, intended))
+		return err
+	}, func() bool { return intended.entry == "" })
 	<-i.session.turns
 	i.entry = intended.entry
 	switch {

@@ -6,7 +6,6 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/wrapper"
-	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 func importCommand() *cli.Command {
@@ -20,7 +19,7 @@ func importCommand() *cli.Command {
 		ArgsUsage: "NAME",
 		Description: `For instance:
 
-  cimg import --region gz --from bj --image 4a48f88391134a01befe88ff98b68af8 web-01
+  cimg import --region gz --from bj --image 4a48f88391134a01befe88ff98b68af8 web-02
 
 "cimg replicate" copies images to several regions, and waits for those that are still being created.`,
 		Flags: s.startFlags(
@@ -49,15 +48,13 @@ func importCommand() *cli.Command {
 }
 
 func (s *session) importImage(ctx context.Context, region string, input wrapper.ImportImageInput, ensure bool) error {
+	i := s.image(region, input.Name)
+	if ensure {
+		return i.ensureImported(ctx, input)
+	}
 	call, err := wrapper.ImportIntent(region, input)
 	if err != nil {
 		return err
-	}
-	i := s.image(region, input.Name)
-	if ensure {
-		return i.ensure(ctx, call, func(ctx context.Context) (reconcile.EnsuredImage, error) {
-			return s.recovery.EnsureImport(ctx, region, input)
-		})
 	}
 	return i.make(ctx, call, func(ctx context.Context) (made, error) {
 		job, err := s.client.ImportImage(ctx, region, input)

@@ -36,7 +36,8 @@ func complain(w io.Writer, err error, interrupted bool) {
 		end.errs = []error{errInterrupted}
 	}
 	for _, err := range end.errs {
-		fmt.Fprintln(w, "cimg:", strings.TrimPrefix(err.Error(), "cimg: "))
+		text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "cimg: "), ": cimg: ", ": ")
+		fmt.Fprintln(w, "cimg:", text+advice(err))
 	}
 	for _, line := range end.next {
 		fmt.Fprintln(w, "cimg:", line)
@@ -85,7 +86,7 @@ and run the same replicate again: it makes what is missing, and nothing twice. "
 
 Results are on stdout, as a table or with --output json as one object a line; progress and errors are on stderr.
 
-Exit codes: 0 done; 1 another error, nothing was changed; 2 wrong usage; 3 rejected by the service, nothing was changed;
+Exit codes: 0 done; 1 another error; 2 wrong usage; 3 rejected by the service, nothing was changed;
 4 a job failed; 5 the outcome is unknown: run cimg reconcile --resume; 6 timed out; 130 interrupted.`
 
 // command returns the command line.
@@ -97,11 +98,12 @@ func command() *cli.Command {
 		Description: help,
 		Flags:       []cli.Flag{outputFlag()},
 		Commands: []*cli.Command{
-			createCommand(), importCommand(), waitCommand(), reconcileCommand(), demoCommand(), mockCommand(), versionCommand(),
+			createCommand(), importCommand(), replicateCommand(), listCommand(), renameCommand(), deleteCommand(),
+			jobsCommand(), waitCommand(), reconcileCommand(), doctorCommand(), mockCommand(), demoCommand(), specCommand(), versionCommand(),
 		},
 		Action:                          unknownCommand,
 		EnableShellCompletion:           true,
-		ConfigureShellCompletionCommand: func(completion *cli.Command) { completion.Hidden = false },
+		ConfigureShellCompletionCommand: describeCompletion,
 		ExitErrHandler:                  func(context.Context, *cli.Command, error) {}, // main reports errors
 		OnUsageError:                    wrongUsage,
 	}

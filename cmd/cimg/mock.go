@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/signal"
@@ -17,6 +16,12 @@ import (
 	"github.com/cimg-go/cimg/internal/mock"
 )
 
+const mockExample = `For instance, to see what a program does whose first create is carried out, but whose response is lost:
+
+  cimg mock --scenario lost-response
+
+`
+
 func mockCommand() *cli.Command {
 	var addr, scenario string
 	var origins []string
@@ -26,7 +31,7 @@ func mockCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "mock",
 		Usage:       "serve an emulator of the service until interrupted",
-		Description: mock.Help,
+		Description: mockExample + mock.Help,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "addr", Usage: "listen on `HOST:PORT`; port 0 takes a free one", Value: "127.0.0.1:8080", Destination: &addr},
 			&cli.StringFlag{Name: "token", Usage: "accept `TOKEN` as the bearer token", Value: emulator.DefaultToken, Destination: &options.Emulator.Token},
@@ -42,18 +47,18 @@ func mockCommand() *cli.Command {
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			switch {
 			case addr == "":
-				return errors.New("--addr: it is empty")
+				return usageErrorf("--addr: it is empty")
 			case duration < 0:
-				return fmt.Errorf("--job-duration: %v is negative", duration)
+				return usageErrorf("--job-duration: %v is negative", duration)
 			case options.Emulator.Token == "":
-				return errors.New("--token: it is empty")
+				return usageErrorf("--token: it is empty")
 			}
 			options.Emulator.Stock = stock()
 			options.Emulator.Plan = func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: duration} }
 			if cmd.IsSet("scenario") {
 				var err error
 				if options.Scenario, err = mock.Load(scenario); err != nil {
-					return fmt.Errorf("--scenario: %w", err)
+					return usageErrorf("--scenario: %w", err)
 				}
 			}
 			if !quiet {
@@ -71,7 +76,7 @@ func stock() *emulator.Stock {
 	stock := emulator.DefaultStock()
 	gz, bj := &stock.Regions[0], stock.Regions[1]
 	for _, known := range []struct{ uuid, id, name string }{
-		{"cbdba09c4ad4475f9f3d399947aaa99e", "cimg-x2m7qv4e", copiedName},
+		{"cbdba09c4ad4475f9f3d399947aaa99e", "cimg-x2m7qv4e", "openapi自定义镜像跨地域"},
 		{"579ddc8d6c364e6fa798698113260e6b", "cimg-t8r1c5wn", "广州02"},
 	} {
 		image := bj.Images[0]
@@ -105,7 +110,7 @@ func serveMock(ctx context.Context, out io.Writer, addr string, options mock.Opt
 	}
 	handler, err := mock.AllowOrigins(origins, pages)
 	if err != nil {
-		return fmt.Errorf("--cors: %w", err)
+		return usageErrorf("--cors: %w", err)
 	}
 	server, err := serve(addr, handler)
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 // safe for concurrent use.
 type reporter interface {
 	show(i *image) // whenever the state of an image changes
-	close()        // when nothing changes any more
+	pause()        // when something else is to be written
+	close()        // when nothing changes any more; once more does nothing
 }
 
 // newReporter returns the reporter for the output that was asked for. A command that
@@ -53,6 +54,7 @@ func (r *jsonReporter) show(i *image) {
 	r.out.Encode(i) //nolint:errcheck // whoever read it has gone; the journal has what matters
 }
 
+func (r *jsonReporter) pause() {}
 func (r *jsonReporter) close() {}
 
 // refReporter prints the ref of each job that was started.
@@ -69,6 +71,7 @@ func (r *refReporter) show(i *image) {
 	}
 }
 
+func (r *refReporter) pause() {}
 func (r *refReporter) close() {}
 
 // tableReporter shows progress, and at the end a table of the images.
@@ -89,8 +92,11 @@ func (r *tableReporter) show(i *image) {
 	r.progress.show(i)
 }
 
+func (r *tableReporter) pause() { r.progress.pause() }
+
 func (r *tableReporter) close() {
 	r.progress.close()
+	defer func() { r.images = nil }()
 	if len(r.images) == 0 {
 		return
 	}
@@ -138,6 +144,7 @@ func (r *lineReporter) show(i *image) {
 	fmt.Fprintln(r.err, line)
 }
 
+func (r *lineReporter) pause() {}
 func (r *lineReporter) close() {}
 
 // timeLeft estimates how long the job will take, as if its progress went on as it

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -23,15 +24,15 @@ type session struct {
 	wait     bool   // for the jobs that are started
 	where    string // flags with which another command finds the same service and journal
 
+	again      string // what to do after the unfinished jobs, if anything
 	visibility time.Duration
 	turns      chan struct{} // mutating calls that may be under way at once
-	images     int           // so far
+	images     atomic.Int64  // so far
 }
 
 // image returns an image to work on; reports are in the order of these calls.
 func (s *session) image(region, name string) *image {
-	s.images++
-	return &image{session: s, order: s.images, Region: region, Name: name}
+	return &image{session: s, order: int(s.images.Add(1)), Region: region, Name: name}
 }
 
 // task is the work on an image.
@@ -111,16 +112,16 @@ func (s *session) end(err error) error {
 	if end == nil {
 		end = &ending{errs: []error{err}}
 	}
-	left, readErr := s.journal.Unfinished()
-	if readErr != nil {
-		end.errs = append(end.errs, readErr)
-	}
+	left, _ := s.journal.Unfinished() // if it cannot be read, nothing was begun, and err says why
 	running := slices.DeleteFunc(slices.Clone(left), func(e journal.Entry) bool { return e.Job == nil })
 	if len(running) > 0 {
 		end.next = append(end.next, fmt.Sprintf("%s unfinished; continue with: cimg wait --resume%s", count(len(running), "job is", "jobs are"), s.where))
 	}
 	if unknown := len(left) - len(running); unknown > 0 {
-		end.next = append(end.next, fmt.Sprintf("the outcome of %s unknown; find out with: cimg reconcile --resume%s", count(unknown, "call is", "calls is"), s.where))
+		end.next = append(end.next, fmt.Sprintf("the outcome of %s not known; find out with: cimg reconcile --resume%s", count(unknown, "call is", "calls are"), s.where))
+	}
+	if len(end.next) > 0 && s.again != "" {
+		end.next = append(end.next, s.again)
 	}
 	return end
 }

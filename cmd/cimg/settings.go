@@ -22,6 +22,7 @@ type settings struct {
 	pageSize, jobsPerPoll               int
 	pollInterval, visibility, timeLimit time.Duration
 	noWait                              bool
+	source                              wrapper.TokenSource // nil: that of the flag or the environment
 }
 
 const serviceFlags = "Service"
@@ -62,6 +63,9 @@ func regionFlag(region *string) cli.Flag {
 
 // token returns where the token is.
 func (s *settings) token() (wrapper.TokenSource, error) {
+	if s.source != nil {
+		return s.source, nil
+	}
 	if s.tokenFile != "" {
 		return wrapper.FileToken(s.tokenFile), nil
 	}
@@ -122,8 +126,15 @@ func (s *settings) limit(ctx context.Context) (context.Context, context.CancelFu
 	if s.timeLimit <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, s.timeLimit)
+	return context.WithTimeoutCause(ctx, s.timeLimit, timedOut(s.timeLimit))
 }
+
+// timedOut says that --timeout is over.
+type timedOut time.Duration
+
+func (d timedOut) Error() string { return fmt.Sprintf("timed out after %v", time.Duration(d)) }
+
+func (d timedOut) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // output is a format of results.
 type output string

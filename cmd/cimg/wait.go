@@ -151,6 +151,13 @@ func (s *session) leftBehind(cmd *cli.Command, asked bool) ([]journal.Entry, err
 	if living > 0 {
 		fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s to processes that still run\n", count(living, "unfinished call belongs", "unfinished calls belong"))
 	}
+	var commands []string
+	for _, e := range left {
+		if command := commandLine(e.Command); slices.Contains(e.Command, "replicate") && !slices.Contains(commands, command) {
+			commands = append(commands, command)
+			fmt.Fprintf(cmd.Root().ErrWriter, "cimg: left behind by a command; afterwards, run it again for what it had not started: %s\n", command)
+		}
+	}
 	if len(left) == 0 {
 		fmt.Fprintln(cmd.Root().ErrWriter, "cimg: nothing to resume")
 	}

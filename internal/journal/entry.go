@@ -22,7 +22,7 @@ type Entry struct {
 	End     string          // why nothing is left to do; empty if something is
 	EndTime time.Time
 	Image   string // id of the image, if there is one at the end
-	Live    bool            // a process that still runs is at work on it
+	Live    bool   // a process that still runs is at work on it
 }
 
 func isOpen(e Entry) bool { return e.End == "" }

@@ -73,12 +73,14 @@ type Journal struct {
 	own  *file            // nil before the first call
 	held map[string]*file // those that this process has locked, by name
 	last int              // number of the own file's last entry
+
+	finished map[string][]Entry // of files that do not change any more, by name
 }
 
 // New returns a journal of calls to a service (its base URL) that a command makes.
 // It touches nothing; the directory is created by the first call.
 func New(dir, service string, command []string) *Journal {
-	return &Journal{dir: dir, service: service, command: command, held: make(map[string]*file)}
+	return &Journal{dir: dir, service: service, command: command, held: make(map[string]*file), finished: make(map[string][]Entry)}
 }
 
 // Dir returns the journal's directory.
@@ -270,7 +272,7 @@ func (j *Journal) TakeOver() ([]Entry, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		if j.held[name] != nil {
+		if _, known := j.finished[name]; known || j.held[name] != nil {
 			continue
 		}
 		f, err := takeFile(j.path(name), name)
@@ -288,6 +290,7 @@ func (j *Journal) TakeOver() ([]Entry, error) {
 		if slices.ContainsFunc(entries, isOpen) {
 			j.held[name] = f
 		} else {
+			j.finished[name] = entries
 			f.close()
 		}
 	}
@@ -331,6 +334,10 @@ func (j *Journal) read() ([]Entry, error) {
 	var all []Entry
 	var errs []error
 	for _, name := range names {
+		if entries, known := j.finished[name]; known {
+			all = append(all, entries...)
+			continue
+		}
 		content, err := os.ReadFile(j.path(name))
 		if errors.Is(err, fs.ErrNotExist) { // another process removed it
 			continue
@@ -344,10 +351,14 @@ func (j *Journal) read() ([]Entry, error) {
 			errs = append(errs, fmt.Errorf("journal: %s, %w", j.path(name), err))
 			continue
 		}
-		if j.held[name] == nil && slices.ContainsFunc(entries, isOpen) && isLocked(j.path(name)) {
+		switch {
+		case j.held[name] != nil:
+		case isLocked(j.path(name)):
 			for i := range entries {
 				entries[i].Live = true
 			}
+		case !slices.ContainsFunc(entries, isOpen):
+			j.finished[name] = entries
 		}
 		all = append(all, entries...)
 	}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/internal/journal"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+func jobsCommand() *cli.Command {
+	var s settings
+	var all bool
+	var forget string
+	return &cli.Command{
+		Name:  "jobs",
+		Usage: "show what the journal has as unfinished; sends nothing",
+		Description: `For instance:
+
+  cimg jobs --all
+
+An entry whose outcome stays unknown, or whose job the service has forgotten, keeps cimg from making an image of the same
+name. When you have looked what became of it, --forget ends it.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "all", Usage: "show also what is finished", Destination: &all},
+			&cli.StringFlag{Name: "forget", Usage: "take the call of `ENTRY` for finished", Destination: &forget},
+			s.journalFlag(),
+		},
+		Before: noArguments,
+		Action: func(_ context.Context, cmd *cli.Command) error {
+			notes, err := s.journal("")
+			if err != nil {
+				return err
+			}
+			defer notes.Close()
+			if cmd.IsSet("forget") {
+				if _, err := notes.TakeOver(); err != nil {
+					return err
+				}
+				return notes.End(forget, "forgotten", "")
+			}
+			entries, readErr := notes.Entries()
+			if err := showEntries(cmd, entries, all); err != nil {
+				return err
+			}
+			return readErr
+		},
+	}
+}
+
+// entry is what a user sees of an entry of the journal.
+type entry struct {
+	ID        string                       `json:"entry"`
+	Time      time.Time                    `json:"time"`
+	Service   string                       `json:"service"`
+	Command   string                       `json:"command"`
+	Operation string                       `json:"operation"`
+	Region    string                       `json:"region"`
+	Name      string                       `json:"name,omitempty"`
+	UUID      string                       `json:"cimgUuid,omitempty"`
+	State     string                       `json:"state"`
+	Job       *wrapper.JobRef              `json:"job,omitempty"`
+	Call      *wrapper.OutcomeUnknownError `json:"call,omitempty"`
+}
+
+func newEntry(e journal.Entry) entry {
+	shown := entry{
+		e.ID, e.Time, e.Service, commandLine(e.Command), e.Call.Op, e.Call.Region, e.Name(), e.ImageUUID(), e.End, e.Job, nil,
+	}
+	switch {
+	case e.End != "":
+		shown.UUID = e.Image
+	case e.Live:
+		shown.State = "under way"
+	case e.Job != nil:
+		shown.State = "accepted"
+	default:
+		shown.State, shown.Call = "unknown", e.Call
+	}
+	return shown
+}
+
+func showEntries(cmd *cli.Command, entries []journal.Entry, all bool) error {
+	rows := [][]string{{"ENTRY", "TIME", "OPERATION", "REGION", "STATE", "IMAGE"}}
+	encoder := json.NewEncoder(cmd.Root().Writer)
+	encoder.SetEscapeHTML(false)
+	for _, e := range entries {
+		if e.End != "" && !all {
+			continue
+		}
+		shown := newEntry(e)
+		if outputOf(cmd) == lines {
+			if err := encoder.Encode(shown); err != nil {
+				return err
+			}
+			continue
+		}
+		name := shown.Name
+		if name == "" {
+			name = shown.UUID
+		}
+		rows = append(rows, []string{shown.ID, shown.Time.Local().Format(time.DateTime), shown.Operation, shown.Region, shown.State, name})
+	}
+	if outputOf(cmd) == table {
+		writeTable(cmd.Root().Writer, rows)
+	}
+	return nil
+}

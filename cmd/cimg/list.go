@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+func listCommand() *cli.Command {
+	var s settings
+	var regions []string
+	return &cli.Command{
+		Name:      "list",
+		Usage:     "list images",
+		ArgsUsage: "[NAME...]",
+		Description: `It lists the images of regions, or those that have exactly one of the names. For instance:
+
+  cimg list --region gz,bj`,
+		Flags: s.flags(
+			&cli.StringSliceFlag{Name: "region", Usage: "the regions, by their `ID`s", Sources: cli.EnvVars("DIDIYUN_REGION"), Destination: &regions},
+		),
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if len(regions) == 0 {
+				return errNoRegion
+			}
+			client, err := s.client()
+			if err != nil {
+				return err
+			}
+			defer client.CloseIdleConnections()
+			return list(ctx, cmd, client, regions, cmd.Args().Slice())
+		},
+	}
+}
+
+// listed is an image and where it is.
+type listed struct {
+	Region string `json:"region"`
+	wrapper.Image
+}
+
+// list prints the images of regions, if there are names those that have one.
+func list(ctx context.Context, cmd *cli.Command, client *wrapper.Client, regions, names []string) error {
+	var found []listed
+	for _, region := range regions {
+		images, err := readImages(ctx, client, region, names...)
+		if err != nil {
+			return err
+		}
+		for _, image := range images {
+			if len(names) == 0 || slices.Contains(names, image.Name) {
+				found = append(found, listed{region, image})
+			}
+		}
+	}
+	out := cmd.Root().Writer
+	if outputOf(cmd) == lines {
+		encoder := json.NewEncoder(out)
+		for _, image := range found {
+			if err := encoder.Encode(image); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	rows := [][]string{{"REGION", "IMAGE", "STATUS", "NAME"}}
+	for _, image := range found {
+		rows = append(rows, []string{image.Region, image.UUID, image.Status, image.Name})
+	}
+	writeTable(out, rows)
+	return nil
+}
+
+// find returns the images that arguments mean, by id or exact name.
+func find(ctx context.Context, client *wrapper.Client, region string, arguments []string) ([]wrapper.Image, error) {
+	all, err := readImages(ctx, client, region)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]wrapper.Image, len(arguments))
+	for n, argument := range arguments {
+		var means []wrapper.Image
+		for _, image := range all {
+			if image.UUID == argument || image.Name == argument {
+				means = append(means, image)
+			}
+		}
+		switch {
+		case len(means) == 0:
+			return nil, fmt.Errorf("no image in %s has the id or the name %q; see cimg list", region, argument)
+		case len(means) > 1:
+			var ids []string
+			for _, image := range means {
+				ids = append(ids, image.UUID)
+			}
+			return nil, usageErrorf("%d images in %s have the name %q; choose one by its id: %s", len(means), region, argument, strings.Join(ids, ", "))
+		}
+		if slices.ContainsFunc(found[:n], func(other wrapper.Image) bool { return other.UUID == means[0].UUID }) {
+			return nil, usageErrorf("%q means an image that was named before", argument)
+		}
+		found[n] = means[0]
+	}
+	return found, nil
+}
+
+// readImages reads the list of a region.
+func readImages(ctx context.Context, client *wrapper.Client, region string, names ...string) (images []wrapper.Image, err error) {
+	err = readSteadily(func() error {
+		images = nil
+		for image, err := range client.Images(ctx, region, names...) {
+			if err != nil {
+				return err
+			}
+			images = append(images, image)
+		}
+		return nil
+	}, func() bool { return true })
+	return images, err
+}
+
+// readSteadily repeats what reads a list, as long as nothing but the list has been
+// read. If other images are created or deleted meanwhile, a list may count more
+// images than its pages show, which looks like a malformed response.
+func readSteadily(read func() error, onlyRead func() bool) error {
+	for attempt := 1; ; attempt++ {
+		if err := read(); attempt == 5 || !errors.Is(err, wrapper.ErrMalformedResponse) || !onlyRead() {
+			return err
+		}
+	}
+}

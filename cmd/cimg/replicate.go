@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+func replicateCommand() *cli.Command {
+	var s settings
+	var from, snapshot, description string
+	var to []string
+	return &cli.Command{
+		Name:      "replicate",
+		Usage:     "bring images to several regions, also from a snapshot, and wait for all",
+		ArgsUsage: "IMAGE...",
+		Description: `It makes the copies that are missing, by exact name: run it again, and it makes nothing twice. For instance, an image that exists,
+by its name or id, into another region; and new ones from a snapshot, in the snapshot's region and another one:
+
+  cimg replicate --from bj --to gz 北京02
+  cimg replicate --from gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 --to bj web-01 web-02`,
+		Flags: s.jobFlags(
+			&cli.StringFlag{Name: "from", Usage: "the region of the originals or of the snapshot, by its `ID`", Sources: cli.EnvVars("DIDIYUN_REGION"), Destination: &from},
+			&cli.StringFlag{Name: "snapshot", Usage: "create the originals from a snapshot, by its `ID`, unless there are images of these names", Destination: &snapshot},
+			&cli.StringSliceFlag{Name: "to", Usage: "the regions to copy to, by their `ID`s", Destination: &to},
+			&cli.StringFlag{Name: "description", Usage: "describe what is made with `TEXT`", Destination: &description},
+		),
+		Action: s.inSession(func(ctx context.Context, cmd *cli.Command, run *session) error {
+			names := cmd.Args().Slice()
+			switch {
+			case len(names) == 0:
+				return usageErrorf("no image to replicate; see cimg replicate --help")
+			case from == "":
+				return usageErrorf("no origin: name its region with --from")
+			case len(to) == 0:
+				return usageErrorf("no region to copy to: name some with --to")
+			}
+			run.again = "then run the same command again: it makes what is missing"
+			to = slices.DeleteFunc(to, func(region string) bool { return region == from })
+			var replicas []*replica
+			if snapshot != "" {
+				for _, name := range names {
+					replicas = append(replicas, run.replica(from, name, to, description))
+				}
+				inputs := make([]wrapper.CreateImageInput, len(names))
+				for n, r := range replicas {
+					r.input = wrapper.CreateImageInput{Name: names[n], SnapUUID: snapshot, Description: description}
+					inputs[n] = r.input
+				}
+				if err := wrapper.ValidateCreate(from, inputs...); err != nil {
+					return err
+				}
+			} else {
+				images, err := find(ctx, run.client, from, names)
+				if err != nil {
+					return err
+				}
+				for _, image := range images {
+					r := run.replica(from, image.Name, to, description)
+					r.existing = &image
+					replicas = append(replicas, r)
+				}
+			}
+			var tasks []task
+			for _, r := range replicas {
+				tasks = append(tasks, task{r.origin, r.make})
+			}
+			return run.all(ctx, tasks...)
+		}),
+	}
+}
+
+// replica is an image, and its copies in other regions.
+type replica struct {
+	session     *session
+	description string
+	origin      *image
+	copies      []*image
+
+	input    wrapper.CreateImageInput // to create the original from, unless it exists
+	existing *wrapper.Image
+}
+
+func (s *session) replica(from, name string, to []string, description string) *replica {
+	r := &replica{session: s, description: description, origin: s.image(from, name)}
+	for _, region := range to {
+		r.copies = append(r.copies, s.image(region, name))
+	}
+	return r
+}
+
+// make makes what is missing.
+func (r *replica) make(ctx context.Context) error {
+	if err := r.makeOrigin(ctx); err != nil {
+		for _, c := range r.copies {
+			c.Error = "there is no original to copy"
+			c.is(stateUnmade)
+		}
+		return err
+	}
+	var copies []task
+	for _, c := range r.copies {
+		copies = append(copies, task{c, func(ctx context.Context) error { return r.copy(ctx, c) }})
+	}
+	return r.session.all(ctx, copies...)
+}
+
+// makeOrigin makes the original, or waits for it if it is still being made.
+func (r *replica) makeOrigin(ctx context.Context) error {
+	o := r.origin
+	if r.existing == nil {
+		return o.ensureCreated(ctx, r.input)
+	}
+	o.UUID = r.existing.UUID
+	if r.existing.Job == nil {
+		return o.follow(ctx, made{uuid: o.UUID})
+	}
+	job, err := r.session.client.Resume(wrapper.JobRef{
+		Region: o.Region, JobUUID: r.existing.Job.JobUUID, Type: r.existing.Job.Type, ResourceUUID: o.UUID,
+	})
+	if err != nil {
+		return o.fails(stateUnmade, err)
+	}
+	return o.follow(ctx, made{job: job})
+}
+
+func (r *replica) copy(ctx context.Context, c *image) error {
+	return c.ensureImported(ctx, wrapper.ImportImageInput{
+		Name: c.Name, OriginRegionID: r.origin.Region, OriginImageUUID: r.origin.UUID, Description: r.description,
+	})
+}
