@@ -2,12 +2,15 @@ package tests
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,6 +103,8 @@ func TestCommandReconcilesALostResponse(t *testing.T) {
 	lost := u.run(t, createWeb+"web-01")
 	require.Equal(t, 5, lost.code, lost.stderr)
 	require.Contains(t, lost.stderr, "cimg reconcile --resume")
+	u.inject(t, `{operation: listCIMG, status: 503, count: 3}`)
+	require.Equal(t, 5, u.run(t, "reconcile --resume").code, "it is still unknown")
 	found := u.run(t, "reconcile --resume")
 	require.Zero(t, found.code, found.stderr)
 	require.Regexp(t, `gz +\w{32} +found +web-01`, found.stdout)
@@ -112,6 +117,114 @@ func TestCommandReconcilesALostResponse(t *testing.T) {
 	require.Contains(t, missing.stdout, "not observed")
 	require.Zero(t, u.run(t, createWeb+"web-02").code)
 	require.ElementsMatch(t, []string{"web-01", "web-02"}, u.images(t, "gz"))
+}
+
+// A response to any mutating call may be lost.
+func TestCommandReconcilesARenameAndADelete(t *testing.T) {
+	u := newUser(t)
+	u.env = append(u.env, "CIMG_VISIBILITY_WINDOW=1s") // a rename under way may be another's
+	u.inject(t, `{operation: changeNameCIMG, after: true, reset: true}`)
+	require.Equal(t, 5, u.run(t, "rename --region bj 北京02 web-02").code)
+	resumed := u.run(t, "wait --resume")
+	require.Zero(t, resumed.code, resumed.stderr)
+	u.inject(t, `{operation: deleteCIMG, after: true, reset: true}`)
+	require.Equal(t, 5, u.run(t, "delete --yes --region bj web-02").code)
+	resumed = u.run(t, "wait --resume")
+	require.Zero(t, resumed.code, resumed.stderr)
+	require.Empty(t, u.images(t, "bj"))
+	require.Equal(t, 1, strings.Count(u.run(t, "jobs").stdout, "\n"))
+}
+
+func TestCommandInterruptedWhileItCalls(t *testing.T) {
+	u := newUser(t)
+	u.inject(t, `{operation: createCIMG, after: true, delay: 30s}`)
+	create := u.command(t, strings.Fields(createWeb+"web-01")...)
+	var stderr strings.Builder
+	create.Stderr = &stderr
+	require.NoError(t, create.Start())
+	require.Eventually(t, func() bool { return len(u.images(t, "gz")) > 0 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, create.Process.Signal(os.Interrupt))
+	require.Error(t, create.Wait())
+	require.Equal(t, 130, create.ProcessState.ExitCode())
+	require.Contains(t, stderr.String(), "cimg reconcile --resume")
+	found := u.run(t, "reconcile --resume")
+	require.Zero(t, found.code, found.stderr)
+	require.Contains(t, found.stdout, "found")
+
+	u.inject(t, `{operation: createCIMG, after: true, delay: 30s}`)
+	late := u.run(t, createWeb+"--timeout 100ms web-02")
+	require.Equal(t, 5, late.code, "that the outcome is unknown is worse than a timeout: %s", late.stderr)
+}
+
+func TestCommandOutlivesAnOutage(t *testing.T) {
+	u := newUser(t)
+	u.inject(t, `{operation: getJobResult, status: 503, for: 500ms}`)
+	created := u.run(t, createWeb+"web-01")
+	require.Zero(t, created.code, created.stderr)
+}
+
+// With --ensure, a command continues what was left behind.
+func TestEnsureContinues(t *testing.T) {
+	u := newUser(t)
+	u.inject(t, `{operation: createCIMG, after: true, reset: true}`)
+	require.Equal(t, 5, u.run(t, createWeb+"web-01").code)
+	u.run(t, createWeb+"--no-wait web-02")
+	for _, name := range []string{"web-01", "web-02"} {
+		ensured := u.run(t, createWeb+"--ensure "+name)
+		require.Zero(t, ensured.code, ensured.stderr)
+	}
+	require.ElementsMatch(t, []string{"web-01", "web-02"}, u.images(t, "gz"))
+	require.Equal(t, 1, strings.Count(u.run(t, "jobs").stdout, "\n"), "nothing is unfinished")
+}
+
+// The list does not show a new image at once. The journal knows it.
+func TestEnsureBelievesTheJournal(t *testing.T) {
+	scenario := filepath.Join(t.TempDir(), "lag.yaml")
+	require.NoError(t, os.WriteFile(scenario, []byte("listLag: 1h\n"), 0o600))
+	u := newUser(t, "--scenario", scenario)
+	require.Zero(t, u.run(t, createWeb+"web-01").code)
+	ensured := u.run(t, createWeb+"--ensure --visibility-window 1m web-01")
+	require.Zero(t, ensured.code, ensured.stderr)
+	require.Contains(t, ensured.stdout, "exists")
+	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
+}
+
+// Two that do the same at the same time make one image.
+func TestTwoCommandsAtTheSameTime(t *testing.T) {
+	u := newUser(t)
+	codes := make([]int, 8)
+	var group sync.WaitGroup
+	for n := range codes {
+		cmd := u.command(t, strings.Fields(createWeb+"--ensure web-01")...)
+		group.Go(func() {
+			if err := cmd.Run(); err != nil {
+				codes[n] = cmd.ProcessState.ExitCode()
+			}
+		})
+	}
+	group.Wait()
+	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
+	require.Contains(t, codes, 0)
+	for _, code := range codes {
+		require.Contains(t, []int{0, 5}, code, "5: another one has just begun")
+	}
+}
+
+func TestMockAnnouncesItselfToPrograms(t *testing.T) {
+	mock := exec.CommandContext(t.Context(), commandPath(t), "mock", "--output", "json", "--addr", "127.0.0.1:0")
+	stdout, err := mock.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, mock.Start())
+	var announced struct{ BaseURL, Token string }
+	require.NoError(t, json.NewDecoder(stdout).Decode(&announced))
+	resp, _ := fetch(t, announced.BaseURL+"/healthz")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.Equal(t, emulator.DefaultToken, announced.Token)
+	require.NoError(t, mock.Process.Signal(os.Interrupt))
+	rest, err := io.ReadAll(stdout)
+	require.NoError(t, err)
+	require.Empty(t, rest)
+	require.NoError(t, mock.Wait())
 }
 
 // inject makes the mock fail.

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -96,7 +97,9 @@ func kill(t *testing.T, cmd *exec.Cmd, after time.Duration) (killed bool) {
 	case <-ended:
 		return false
 	case <-time.After(after):
-		require.NoError(t, cmd.Process.Kill())
+		if err := cmd.Process.Kill(); !errors.Is(err, os.ErrProcessDone) { // it may just have ended
+			require.NoError(t, err)
+		}
 		<-ended
 		return cmd.ProcessState.ExitCode() == -1
 	}

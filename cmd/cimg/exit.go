@@ -52,17 +52,17 @@ func (e *ending) Unwrap() []error { return e.errs }
 // exitCodeOf returns the exit code for an error. Of several errors, the one counts
 // that needs the most care.
 func exitCodeOf(err error, interrupted bool) exitCode {
-	var unfinished *journal.UnfinishedError
 	_, rejected := errors.AsType[*wrapper.APIError](err)
 	switch {
 	case err == nil:
 		return exitDone
 	case interrupted:
 		return exitInterrupted
+	case errors.As(err, new(*wrapper.OutcomeUnknownError)), errors.As(err, new(*reconcile.AmbiguousImageError)), errors.As(err, new(*journal.UnfinishedError)):
+		return exitUnknown
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimedOut
-	case errors.As(err, new(*wrapper.OutcomeUnknownError)), errors.As(err, new(*wrapper.WaitError)),
-		errors.As(err, new(*reconcile.AmbiguousImageError)), errors.As(err, &unfinished):
+	case errors.As(err, new(*wrapper.WaitError)):
 		return exitUnknown
 	case errors.As(err, new(*wrapper.JobFailedError)):
 		return exitJobFailed

@@ -191,7 +191,7 @@ var errNotObserved = errors.New("it was not carried out, as far as the list of i
 func (i *image) resolve(ctx context.Context) error {
 	findings, err := i.session.recovery.Reconcile(ctx, i.call)
 	if err != nil {
-		return i.fails(stateUnended, err)
+		return i.fails(stateUnended, fmt.Errorf("%w; %w", i.call, err))
 	}
 	return i.settle(ctx, findings[0]) // the calls of this program have one item
 }
@@ -201,7 +201,11 @@ func (i *image) settle(ctx context.Context, found reconcile.Finding) error {
 	i.UUID = cmp.Or(found.Image.UUID, found.ImageUUID)
 	switch {
 	case found.Verdict == reconcile.Ambiguous:
-		return i.fails(stateAmbiguous, &reconcile.AmbiguousImageError{Region: i.Region, Name: i.subject(), Images: found.Candidates})
+		var err error = &reconcile.AmbiguousImageError{Region: i.Region, Name: i.subject(), Images: found.Candidates}
+		if i.entry != "" {
+			err = fmt.Errorf("%w; try again later, or look what became of it, then run: cimg jobs --forget %s", err, i.entry)
+		}
+		return i.fails(stateAmbiguous, err)
 	case found.Verdict == reconcile.NotObserved:
 		i.Job = ""
 		return errors.Join(i.fails(stateMissing, errNotObserved), i.end(string(stateMissing), ""))

@@ -37,6 +37,7 @@ func complain(w io.Writer, err error, interrupted bool) {
 	}
 	for _, err := range end.errs {
 		text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "cimg: "), ": cimg: ", ": ")
+		text = strings.ReplaceAll(text, "; cimg: ", "; ")
 		fmt.Fprintln(w, "cimg:", text+advice(err))
 	}
 	for _, line := range end.next {

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"io"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -64,7 +64,7 @@ func mockCommand() *cli.Command {
 			if !quiet {
 				options.Log = cmd.Root().ErrWriter
 			}
-			return serveMock(ctx, cmd.Root().Writer, addr, options, origins)
+			return serveMock(ctx, cmd, addr, options, origins)
 		},
 	}
 }
@@ -97,7 +97,7 @@ func finished(jobType, jobUUID, imageUUID string) gen.Job {
 }
 
 // serveMock serves a mock until ctx ends.
-func serveMock(ctx context.Context, out io.Writer, addr string, options mock.Options, origins []string) error {
+func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.Options, origins []string) error {
 	// Whoever read the output may have gone. The mock serves others.
 	signal.Ignore(syscall.SIGPIPE)
 	mocked, err := mock.New(options)
@@ -118,6 +118,25 @@ func serveMock(ctx context.Context, out io.Writer, addr string, options mock.Opt
 	}
 	defer server.stop()
 
+	announce(cmd, server.url, options.Emulator)
+	select {
+	case <-ctx.Done():
+		if outputOf(cmd) == table {
+			fmt.Fprintln(cmd.Root().Writer, "Stopped.")
+		}
+		return nil
+	case err := <-server.failed:
+		return err
+	}
+}
+
+// announce prints where the mock is, for a person or a program.
+func announce(cmd *cli.Command, url string, options emulator.Options) {
+	out := cmd.Root().Writer
+	if outputOf(cmd) == lines {
+		json.NewEncoder(out).Encode(map[string]string{"baseUrl": url, "token": options.Token}) //nolint:errcheck // whoever read it has gone
+		return
+	}
 	fmt.Fprintf(out, `Base URL  %[1]s
 Token     %[2]s
 Snapshot  %[3]s in gz
@@ -130,15 +149,7 @@ Try it:
 curl -s %[1]s/dicloud/i/storage/cimg/create -H %[4]s -H 'Content-Type: application/json' -d '{"regionId":"gz","cimg":[{"name":"web-01","snapUuid":"%[3]s"}]}'
 
 Stop with Ctrl-C.
-`, server.url, options.Emulator.Token, snapshotUUID, shellQuote("Authorization: Bearer "+options.Emulator.Token), listImages(options.Emulator.Stock))
-
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(out, "Stopped.")
-		return nil
-	case err := <-server.failed:
-		return err
-	}
+`, url, options.Token, snapshotUUID, shellQuote("Authorization: Bearer "+options.Token), listImages(options.Stock))
 }
 
 // listImages lists the images of a stock for the banner, one a line.

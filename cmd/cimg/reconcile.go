@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/urfave/cli/v3"
 
@@ -58,7 +59,7 @@ It does not wait for jobs that it finds: cimg wait --resume does.`,
 func (s *session) lookFor(ctx context.Context, i *image, call *wrapper.OutcomeUnknownError) error {
 	findings, err := s.recovery.Reconcile(ctx, call)
 	if err != nil {
-		return i.fails(stateUnended, err)
+		return i.fails(stateUnended, fmt.Errorf("%w; %w", call, err))
 	}
 	var errs []error
 	for n, found := range findings {

@@ -76,6 +76,9 @@ func joined(errs []error) error {
 // it, the user reads what is unfinished and how to continue.
 func (s *settings) inSession(action func(context.Context, *cli.Command, *session) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
+		if s.timeLimit < 0 {
+			return usageErrorf("--timeout: %v is negative", s.timeLimit)
+		}
 		run := &session{
 			wait: !s.noWait, where: s.where(), visibility: s.visibility,
 			report: newReporter(cmd, !s.noWait), turns: make(chan struct{}, 8),

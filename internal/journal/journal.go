@@ -152,7 +152,7 @@ func (j *Journal) turn() (done func(), err error) {
 // create creates the own file, and removes old ones.
 func (j *Journal) create() error {
 	j.prune()
-	name := time.Now().UTC().Format("20060102-150405.000000") + "-" + strconv.Itoa(os.Getpid())
+	name := fmt.Sprintf("%s-%07d", time.Now().UTC().Format("20060102-150405.000000"), os.Getpid())
 	f, err := createFile(j.path(name), name)
 	if err != nil {
 		return err
