@@ -210,6 +210,20 @@ func TestTwoCommandsAtTheSameTime(t *testing.T) {
 	}
 }
 
+func TestDoctorOnlyReads(t *testing.T) {
+	u := newUser(t)
+	require.Zero(t, u.run(t, "doctor --region gz").code)
+	_, counts := fetch(t, u.url(t, "/_emulator/requests"))
+	require.Regexp(t, `"changeNameCIMG":0,"createCIMG":0,"deleteCIMG":0,"getJobResult":\d+,"importCIMG":0,"listCIMG":\d+`, counts)
+}
+
+func TestMockWhoseAddressIsInUse(t *testing.T) {
+	u := newUser(t)
+	second := u.run(t, "mock --addr "+strings.TrimPrefix(u.url(t, ""), "http://"))
+	require.Equal(t, 1, second.code)
+	require.Regexp(t, `^cimg: cannot listen on .*in use; choose another address, port 0 takes a free one\n$`, second.stderr)
+}
+
 func TestMockAnnouncesItselfToPrograms(t *testing.T) {
 	mock := exec.CommandContext(t.Context(), commandPath(t), "mock", "--output", "json", "--addr", "127.0.0.1:0")
 	stdout, err := mock.StdoutPipe()

@@ -87,8 +87,8 @@ and run the same replicate again: it makes what is missing, and nothing twice. "
 
 Results are on stdout, as a table or with --output json as one object a line; progress and errors are on stderr.
 
-Exit codes: 0 done; 1 another error; 2 wrong usage; 3 rejected by the service, nothing was changed;
-4 a job failed; 5 the outcome is unknown: run cimg reconcile --resume; 6 timed out; 130 interrupted.`
+Exit codes: 0 done; 1 another error; 2 wrong usage or configuration; 3 rejected by the service, nothing was changed; 4 a job
+failed; 5 the outcome is unknown: run cimg reconcile --resume; 6 timed out; 130 interrupted.`
 
 // command returns the command line.
 func command() *cli.Command {

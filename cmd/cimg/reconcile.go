@@ -44,10 +44,16 @@ It does not wait for jobs that it finds: cimg wait --resume does.`,
 				if err != nil {
 					return err
 				}
+				accepted := 0
 				for _, e := range left {
 					if e.Job == nil {
 						tasks = append(tasks, run.resume(e))
+					} else {
+						accepted++
 					}
+				}
+				if accepted > 0 {
+					fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s known to be accepted; wait with: cimg wait --resume%s\n", count(accepted, "call is", "calls are"), run.where)
 				}
 			}
 			return run.all(ctx, tasks...)
