@@ -26,7 +26,7 @@ func demoCommand() *cli.Command {
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			cloud, err := emulator.New(emulator.Options{
-				Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: 3 * time.Second} },
+				Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: 2 * time.Second} },
 			})
 			if err != nil {
 				return err

@@ -59,7 +59,7 @@ func (i *image) is(now state) {
 
 // fails reports an error in a new state and returns it.
 func (i *image) fails(now state, err error) error {
-	i.Error = err.Error()
+	i.Error = plainText(err)
 	i.is(now)
 	return err
 }
@@ -68,7 +68,7 @@ func (i *image) fails(now state, err error) error {
 type made struct {
 	job    *wrapper.JobHandle          // nil if there is nothing to wait for
 	uuid   string                      // of the image, as far as it is known
-	verify func(context.Context) error // after the job; nil if there is nothing to verify
+	verify func(context.Context) error // of the image's name, after the job; may be nil
 }
 
 // make makes a mutating call, journals it before and what became of it after, and
@@ -149,10 +149,8 @@ func (i *image) follow(ctx context.Context, from made) error {
 		}
 	}
 	if from.verify != nil {
-		if err := from.verify(ctx); err != nil {
-			if ctx.Err() != nil {
-				return i.fails(stateUnended, err)
-			}
+		// The image exists. That its name could not be compared is no failure.
+		if err := from.verify(ctx); errors.As(err, new(*reconcile.StoredNameError)) {
 			return errors.Join(i.fails(stateSucceeded, err), i.end(string(stateSucceeded), i.UUID))
 		}
 	}

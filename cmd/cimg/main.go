@@ -36,13 +36,17 @@ func complain(w io.Writer, err error, interrupted bool) {
 		end.errs = []error{errInterrupted}
 	}
 	for _, err := range end.errs {
-		text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "cimg: "), ": cimg: ", ": ")
-		text = strings.ReplaceAll(text, "; cimg: ", "; ")
-		fmt.Fprintln(w, "cimg:", text+advice(err))
+		fmt.Fprintln(w, "cimg:", plainText(err)+advice(err))
 	}
 	for _, line := range end.next {
 		fmt.Fprintln(w, "cimg:", line)
 	}
+}
+
+// plainText returns the text of an error without the prefixes of the packages that
+// it comes from.
+func plainText(err error) string {
+	return strings.NewReplacer(": cimg: ", ": ", "; cimg: ", "; ").Replace(strings.TrimPrefix(err.Error(), "cimg: "))
 }
 
 // unknownCommand runs without a command, or with an unknown one.

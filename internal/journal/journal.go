@@ -83,9 +83,6 @@ func New(dir, service string, command []string) *Journal {
 	return &Journal{dir: dir, service: service, command: command, held: make(map[string]*file), finished: make(map[string][]Entry)}
 }
 
-// Dir returns the journal's directory.
-func (j *Journal) Dir() string { return j.dir }
-
 // UnfinishedError says that an earlier call for the same image is unfinished.
 type UnfinishedError struct{ Entry Entry }
 
@@ -236,8 +233,8 @@ func (j *Journal) holds(id string) bool {
 	return f != nil
 }
 
-// Entries returns the calls that the journal has, the oldest first. If a file
-// cannot be read, the error says so, and the entries are those of the others.
+// Entries returns the calls that the journal has, the oldest first. If files cannot
+// be read, the error names the first, and the entries are those of the others.
 func (j *Journal) Entries() ([]Entry, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -258,7 +255,7 @@ func (j *Journal) Unfinished() ([]Entry, error) {
 
 // TakeOver returns the unfinished calls to the service that no living process is
 // at work on, for this process to continue: until [Journal.Close], others see them
-// as its own. If a file cannot be read, nothing is taken over.
+// as its own.
 func (j *Journal) TakeOver() ([]Entry, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -295,7 +292,10 @@ func (j *Journal) TakeOver() ([]Entry, error) {
 		}
 	}
 	entries, err := j.read()
-	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Live || !isOpen(e) || e.Service != j.service }), err
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Live || !isOpen(e) || e.Service != j.service }), nil
 }
 
 // Close lets other processes continue what is unfinished.
@@ -332,7 +332,7 @@ func (j *Journal) read() ([]Entry, error) {
 		return nil, err
 	}
 	var all []Entry
-	var errs []error
+	var firstErr error
 	for _, name := range names {
 		if entries, known := j.finished[name]; known {
 			all = append(all, entries...)
@@ -343,12 +343,12 @@ func (j *Journal) read() ([]Entry, error) {
 			continue
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("journal: %w", err))
+			firstErr = cmp.Or(firstErr, fmt.Errorf("journal: %w", err))
 			continue
 		}
 		entries, err := parse(name, content)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("journal: %s, %w", j.path(name), err))
+			firstErr = cmp.Or(firstErr, fmt.Errorf("journal: %s, %w", j.path(name), err))
 			continue
 		}
 		switch {
@@ -362,5 +362,5 @@ func (j *Journal) read() ([]Entry, error) {
 		}
 		all = append(all, entries...)
 	}
-	return all, errors.Join(errs...)
+	return all, firstErr
 }
