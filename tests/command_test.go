@@ -57,6 +57,7 @@ func commandPath(t *testing.T) string {
 }
 
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	program := commandPath(t)
 	// The demo uses its own emulator, whatever the environment offers.
 	var stray atomic.Int32
@@ -173,6 +174,7 @@ func TestMockServesAnybody(t *testing.T) {
 }
 
 func TestDemoCanBeInterrupted(t *testing.T) {
+	t.Parallel()
 	demo := exec.CommandContext(t.Context(), commandPath(t), "demo")
 	stderr, err := demo.StderrPipe()
 	require.NoError(t, err)

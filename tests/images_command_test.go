@@ -81,6 +81,7 @@ func (u *user) images(t *testing.T, region string) []string {
 const createWeb = "create --region gz --snapshot " + snapshot + " "
 
 func TestCommandContinuesAfterItWasKilled(t *testing.T) {
+	t.Parallel()
 	u := newUser(t, "--job-duration", "2s")
 	cmd := u.command(t, strings.Fields(createWeb+"web-01")...)
 	require.NoError(t, cmd.Start())
@@ -98,6 +99,7 @@ func TestCommandContinuesAfterItWasKilled(t *testing.T) {
 }
 
 func TestCommandReconcilesALostResponse(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.inject(t, `{operation: createCIMG, after: true, reset: true}`)
 	lost := u.run(t, createWeb+"web-01")
@@ -121,6 +123,7 @@ func TestCommandReconcilesALostResponse(t *testing.T) {
 
 // A response to any mutating call may be lost.
 func TestCommandReconcilesARenameAndADelete(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.env = append(u.env, "CIMG_VISIBILITY_WINDOW=1s") // a rename under way may be another's
 	u.inject(t, `{operation: changeNameCIMG, after: true, reset: true}`)
@@ -136,6 +139,7 @@ func TestCommandReconcilesARenameAndADelete(t *testing.T) {
 }
 
 func TestCommandInterruptedWhileItCalls(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.inject(t, `{operation: createCIMG, after: true, delay: 30s}`)
 	create := u.command(t, strings.Fields(createWeb+"web-01")...)
@@ -157,6 +161,7 @@ func TestCommandInterruptedWhileItCalls(t *testing.T) {
 }
 
 func TestCommandOutlivesAnOutage(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.inject(t, `{operation: getJobResult, status: 503, for: 500ms}`)
 	created := u.run(t, createWeb+"web-01")
@@ -165,6 +170,7 @@ func TestCommandOutlivesAnOutage(t *testing.T) {
 
 // With --ensure, a command continues what was left behind.
 func TestEnsureContinues(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.inject(t, `{operation: createCIMG, after: true, reset: true}`)
 	require.Equal(t, 5, u.run(t, createWeb+"web-01").code)
@@ -179,6 +185,7 @@ func TestEnsureContinues(t *testing.T) {
 
 // The list does not show a new image at once. The journal knows it.
 func TestEnsureBelievesTheJournal(t *testing.T) {
+	t.Parallel()
 	scenario := filepath.Join(t.TempDir(), "lag.yaml")
 	require.NoError(t, os.WriteFile(scenario, []byte("listLag: 1h\n"), 0o600))
 	u := newUser(t, "--scenario", scenario)
@@ -191,6 +198,7 @@ func TestEnsureBelievesTheJournal(t *testing.T) {
 
 // Two that do the same at the same time make one image.
 func TestTwoCommandsAtTheSameTime(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	codes := make([]int, 8)
 	var group sync.WaitGroup
@@ -211,6 +219,7 @@ func TestTwoCommandsAtTheSameTime(t *testing.T) {
 }
 
 func TestDoctorOnlyReads(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	require.Zero(t, u.run(t, "doctor --region gz").code)
 	_, counts := fetch(t, u.url(t, "/_emulator/requests"))
@@ -218,6 +227,7 @@ func TestDoctorOnlyReads(t *testing.T) {
 }
 
 func TestMockWhoseAddressIsInUse(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	second := u.run(t, "mock --addr "+strings.TrimPrefix(u.url(t, ""), "http://"))
 	require.Equal(t, 1, second.code)
@@ -225,6 +235,7 @@ func TestMockWhoseAddressIsInUse(t *testing.T) {
 }
 
 func TestMockAnnouncesItselfToPrograms(t *testing.T) {
+	t.Parallel()
 	mock := exec.CommandContext(t.Context(), commandPath(t), "mock", "--output", "json", "--addr", "127.0.0.1:0")
 	stdout, err := mock.StdoutPipe()
 	require.NoError(t, err)
@@ -252,6 +263,7 @@ func (u *user) inject(t *testing.T, fault string) {
 
 // A file that may not grow is like a full disk.
 func TestNothingIsSentIfTheDiskIsFull(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	full := u.command(t)
 	full.Path, full.Args = "/bin/sh", []string{"sh", "-c", `ulimit -f 0; exec "$0" ` + createWeb + "web-01", full.Path}

@@ -29,6 +29,7 @@ func kills(t *testing.T) int {
 // A command that brings 20 images to two regions is killed at a random moment, at
 // times its successor, too. The last one ends with exactly these images.
 func TestReplicateSurvivesKills(t *testing.T) {
+	t.Parallel()
 	u := newUser(t, "--job-duration", "60ms")
 	u.env = append(u.env, "CIMG_VISIBILITY_WINDOW=300ms")
 	var names []string

@@ -97,6 +97,7 @@ func TestExamplesOfHelp(t *testing.T) {
 	require.Greater(t, len(helps), 14)
 	for command, help := range helps {
 		t.Run(command, func(t *testing.T) {
+			t.Parallel()
 			u := newUser(t, "--job-duration", "10ms")
 			examples := regexp.MustCompile(`(?m)^     (cimg .*)$`).FindAllStringSubmatch(help, -1)
 			require.NotEmpty(t, examples)
