@@ -98,6 +98,31 @@ func TestCommandContinuesAfterItWasKilled(t *testing.T) {
 	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
 }
 
+// What cimg --help tells a person to do, killed in the middle: one image in each region.
+func TestReplicateContinuesAfterItWasKilled(t *testing.T) {
+	t.Parallel()
+	for _, killedIn := range []string{"gz", "bj"} {
+		u := newUser(t, "--job-duration", "1s")
+		help := u.run(t, "--help").stdout
+		replicate := regexp.MustCompile(`(?m)^ +cimg (replicate .*)$`).FindStringSubmatch(help)[1]
+		require.Contains(t, help, "cimg wait --resume")
+		cmd := u.command(t, strings.Fields(replicate)...)
+		require.NoError(t, cmd.Start())
+		require.Eventually(t, func() bool { return len(u.images(t, killedIn)) > 0 }, 20*time.Second, time.Millisecond)
+		require.NoError(t, cmd.Process.Kill())
+		require.Error(t, cmd.Wait())
+
+		resumed := u.run(t, "wait --resume")
+		require.Zero(t, resumed.code, resumed.stderr)
+		require.Contains(t, resumed.stderr, "run it again for what it had not started: cimg "+replicate)
+		again := u.run(t, replicate)
+		require.Zero(t, again.code, again.stderr)
+		for _, region := range []string{"gz", "bj"} {
+			require.Equal(t, []string{"web-01"}, u.images(t, region))
+		}
+	}
+}
+
 func TestCommandReconcilesALostResponse(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
