@@ -120,6 +120,14 @@ func TestReplicateContinuesAfterItWasKilled(t *testing.T) {
 		for _, region := range []string{"gz", "bj"} {
 			require.Equal(t, []string{"web-01"}, u.images(t, region))
 		}
+		journal, err := filepath.Glob(filepath.Join(u.state, "cimg", "*"))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(journal), 2)
+		for _, file := range journal {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NotContains(t, string(content), emulator.DefaultToken)
+		}
 	}
 }
 

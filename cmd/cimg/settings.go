@@ -25,7 +25,7 @@ type settings struct {
 	source                              wrapper.TokenSource // nil: that of the flag or the environment
 }
 
-const serviceFlags = "Service"
+const serviceFlags = "Service and journal"
 
 // flags returns the flags of a command that uses the service.
 func (s *settings) flags(more ...cli.Flag) []cli.Flag {
