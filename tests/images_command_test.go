@@ -285,6 +285,22 @@ func TestMockAnnouncesItselfToPrograms(t *testing.T) {
 	require.NoError(t, mock.Wait())
 }
 
+// The disk has room for the intent only: the line about the job is lost, the job not.
+func TestDiskThatFillsUpAfterTheCall(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	full := u.command(t)
+	full.Path, full.Args = "/bin/sh", []string{"sh", "-c", `ulimit -f 2; exec "$0" ` + createWeb + "--description " + strings.Repeat("x", 500) + " web-01", full.Path}
+	result := outcomeOf(t, full)
+	require.Equal(t, 5, result.code, result.stderr)
+	ref := regexp.MustCompile(`cimg wait '(cimg-job:\S+)'`).FindStringSubmatch(result.stderr)
+	require.NotNil(t, ref, result.stderr)
+	require.Zero(t, u.run(t, "wait "+ref[1]).code)
+	resumed := u.run(t, "wait --resume")
+	require.Zero(t, resumed.code, resumed.stderr)
+	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
+}
+
 // inject makes the mock fail.
 func (u *user) inject(t *testing.T, fault string) {
 	t.Helper()

@@ -91,7 +91,9 @@ func (i *image) make(ctx context.Context, about *wrapper.OutcomeUnknownError, ca
 		return i.fails(stateUnmade, err)
 	case i.entry != "":
 		if noteErr := i.note(result, err); noteErr != nil && result.job != nil {
-			return i.fails(stateUnended, fmt.Errorf("%w; the job runs: continue with cimg wait '%s'", noteErr, result.job.Ref))
+			ref := result.job.Ref
+			unfinished := &wrapper.WaitError{Refs: []wrapper.JobRef{ref}, Cause: noteErr}
+			return i.fails(stateUnended, fmt.Errorf("%w; the job runs, continue with: cimg wait %s", unfinished, shellQuote(ref.String())))
 		} else if err == nil {
 			err = noteErr
 		}

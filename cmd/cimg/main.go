@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/internal/version"
 )
 
@@ -76,11 +77,11 @@ token itself only in DIDIYUN_ACCESS_TOKEN or in that file. Without a base URL, c
 for images. Try them against an emulator first:
 
   cimg mock --addr 127.0.0.1:8080 &
-  export DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7
+  export DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=` + emulator.DefaultToken + `
 
 An image from a snapshot, copied to another region:
 
-  cimg replicate --from gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 --to bj web-01
+  cimg replicate --from gz --snapshot ` + snapshotUUID + ` --to bj web-01
   cimg list --region bj
 
 Each call that changes anything is noted on the disk before it is sent. After Ctrl-C, a crash or kill -9, continue with
