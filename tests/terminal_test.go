@@ -111,7 +111,7 @@ func TestTerminalWithFewRows(t *testing.T) {
 	term := newTerminal(t, u, 60, 10)
 	term.types("S="+snapshot+" W=$(seq -f web-%02.0f 20)", "Enter")
 	term.clear()
-	term.types("cimg replicate --from gz --snapshot $S --to bj $W > /dev/null; echo code $?", "Enter")
+	term.types("clear; cimg replicate --from gz --snapshot $S --to bj $W > /dev/null; echo code $?", "Enter")
 	term.sees(`web-20 bj +█+░+ +\d+ %`)
 	for line := range strings.Lines(term.screen()) {
 		require.NotContains(t, line, "web-01 gz", "it has no room, or has made some")

@@ -40,7 +40,7 @@ type barWriter struct {
 
 func (w *barWriter) GetTermSize() (width, height int, err error) {
 	width, height, err = w.Writer.GetTermSize()
-	return width, max(height-2, 1), err // another one: tmux saves a screen that is cleared from its top
+	return width, max(height-2, 1), err // and one to the line above: tmux saves a screen that is cleared from its top
 }
 
 func (w *barWriter) ReadFrom(row io.Reader) (n int64, err error) {
@@ -64,6 +64,9 @@ func (b *bars) start() {
 	var err error
 	if b.width, b.height, err = writer.GetTermSize(); err != nil {
 		b.width, b.height = 80, 24
+	}
+	if b.shown == nil { // for the first time
+		fmt.Fprintln(b.terminal, "Ctrl-C ends the waiting, not the jobs.")
 	}
 	b.container, b.shown = mpb.New(mpb.WithConsoleWriter(writer)), make(map[*image]*barState)
 }
