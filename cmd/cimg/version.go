@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -15,8 +16,11 @@ import (
 func versionCommand() *cli.Command {
 	cli.VersionPrinter = printVersion // of --version
 	return &cli.Command{
-		Name:   "version",
-		Usage:  "print the versions of the program, the contract and Go, and the revision it was built from",
+		Name:  "version",
+		Usage: "print the versions of the program, the contract and Go, and the revision it was built from",
+		Description: `For instance:
+
+  cimg version`,
 		Before: noArguments,
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			cli.ShowVersion(cmd.Root())
@@ -25,11 +29,18 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// printVersion prints, in one line, what a report about a bug should name.
+// printVersion prints, on one line, what a report about a bug should name.
 func printVersion(root *cli.Command) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = new(debug.BuildInfo)
+	}
+	if outputOf(root) == lines {
+		json.NewEncoder(root.Writer).Encode(map[string]string{ //nolint:errcheck // whoever read it has gone
+			"version": root.Version, "revision": revisionOf(info.Settings), "contract": contractVersion(cimg.Spec),
+			"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
+		})
+		return
 	}
 	fmt.Fprintf(root.Writer, "%s version %s (%s, contract %s, %s %s/%s)\n", root.Name, root.Version,
 		revisionOf(info.Settings), contractVersion(cimg.Spec), runtime.Version(), runtime.GOOS, runtime.GOARCH)
