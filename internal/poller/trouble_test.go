@@ -423,10 +423,15 @@ func TestSuspectsLeaveARequestToOthers(t *testing.T) {
 			found = found || slices.Equal(p.ids, []string{"good"})
 		}
 		require.True(t, found)
-		require.Equal(t, 3, s.regions["gz"].suspected)
+		suspected := func() int {
+			s.Poller.mu.Lock()
+			defer s.Poller.mu.Unlock()
+			return s.regions["gz"].suspected
+		}
+		require.Equal(t, 3, suspected())
 		patient.Leave()
 		time.Sleep(time.Minute)
-		require.Zero(t, s.regions["gz"].suspected)
+		require.Zero(t, suspected())
 	})
 }
 
