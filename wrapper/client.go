@@ -7,6 +7,7 @@ import (
 
 	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/internal/exchange"
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/internal/poller"
 )
 
@@ -44,7 +45,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 	}
 	waits, err := newWaitSettings(cfg.polling, cfg.waitOptions)
 	errs = append(errs, err)
-	if err := joinErrors(errs); err != nil {
+	if err := oneline.Join(errs...); err != nil {
 		return nil, err
 	}
 	clients := exchange.NewClients(cfg.httpClient, cfg.base.URL)

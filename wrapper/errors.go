@@ -167,8 +167,6 @@ type InputError struct {
 
 func (e *InputError) Error() string { return "cimg: " + e.Field + ": " + e.Reason }
 
-func joinErrors(errs []error) error { return oneline.Join(errs...) }
-
 // callError is a call that ended without a response: what is a sentinel or nil,
 // cause comes from a transport, a token source or a context.
 type callError struct {

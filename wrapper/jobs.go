@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // JobResults returns the state of jobs of a region, all in one request. They are
@@ -41,7 +42,7 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 			errs = append(errs, unreadable[uuid])
 		}
 	}
-	return jobs, joinErrors(errs)
+	return jobs, oneline.Join(errs...)
 }
 
 // getJobs requests the state of jobs, in one request that is retried unless it is

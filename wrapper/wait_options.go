@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/internal/poller"
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
@@ -131,5 +132,5 @@ func (s *waitSettings) with(options []WaitOption) (*waitSettings, error) {
 		}
 		errs = append(errs, option(&changed))
 	}
-	return &changed, joinErrors(errs)
+	return &changed, oneline.Join(errs...)
 }

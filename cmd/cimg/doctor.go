@@ -52,6 +52,7 @@ type doctor struct {
 	client   *wrapper.Client
 	region   string
 	findings []finding
+	usual    page // the first page of the region, with as many images as cimg requests
 
 	mu       sync.Mutex
 	attempts []wrapper.Attempt
@@ -102,16 +103,15 @@ func (d *doctor) list(ctx context.Context) error {
 		return err
 	}
 	d.found("token", "", "accepted")
-	all, err := d.readPage(ctx, wrapper.DefaultPageSize)
-	if err != nil {
+	if d.usual, err = d.readPage(ctx, wrapper.DefaultPageSize); err != nil {
 		return err
 	}
 	switch {
-	case all.bare:
+	case d.usual.bare:
 		d.found("list", "", "a bare array of images; cimg reads it, generated clients of other languages may not")
-	case all.images <= 1:
+	case d.usual.images <= 1:
 		d.found("list", "", "an object with count and items; the region has too few images to see what count counts")
-	case one.count == all.count:
+	case one.count == d.usual.count:
 		d.found("list", "", "an object with items, and with the count of all images")
 	default:
 		d.found("list", "", "an object with items, and with the count of those in the page")
@@ -159,19 +159,15 @@ func (d *doctor) readPage(ctx context.Context, limit int) (page, error) {
 // page finds out how many images a request may ask for.
 func (d *doctor) page(ctx context.Context) error {
 	const many = 1000
-	usual, err := d.readPage(ctx, wrapper.DefaultPageSize)
-	if err != nil {
-		return err
-	}
 	switch large, err := d.readPage(ctx, many); {
 	case isResponse(err):
 		d.found("page size", "", "%d images in a request are accepted, %d are not: %s", wrapper.DefaultPageSize, many, reason(err))
 	case err != nil:
 		return err
-	case large.images > usual.images:
+	case large.images > d.usual.images:
 		d.found("page size", fmt.Sprintf("--page-size %d", large.images), "%d images come in a response to a request for %d", large.images, many)
-	case usual.images < wrapper.DefaultPageSize && usual.count > usual.images:
-		d.found("page size", fmt.Sprintf("--page-size %d", usual.images), "at most %d images come in a response", usual.images)
+	case d.usual.images < wrapper.DefaultPageSize && d.usual.count > d.usual.images:
+		d.found("page size", fmt.Sprintf("--page-size %d", d.usual.images), "at most %d images come in a response", d.usual.images)
 	default:
 		d.found("page size", "", "requests for %d images are accepted; the region has too few to see how many come", many)
 	}
@@ -284,22 +280,10 @@ func reason(err error) string {
 }
 
 func (d *doctor) print(cmd *cli.Command) error {
-	out := cmd.Root().Writer
-	if outputOf(cmd) == lines {
-		encoder := json.NewEncoder(out)
-		for _, f := range d.findings {
-			if err := encoder.Encode(f); err != nil {
-				return err
-			}
-		}
+	if len(d.findings) == 0 {
 		return nil
 	}
-	rows := [][]string{{"CHECK", "SETTING", "RESULT"}}
-	for _, f := range d.findings {
-		rows = append(rows, []string{f.Check, cmp.Or(f.Setting, "-"), f.Result})
-	}
-	if len(rows) > 1 {
-		writeTable(out, rows)
-	}
-	return nil
+	return printAll(cmd, d.findings, []string{"CHECK", "SETTING", "RESULT"}, func(f finding) []string {
+		return []string{f.Check, cmp.Or(f.Setting, "-"), f.Result}
+	})
 }

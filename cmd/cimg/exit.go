@@ -39,6 +39,14 @@ type ending struct {
 	next []string // what to do
 }
 
+// endingOf returns an error as an ending.
+func endingOf(err error) *ending {
+	if end, is := err.(*ending); is { //nolint:errorlint // as this program made it, the outermost
+		return end
+	}
+	return &ending{errs: []error{err}}
+}
+
 func (e *ending) Error() string {
 	var texts []string
 	for _, err := range e.errs {

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -84,28 +84,13 @@ func newEntry(e journal.Entry) entry {
 }
 
 func showEntries(cmd *cli.Command, entries []journal.Entry, all bool) error {
-	rows := [][]string{{"ENTRY", "TIME", "OPERATION", "REGION", "STATE", "IMAGE"}}
-	encoder := json.NewEncoder(cmd.Root().Writer)
-	encoder.SetEscapeHTML(false)
+	var shown []entry
 	for _, e := range entries {
-		if e.End != "" && !all {
-			continue
+		if e.End == "" || all {
+			shown = append(shown, newEntry(e))
 		}
-		shown := newEntry(e)
-		if outputOf(cmd) == lines {
-			if err := encoder.Encode(shown); err != nil {
-				return err
-			}
-			continue
-		}
-		name := shown.Name
-		if name == "" {
-			name = shown.UUID
-		}
-		rows = append(rows, []string{shown.ID, shown.Time.Local().Format(time.DateTime), shown.Operation, shown.Region, shown.State, name})
 	}
-	if outputOf(cmd) == table {
-		writeTable(cmd.Root().Writer, rows)
-	}
-	return nil
+	return printAll(cmd, shown, []string{"ENTRY", "TIME", "OPERATION", "REGION", "STATE", "IMAGE"}, func(e entry) []string {
+		return []string{e.ID, e.Time.Local().Format(time.DateTime), e.Operation, e.Region, e.State, cmp.Or(e.Name, e.UUID)}
+	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -60,22 +59,9 @@ func list(ctx context.Context, cmd *cli.Command, client *wrapper.Client, regions
 			}
 		}
 	}
-	out := cmd.Root().Writer
-	if outputOf(cmd) == lines {
-		encoder := json.NewEncoder(out)
-		for _, image := range found {
-			if err := encoder.Encode(image); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	rows := [][]string{{"REGION", "IMAGE", "STATUS", "NAME"}}
-	for _, image := range found {
-		rows = append(rows, []string{image.Region, image.UUID, image.Status, image.Name})
-	}
-	writeTable(out, rows)
-	return nil
+	return printAll(cmd, found, []string{"REGION", "IMAGE", "STATUS", "NAME"}, func(image listed) []string {
+		return []string{image.Region, image.UUID, image.Status, image.Name}
+	})
 }
 
 // find returns the images that arguments mean, by id or exact name.

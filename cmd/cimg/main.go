@@ -29,10 +29,7 @@ func main() {
 
 // complain writes a line for each error, and below them what to do next.
 func complain(w io.Writer, err error, interrupted bool) {
-	end, _ := err.(*ending) //nolint:errorlint // it is the outermost
-	if end == nil {
-		end = &ending{errs: []error{err}}
-	}
+	end := endingOf(err)
 	if interrupted {
 		end.errs = []error{errInterrupted}
 	}

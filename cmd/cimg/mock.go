@@ -98,7 +98,7 @@ func finished(jobType, jobUUID, imageUUID string) gen.Job {
 
 // serveMock serves a mock until ctx ends.
 func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.Options, origins []string) error {
-	// Whoever read the output may have gone. The mock serves others.
+	// The reader of the output may have gone. The mock serves others.
 	signal.Ignore(syscall.SIGPIPE)
 	mocked, err := mock.New(options)
 	if err != nil {
@@ -134,7 +134,7 @@ func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.
 func announce(cmd *cli.Command, url string, options emulator.Options) {
 	out := cmd.Root().Writer
 	if outputOf(cmd) == lines {
-		json.NewEncoder(out).Encode(map[string]string{"baseUrl": url, "token": options.Token}) //nolint:errcheck // whoever read it has gone
+		json.NewEncoder(out).Encode(map[string]string{"baseUrl": url, "token": options.Token}) //nolint:errcheck // its reader has gone
 		return
 	}
 	fmt.Fprintf(out, `Base URL  %[1]s

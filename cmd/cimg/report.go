@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,9 +29,7 @@ type reporter interface {
 func newReporter(cmd *cli.Command, waits bool) reporter {
 	out, err := cmd.Root().Writer, cmd.Root().ErrWriter
 	if outputOf(cmd) == lines {
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
-		return &jsonReporter{out: encoder}
+		return &jsonReporter{out: newEncoder(out)}
 	}
 	if !waits {
 		return &refReporter{out: out}
@@ -51,7 +50,7 @@ type jsonReporter struct {
 func (r *jsonReporter) show(i *image) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.out.Encode(i) //nolint:errcheck // whoever read it has gone; the journal has what matters
+	r.out.Encode(i) //nolint:errcheck // its reader has gone; the journal has what matters
 }
 
 func (r *jsonReporter) pause() {}
@@ -103,16 +102,37 @@ func (r *tableReporter) close() {
 	slices.SortStableFunc(r.images, func(a, b *image) int { return a.order - b.order })
 	rows := [][]string{{"REGION", "IMAGE", "RESULT", "NAME"}}
 	for _, i := range r.images {
-		rows = append(rows, []string{i.Region, dash(i.UUID), string(i.State), dash(i.Name)})
+		rows = append(rows, []string{i.Region, cmp.Or(i.UUID, "-"), string(i.State), cmp.Or(i.Name, "-")})
 	}
 	writeTable(r.out, rows)
 }
 
-func dash(s string) string {
-	if s == "" {
-		return "-"
+// printAll prints items as lines of JSON, or as a table with a row for each.
+func printAll[T any](cmd *cli.Command, items []T, columns []string, row func(T) []string) error {
+	out := cmd.Root().Writer
+	if outputOf(cmd) == lines {
+		encoder := newEncoder(out)
+		for _, item := range items {
+			if err := encoder.Encode(item); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return s
+	rows := [][]string{columns}
+	for _, item := range items {
+		rows = append(rows, row(item))
+	}
+	writeTable(out, rows)
+	return nil
+}
+
+// newEncoder returns an encoder of lines of JSON, which leaves & as it is: the text
+// forms of references have many.
+func newEncoder(out io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	return encoder
 }
 
 // writeTable aligns columns. What may have wide characters belongs in the last one:
@@ -122,7 +142,7 @@ func writeTable(out io.Writer, rows [][]string) {
 	for _, row := range rows {
 		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
-	table.Flush() //nolint:errcheck // whoever read it has gone
+	table.Flush() //nolint:errcheck // its reader has gone
 }
 
 // lineReporter writes a line for each change.

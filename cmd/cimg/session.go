@@ -60,10 +60,8 @@ func (s *session) all(ctx context.Context, tasks ...task) error {
 func joined(errs []error) error {
 	var end ending
 	for _, err := range errs {
-		if several, is := err.(*ending); is { //nolint:errorlint // as joined returned it
-			end.errs = append(end.errs, several.errs...)
-		} else if err != nil {
-			end.errs = append(end.errs, err)
+		if err != nil {
+			end.errs = append(end.errs, endingOf(err).errs...)
 		}
 	}
 	if len(end.errs) == 0 {
@@ -111,10 +109,7 @@ func (s *session) end(err error) error {
 	if err == nil {
 		return nil
 	}
-	end, _ := err.(*ending) //nolint:errorlint // one that this program made
-	if end == nil {
-		end = &ending{errs: []error{err}}
-	}
+	end := endingOf(err)
 	left, _ := s.journal.Unfinished() // if it cannot be read, nothing was begun, and err says why
 	running := slices.DeleteFunc(slices.Clone(left), func(e journal.Entry) bool { return e.Job == nil })
 	if len(running) > 0 {

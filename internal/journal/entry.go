@@ -66,7 +66,7 @@ type record struct {
 }
 
 // parse reads a file. What comes after the last line break is a line that was
-// being written when its process was killed: whoever wrote it did not go on.
+// being written when its process was killed, which then did not go on.
 func parse(name string, content []byte) ([]Entry, error) {
 	var first record
 	var entries []Entry

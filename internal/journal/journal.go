@@ -102,8 +102,6 @@ func (e *UnfinishedError) Error() string {
 // Unless the error is nil, the call must not be made. It is an [*UnfinishedError]
 // if the journal has an unfinished call for the same image.
 func (j *Journal) Intend(call *wrapper.OutcomeUnknownError) (id string, err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return "", fmt.Errorf("journal: %w", err)
 	}
@@ -133,17 +131,19 @@ func (j *Journal) Intend(call *wrapper.OutcomeUnknownError) (id string, err erro
 	return j.own.name + "-" + strconv.Itoa(j.last), nil
 }
 
-// turn waits until no other process looks at the journal to decide what to do: two
-// that look and then write would not see each other.
+// turn waits until nobody else, in this process or another, looks at the journal to
+// decide what to do: two that look and then write would not see each other.
 func (j *Journal) turn() (done func(), err error) {
+	j.mu.Lock()
 	lock, err := lockFile(filepath.Join(j.dir, "lock"))
 	if errors.Is(err, fs.ErrNotExist) { // there is no journal yet
-		return func() {}, nil
+		return j.mu.Unlock, nil
 	}
 	if err != nil {
+		j.mu.Unlock()
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	return func() { lock.Close() }, nil
+	return func() { lock.Close(); j.mu.Unlock() }, nil
 }
 
 // create creates the own file, and removes old ones.
@@ -236,8 +236,6 @@ func (j *Journal) holds(id string) bool {
 // Entries returns the calls that the journal has, the oldest first. If files cannot
 // be read, the error names the first, and the entries are those of the others.
 func (j *Journal) Entries() ([]Entry, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	done, err := j.turn()
 	if err != nil {
 		return nil, err
@@ -257,8 +255,6 @@ func (j *Journal) Unfinished() ([]Entry, error) {
 // at work on, for this process to continue: until [Journal.Close], others see them
 // as its own.
 func (j *Journal) TakeOver() ([]Entry, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	done, err := j.turn()
 	if err != nil {
 		return nil, err

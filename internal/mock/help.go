@@ -49,7 +49,7 @@ an error is HTTP 400 with {"error": "..."}. It serves only this machine, unless 
   GET /_emulator/requests           the number of requests by operation
   GET /_emulator/images?regionId=gz every image, however new
   GET /_emulator/jobs?regionId=gz   every job
-  POST /_emulator/reset             start anew: stock, scenario and counts are those of the start
+  POST /_emulator/reset             start over: stock, scenario and counts are those of the start
 
 For instance:
 
