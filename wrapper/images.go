@@ -181,8 +181,8 @@ type (
 // exactly is not published, so compare Image.Name where it matters.
 //
 // An error ends the iteration. Pages are requested as the loop proceeds: if
-// images are created or deleted meanwhile, any image may be missed, and the list
-// may end with [ErrMalformedResponse] because it counts more than it has shown.
+// images are created or deleted meanwhile, any image may be missed. A list that
+// counts more than it has shown is read again from the start, a few times.
 //
 // Whether the response's count is of the page or of all images is not published,
 // so the list ends with an empty page. Pages that only repeat images end it with
@@ -202,43 +202,53 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 			yield(Image{}, check.err)
 			return
 		}
-		seen := make(map[string]bool)
-		for start, repeated := 0, false; ; {
+		shown := make(map[string]int) // in which pass last
+		for pass, start, listed, repeated := 1, 0, 0, false; ; {
 			r, err := c.readPage(ctx, region, names, start)
 			if err != nil {
 				yield(Image{}, err)
 				return
 			}
 			start += len(r.page.images)
-			anyNew := false
+			before := listed
 			for _, image := range r.page.images {
-				if seen[image.UUID] {
+				last := shown[image.UUID]
+				if last == pass {
 					continue
 				}
-				seen[image.UUID], anyNew = true, true
-				if !yield(image, nil) {
+				shown[image.UUID] = pass
+				listed++
+				if last == 0 && !yield(image, nil) {
 					return
 				}
 			}
 			var incomplete error
 			switch count := r.page.count; {
-			case anyNew:
-			case len(names) == 0 && count > int64(len(seen)):
+			case listed > before:
+			case len(names) == 0 && count > int64(listed):
 				// Whether count is of the page or of all images, so many must have come.
-				incomplete = fmt.Errorf("it counts %d images, but lists %d", count, len(seen))
+				incomplete = fmt.Errorf("it counts %d images, but lists %d", count, listed)
 			case len(r.page.images) == 0:
 				return
 			case repeated:
 				incomplete = errors.New("its pages repeat the same images")
 			}
-			if incomplete != nil {
+			switch {
+			case incomplete == nil:
+				repeated = listed == before // once, images created meanwhile may have shifted the pages
+			case pass < listPasses:
+				pass, start, listed, repeated = pass+1, 0, 0, false
+			default:
 				yield(Image{}, malformed(&call{op: opList}, r, incomplete))
 				return
 			}
-			repeated = !anyNew // once, images created meanwhile may have shifted the pages
 		}
 	}
 }
+
+// listPasses is how often a list is read that contradicts itself, which it does if
+// images are created or deleted between two of its pages.
+const listPasses = 5
 
 func (c *Client) readPage(ctx context.Context, region string, names []string, start int) (*response, error) {
 	req, err := gen.NewListCIMGRequest(c.server(), gen.ListCIMGRequest{

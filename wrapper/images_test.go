@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,8 @@ import (
 
 // pages responds to list requests from images, with at most limit of them per
 // page and in the form that wrap returns.
-func pages(t *testing.T, images []gen.CIMG, limit int, wrap func(page []gen.CIMG) any) *service {
+// pages serves images, which may change from one page to the next.
+func pages(t *testing.T, images *[]gen.CIMG, limit int, wrap func(page []gen.CIMG) any) *service {
 	var s *service
 	s = serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var listRequest gen.ListCIMGRequest
@@ -24,10 +26,10 @@ func pages(t *testing.T, images []gen.CIMG, limit int, wrap func(page []gen.CIMG
 		if err := json.Unmarshal([]byte(received[len(received)-1].Body), &listRequest); err != nil {
 			t.Error(err)
 		}
-		from := min(int(listRequest.Start), len(images))
-		to := min(from+min(int(listRequest.Limit), limit), len(images))
+		from := min(int(listRequest.Start), len(*images))
+		to := min(from+min(int(listRequest.Limit), limit), len(*images))
 		json.NewEncoder(w).Encode(map[string]any{
-			"errno": 0, "errmsg": "ok", "requestId": "r1", "data": wrap(images[from:to]),
+			"errno": 0, "errmsg": "ok", "requestId": "r1", "data": wrap((*images)[from:to]),
 		})
 	})
 	return s
@@ -52,7 +54,7 @@ func TestImagesReadsAllPages(t *testing.T) {
 	for name, wrap := range forms {
 		for _, limit := range []int{1000, 50, 7} { // the service's limit
 			t.Run(fmt.Sprintf("%s/%d per page", name, limit), func(t *testing.T) {
-				client := clientOf(t, pages(t, total, limit, wrap))
+				client := clientOf(t, pages(t, &total, limit, wrap))
 				var got []wrapper.Image
 				for image, err := range client.Images(t.Context(), "gz") {
 					require.NoError(t, err)
@@ -86,6 +88,50 @@ func TestImagesFailsWhenPagesRepeat(t *testing.T) {
 
 // Images created meanwhile push others to a later page, where they appear
 // again. Each is yielded once, and none after them is missed.
+// Other images are created and deleted between two pages.
+func TestImagesOfAListThatChanges(t *testing.T) {
+	changes := map[string]func(all []gen.CIMG, change int) []gen.CIMG{
+		"created at the end": func(all []gen.CIMG, change int) []gen.CIMG {
+			return append(all, gen.CIMG{UUID: fmt.Sprint("new", change)})
+		},
+		"created at the start": func(all []gen.CIMG, change int) []gen.CIMG {
+			return slices.Insert(all, 0, gen.CIMG{UUID: fmt.Sprint("new", change)})
+		},
+		"deleted at the end":   func(all []gen.CIMG, _ int) []gen.CIMG { return all[:len(all)-1] },
+		"deleted at the start": func(all []gen.CIMG, _ int) []gen.CIMG { return all[1:] },
+		"deleted and created at the start": func(all []gen.CIMG, change int) []gen.CIMG {
+			return slices.Insert(all[1:], 0, gen.CIMG{UUID: fmt.Sprint("new", change)})
+		},
+		"deleted at the start, created at the end": func(all []gen.CIMG, change int) []gen.CIMG {
+			return append(all[1:], gen.CIMG{UUID: fmt.Sprint("new", change)})
+		},
+	}
+	for name, change := range changes {
+		for of, count := range map[string]func(all, page []gen.CIMG) int{
+			"all":      func(all, _ []gen.CIMG) int { return len(all) },
+			"the page": func(_, page []gen.CIMG) int { return len(page) },
+		} {
+			t.Run(name+", count of "+of, func(t *testing.T) {
+				all, requests := manyImages(30), 0
+				s := pages(t, &all, 10, func(page []gen.CIMG) any {
+					data := gen.CIMGPage{Count: int64(count(all, page)), Items: page}
+					if requests++; requests < 10 {
+						all = change(slices.Clone(all), requests)
+					}
+					return data
+				})
+				seen := map[string]bool{}
+				for image, err := range clientOf(t, s).Images(t.Context(), "gz") {
+					require.NoError(t, err)
+					require.False(t, seen[image.UUID], "twice")
+					seen[image.UUID] = true
+				}
+				require.GreaterOrEqual(t, len(seen), 20)
+			})
+		}
+	}
+}
+
 func TestImagesYieldsEachOnce(t *testing.T) {
 	responses := []string{"a b", "b c", "c", ""}
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -107,7 +153,8 @@ func TestImagesYieldsEachOnce(t *testing.T) {
 }
 
 func TestImagesFetchesPagesLazily(t *testing.T) {
-	s := pages(t, manyImages(250), 1000, func(page []gen.CIMG) any { return page })
+	images := manyImages(250)
+	s := pages(t, &images, 1000, func(page []gen.CIMG) any { return page })
 	for range clientOf(t, s).Images(t.Context(), "gz") {
 		break
 	}
@@ -115,7 +162,7 @@ func TestImagesFetchesPagesLazily(t *testing.T) {
 }
 
 func TestImagesByName(t *testing.T) {
-	s := pages(t, nil, 10, func(page []gen.CIMG) any { return gen.CIMGPage{Items: []gen.CIMG{}} })
+	s := pages(t, new([]gen.CIMG), 10, func(page []gen.CIMG) any { return gen.CIMGPage{Items: []gen.CIMG{}} })
 	client := clientOf(t, s)
 	for range client.Images(t.Context(), "bj", "北京02", "web") {
 	}
@@ -127,7 +174,7 @@ func TestImagesByName(t *testing.T) {
 
 func TestPageSize(t *testing.T) {
 	total := manyImages(5)
-	s := pages(t, total, 1000, func(page []gen.CIMG) any { return page })
+	s := pages(t, &total, 1000, func(page []gen.CIMG) any { return page })
 	n := 0
 	for _, err := range clientOf(t, s, wrapper.WithPageSize(2)).Images(t.Context(), "gz") {
 		require.NoError(t, err)

@@ -77,11 +77,7 @@ func (i *image) make(ctx context.Context, about *wrapper.OutcomeUnknownError, ca
 	i.Operation, i.call = about.Op, about
 	intended := &intent{call: about}
 	i.session.turns <- struct{}{}
-	var result made
-	err := readSteadily(func() (err error) {
-		result, err = call(context.WithValue(ctx, intentKey{}, intended))
-		return err
-	}, func() bool { return intended.entry == "" })
+	result, err := call(context.WithValue(ctx, intentKey{}, intended))
 	<-i.session.turns
 	i.entry = intended.entry
 	switch {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,26 +97,11 @@ func find(ctx context.Context, client *wrapper.Client, region string, arguments 
 
 // readImages reads the list of a region.
 func readImages(ctx context.Context, client *wrapper.Client, region string, names ...string) (images []wrapper.Image, err error) {
-	err = readSteadily(func() error {
-		images = nil
-		for image, err := range client.Images(ctx, region, names...) {
-			if err != nil {
-				return err
-			}
-			images = append(images, image)
+	for image, err := range client.Images(ctx, region, names...) {
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	}, func() bool { return true })
-	return images, err
-}
-
-// readSteadily repeats what reads a list, as long as nothing but the list has been
-// read. If other images are created or deleted meanwhile, a list may count more
-// images than its pages show, which looks like a malformed response.
-func readSteadily(read func() error, onlyRead func() bool) error {
-	for attempt := 1; ; attempt++ {
-		if err := read(); attempt == 5 || !errors.Is(err, wrapper.ErrMalformedResponse) || !onlyRead() {
-			return err
-		}
+		images = append(images, image)
 	}
+	return images, nil
 }
