@@ -25,7 +25,7 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 	if check.err != nil {
 		return nil, check.err
 	}
-	reported, unreadable, err := c.getJobs(ctx, region, jobUUIDs, false)
+	reported, unreadable, err := c.getJobs(ctx, region, jobUUIDs, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -46,18 +46,15 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 }
 
 // getJobs requests the state of jobs, in one request that is retried unless it is
-// to be sent once. It returns why it cannot read some of them, by their ids.
-func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, once bool) (jobs []Job, unreadable map[string]error, err error) {
+// a poll, which has a time limit. It returns why it cannot read some of them, by their ids.
+func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, pollLimit time.Duration) (jobs []Job, unreadable map[string]error, err error) {
 	req, err := gen.NewGetJobResultRequest(c.server(), &gen.GetJobResultParams{RegionID: region, JobUUIDs: strings.Join(jobUUIDs, ",")})
 	if err != nil {
 		return nil, nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
 	// As published, and shorter: no id has a comma of its own.
 	req.URL.RawQuery = strings.ReplaceAll(req.URL.RawQuery, "%2C", ",")
-	query := &call{op: opJobResult, req: req.WithContext(ctx)}
-	if once {
-		query.once, query.timeLimit = true, c.polling.Timeout
-	}
+	query := &call{op: opJobResult, req: req.WithContext(ctx), once: pollLimit > 0, timeLimit: pollLimit}
 	r, err := c.send(query)
 	if err != nil && (r == nil || len(r.jobs)+len(r.unreadable) == 0) {
 		return nil, nil, err

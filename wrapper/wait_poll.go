@@ -24,7 +24,7 @@ type Polling struct {
 	RequestInterval time.Duration
 	// MaxJobs is the most ids in one request. Default: 100. The client learns that
 	// the service accepts fewer: if it rejects more ids than it ever accepted, and
-	// then accepts both halves, no request has more ids than the larger half.
+	// then accepts both halves, no request has more ids than were accepted.
 	MaxJobs int
 	// MaxURLBytes is the maximum length of a request's URL, unless a single id
 	// makes it longer. Default: 4096.
@@ -34,7 +34,9 @@ type Polling struct {
 	// failure, see [MaxFailures]. Default: 1 h.
 	MaxRetryAfter time.Duration
 	// Timeout limits one request, from its connection to the end of the response.
-	// Default: 30 s.
+	// Default: 30 s. If a request failed and the ids of it are polled apart, to find
+	// the one that makes it fail, each part has less time, but at least 4 intervals
+	// and four times as long as the slowest response took; after failures, twice it.
 	Timeout time.Duration
 }
 
@@ -77,13 +79,16 @@ func newPoller(c *Client) *poller.Poller {
 // poll makes one request, which the poller repeats at its own pace if it fails. A
 // hook, token source or transport of the caller's that panics must not end the
 // process from a goroutine that the caller does not know.
-func (c *Client) poll(ctx context.Context, region string, jobUUIDs []string) (jobs []Job, unreadable map[string]error, err error) {
+func (c *Client) poll(ctx context.Context, region string, jobUUIDs []string, limit time.Duration) (jobs []Job, unreadable map[string]error, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("cimg: %s: %w: %s", opJobResult.id, errPanicked, oneline.Panic(p))
 		}
 	}()
-	return c.getJobs(ctx, region, jobUUIDs, true)
+	if limit == 0 || limit > c.polling.Timeout {
+		limit = c.polling.Timeout
+	}
+	return c.getJobs(ctx, region, jobUUIDs, limit)
 }
 
 // errPanicked says that a caller's code panicked in a poll.

@@ -9,14 +9,8 @@ import (
 // batch is jobs that are polled in one request. One that fails is halved until
 // the id that makes it fail stands alone.
 type batch struct {
-	jobs   []*entry
-	halves *halves // of the rejected batch that it is a half of, if they prove anything
-}
-
-// halves is what becomes of the halves of a rejected batch.
-type halves struct {
-	size     int // of the larger
-	accepted int
+	jobs           []*entry
+	halvesAccepted *int // of the rejected batch that it is a half of; nil: they prove nothing
 }
 
 // live returns the jobs that a wait still needs.
@@ -28,14 +22,14 @@ func (b batch) live() []*entry {
 // If it was rejected as a whole and both are accepted, it had too many jobs.
 func (r *region) split(jobs []*entry, rejected bool) {
 	half := (len(jobs) + 1) / 2
-	proof := &halves{size: half}
+	proof := new(int)
 	if !rejected || len(jobs) <= r.mostAccepted || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
 		// An id that was not known yet may have been the reason; or nothing
 		// lasting, if as many jobs were accepted before.
 		proof = nil
 	}
-	r.suspect(batch{jobs: jobs[:half], halves: proof})
-	r.suspect(batch{jobs: jobs[half:], halves: proof})
+	r.suspect(batch{jobs: jobs[:half], halvesAccepted: proof})
+	r.suspect(batch{jobs: jobs[half:], halvesAccepted: proof})
 }
 
 // suspect lets jobs be polled in a batch of their own.
@@ -47,15 +41,16 @@ func (r *region) suspect(b batch) {
 }
 
 // onAccepted draws the conclusion from a batch that was accepted: if both halves
-// of a rejected one are, there were too many jobs in it. The limit stays.
+// of a rejected one are, there were too many jobs in it, and no request carries more
+// than were ever accepted.
 func (r *region) onAccepted(b batch) {
 	r.onResponse()
 	r.mostAccepted = max(r.mostAccepted, len(b.jobs))
-	if b.halves == nil {
+	if b.halvesAccepted == nil {
 		return
 	}
-	if b.halves.accepted++; b.halves.accepted == 2 {
-		r.maxJobs = min(r.maxJobs, b.halves.size)
+	if *b.halvesAccepted++; *b.halvesAccepted == 2 {
+		r.maxJobs = min(r.maxJobs, r.mostAccepted)
 	}
 }
 

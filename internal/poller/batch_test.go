@@ -203,7 +203,7 @@ func sizes(polls []poll) (sizes []int) {
 }
 
 // A rejected batch whose halves are accepted had too many ids: no request has
-// more than a half from then on.
+// more than were ever accepted from then on.
 func TestTheLimitIsLoweredForGood(t *testing.T) {
 	noID := func(string, time.Duration) bool { return false }
 	inBubble(t, Config{}, rejects(3, noID), func(t *testing.T, s *service) {
@@ -237,8 +237,8 @@ func TestTheLimitIsLoweredForGood(t *testing.T) {
 }
 
 func TestTheLimitIsNeverRaised(t *testing.T) {
-	r := &region{maxJobs: 2}
-	r.onAccepted(batch{halves: &halves{size: 3, accepted: 1}})
+	r, one := &region{maxJobs: 2, mostAccepted: 3}, 1
+	r.onAccepted(batch{halvesAccepted: &one})
 	require.Equal(t, 2, r.maxJobs)
 }
 

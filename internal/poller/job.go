@@ -142,10 +142,10 @@ func (j *job) firstPoll(s *subscription, now time.Time) time.Time {
 // now: after the pause of its policy or a failure, which is at least as long as
 // the interval between requests, but sooner if a subscription must know sooner.
 func (j *job) nextPoll(waits []*subscription, began, now time.Time, interval time.Duration) time.Time {
-	pause := max(j.pause(waits, now, interval), interval)
+	pause := backoff(int(j.failures), interval) // whole: only then, failures count
 	if j.failures == 0 {
-		// The jobs of many clients must not be polled in step for ever. But failures
-		// count only after whole pauses.
+		// The jobs of many clients must not be polled in step for ever.
+		pause = max(j.pause(waits, now), interval)
 		pause -= time.Duration(0.1 * random() * float64(pause-interval))
 	}
 	due := now.Add(pause)
@@ -164,12 +164,8 @@ func (j *job) nextPoll(waits []*subscription, began, now time.Time, interval tim
 
 var random = rand.Float64 // tests replace it
 
-// pause is the shortest that the policies of its waits want; after failures it
-// doubles from one to the next.
-func (j *job) pause(waits []*subscription, now time.Time, interval time.Duration) time.Duration {
-	if j.failures > 0 {
-		return backoff(int(j.failures), interval)
-	}
+// pause is the shortest that the policies of waits want.
+func (j *job) pause(waits []*subscription, now time.Time) time.Duration {
 	pause := time.Duration(math.MaxInt64)
 	for _, s := range waits {
 		pause = min(pause, s.wait.pause(now.Sub(j.since), j.seen))
@@ -179,7 +175,7 @@ func (j *job) pause(waits []*subscription, now time.Time, interval time.Duration
 
 // backoff returns the pause after so many failures: it doubles, up to 60 intervals.
 func backoff(failures int, interval time.Duration) time.Duration {
-	return interval * time.Duration(min(1<<min(failures-1, 6), 60))
+	return interval * time.Duration(min(1<<min(failures, 7)/2, 60))
 }
 
 func latest(times ...time.Time) time.Time   { return slices.MaxFunc(times, time.Time.Compare) }

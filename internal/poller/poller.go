@@ -18,8 +18,9 @@ import (
 
 // Config is how a [Poller] polls. All fields must be set.
 type Config struct {
-	// Poll polls jobs of a region in one request. It may find some unreadable.
-	Poll func(ctx context.Context, region string, ids []string) (states []gen.Job, unreadable map[string]error, err error)
+	// Poll polls jobs of a region in one request, within a limit if that is not 0. It
+	// may find some unreadable.
+	Poll func(ctx context.Context, region string, ids []string, limit time.Duration) (states []gen.Job, unreadable map[string]error, err error)
 	// Classify says what an error of Poll means for the jobs that were polled,
 	// and for how long the service asks to be left alone.
 	Classify func(error) (class ErrorClass, retryAfter time.Duration)

@@ -15,13 +15,14 @@ type region struct {
 	overhead int // bytes of a request without ids
 
 	jobs         map[string]*entry
-	idSizes      int     // of all jobs, in bytes of a request
-	waiting      queue   // until they are due
-	ready        queue   // due
-	suspects     []batch // parts of those that failed
-	maxJobs      int     // of a request, as far as the service accepts them
-	mostAccepted int     // jobs of one request
-	responses    int32   // to requests, from the service
+	idSizes      int           // of all jobs, in bytes of a request
+	waiting      queue         // until they are due
+	ready        queue         // due
+	suspects     []batch       // parts of those that failed
+	maxJobs      int           // of a request, as far as the service accepts them
+	mostAccepted int           // jobs of one request
+	responses    int32         // to requests, from the service
+	slowest      time.Duration // of those that were accepted
 
 	outage      int       // requests in a row that failed, whatever their jobs
 	backoffEnds time.Time // before that, no request may start

@@ -17,8 +17,9 @@ type request struct {
 	started   time.Time
 	ctx       context.Context
 	cancel    context.CancelFunc
-	suspected int // 1 if its jobs are suspects
-	awaited   int // jobs that a wait still needs; when there is none, it is canceled
+	limit     time.Duration // of the time it takes; 0: as long as Poll allows
+	suspected int           // 1 if its jobs are suspects
+	awaited   int           // jobs that a wait still needs; when there is none, it is canceled
 }
 
 // tick makes the request whose time has come, in the timer's goroutine.
@@ -31,7 +32,7 @@ func (r *region) tick() {
 	var unreadable map[string]error
 	err := errors.New("the goroutine of the request was exited") // by a transport, hook or token source
 	defer func() { q.finish(states, unreadable, err) }()
-	states, unreadable, err = r.config.Poll(q.ctx, r.name, q.ids)
+	states, unreadable, err = r.config.Poll(q.ctx, r.name, q.ids, q.limit)
 }
 
 // start begins a request, or returns nil if it is not time for one.
@@ -55,6 +56,9 @@ func (r *region) start() *request {
 	}
 	r.underWay++
 	r.suspected += r.lastSuspect
+	if r.responses > 0 && q.suspected > 0 && !b.jobs[0].alone {
+		q.limit = 4 * max(r.slowest, r.config.RequestInterval) << min(r.outage, 10)
+	}
 	r.setPace()
 	r.next = now.Add(r.config.RequestInterval / time.Duration(r.perInterval))
 	return q
@@ -91,6 +95,7 @@ func (q *request) finish(states []gen.Job, unreadable map[string]error, err erro
 	switch {
 	case len(jobs) == 0: // everybody left, which may be why it failed
 	case err == nil:
+		r.slowest = max(r.slowest, now.Sub(q.started))
 		r.onAccepted(q.batch)
 		onStates(jobs, states, unreadable, q.started, now)
 	default:

@@ -40,6 +40,7 @@ type poll struct {
 	at     time.Duration // since the start
 	region string
 	ids    []string // sorted
+	limit  time.Duration
 }
 
 func (p poll) String() string {
@@ -50,13 +51,19 @@ func (p poll) String() string {
 	return text
 }
 
-// take lets time pass, unless the request is canceled before.
+// take lets time pass, unless the request is canceled or over its limit before.
 func (p poll) take(d time.Duration) error {
+	var limit <-chan time.Time
+	if p.limit > 0 {
+		limit = time.After(p.limit)
+	}
 	select {
 	case <-p.ctx.Done():
 		return context.Cause(p.ctx)
 	case <-time.After(d):
 		return nil
+	case <-limit:
+		return errTransient
 	}
 }
 
@@ -81,8 +88,8 @@ func inBubble(t *testing.T, config Config, respond func(poll) ([]gen.Job, error)
 	})
 }
 
-func (s *service) poll(ctx context.Context, region string, ids []string) (states []gen.Job, unreadable map[string]error, err error) {
-	p := poll{ctx, s.elapsed(), region, slices.Sorted(slices.Values(ids))}
+func (s *service) poll(ctx context.Context, region string, ids []string, limit time.Duration) (states []gen.Job, unreadable map[string]error, err error) {
+	p := poll{ctx, s.elapsed(), region, slices.Sorted(slices.Values(ids)), limit}
 	s.mu.Lock()
 	s.polls = append(s.polls, p)
 	if len(s.polls) > 10_000 {

@@ -72,7 +72,8 @@ func TestABadIDTakesNoOtherJobWithIt(t *testing.T) {
 			{1, []int{0}, 0}, {2, []int{0}, 15 * time.Second}, {3, []int{0, 1}, 15 * time.Second}, {3, []int{0, 1, 2}, 0}, {100, []int{0, 50}, 40 * time.Second},
 		}},
 		"no response": {errTransient, 30 * time.Second, []row{
-			{3, []int{0}, 75 * time.Second}, {3, []int{1}, 75 * time.Second}, {3, []int{2}, 75 * time.Second},
+			{3, []int{0}, 45 * time.Second}, {3, []int{1}, 45 * time.Second}, {3, []int{2}, 45 * time.Second},
+			{100, []int{0}, 75 * time.Second}, {100, []int{99}, 75 * time.Second}, {100, []int{37}, 75 * time.Second}, {100, []int{0, 50}, 90 * time.Second},
 		}},
 	} {
 		for _, row := range fault.rows {
@@ -106,6 +107,33 @@ func TestABadIDTakesNoOtherJobWithIt(t *testing.T) {
 					require.LessOrEqual(t, latest, time.Minute+row.late)
 					requirePace(t, s.newPolls())
 				})
+			})
+		}
+	}
+}
+
+// The parts of a batch that failed have less time than others. A service that has
+// become slow gets as long as it takes nevertheless, after a few polls.
+func TestAServiceThatBecomesSlow(t *testing.T) {
+	for _, n := range []int{1, 3, 100} {
+		for takes := 2 * time.Second; takes < 5*time.Minute; takes *= 2 {
+			inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+				if p.at > 15*time.Second {
+					if err := p.take(takes); err != nil {
+						return nil, err
+					}
+				}
+				if p.at > 15*time.Second && p.at < 25*time.Second {
+					return nil, errTransient
+				}
+				return finishedAt(time.Minute)(p)
+			}, func(t *testing.T, s *service) {
+				w := s.inTurn(t.Context(), every(10*time.Second), names(n)...)
+				for update, ok := w.Next(t.Context()); ok; update, ok = w.Next(t.Context()) {
+					require.NoError(t, update.Cause)
+				}
+				require.Less(t, s.elapsed(), 2*time.Minute+7*takes)
+				requirePace(t, s.newPolls())
 			})
 		}
 	}
@@ -619,7 +647,9 @@ func BenchmarkJoinAndLeave(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
 				p := New(Config{
-					Poll:     func(context.Context, string, []string) ([]gen.Job, map[string]error, error) { return nil, nil, nil },
+					Poll: func(context.Context, string, []string, time.Duration) ([]gen.Job, map[string]error, error) {
+						return nil, nil, nil
+					},
 					Classify: classify,
 					Size:     func(string, string) (int, int) { return 1, 1 },
 

@@ -112,8 +112,10 @@ var failingPolls = map[string]func(*http.Request) (*http.Response, error){
 	},
 }
 
-// Row 38: the ids of some jobs spoil each poll that they are in. The others finish,
-// at most twice as late as without them; those fail alone; the pace is kept.
+// Row 38: the ids of some jobs spoil each poll that they are in, from the start or
+// shortly before the jobs end. The others finish, at most twice as late as without them
+// and after the time limit of a poll that gets no response; those fail alone; the pace
+// is kept.
 func TestPoisonedPolls(t *testing.T) {
 	settings := emulator.Options{Plan: lasting(10 * time.Minute)}
 	const usual = 17 * time.Second // how late the adaptive policy is with these jobs, at most
@@ -121,34 +123,44 @@ func TestPoisonedPolls(t *testing.T) {
 	if underRace {
 		sizes = sizes[:1]
 	}
+	test := func(t *testing.T, size int, poisoned []int, from, late time.Duration, fails func(*http.Request) (*http.Response, error)) {
+		inVirtualTime(t, settings, func(t *testing.T, s *transport, client *wrapper.Client) {
+			jobs := createAll(t, client, size)
+			began := time.Now()
+			s.instead = func(r *http.Request) (*http.Response, error) {
+				for _, i := range poisoned {
+					if strings.Contains(r.URL.RawQuery, jobs[i].Ref.JobUUID) && time.Since(began) >= from {
+						return fails(r)
+					}
+				}
+				return nil, nil
+			}
+			for i, outcome := range client.WatchAll(t.Context(), jobs) {
+				switch {
+				case !outcome.Job.Done && outcome.Err == nil:
+				case slices.Contains(poisoned, i):
+					var wait *wrapper.WaitError
+					require.ErrorAs(t, outcome.Err, &wait)
+					require.Equal(t, []wrapper.JobRef{jobs[i].Ref}, wait.Refs)
+				default:
+					require.NoError(t, outcome.Err)
+					require.LessOrEqual(t, time.Since(began), 10*time.Minute+late)
+				}
+			}
+		})
+	}
 	for _, size := range sizes {
 		for _, poisoned := range [][]int{{0}, {1}, {2}, {0, 2}} {
 			for name, fails := range failingPolls {
+				late := 2 * usual
 				t.Run(fmt.Sprint(name, " ", size, poisoned), func(t *testing.T) {
-					inVirtualTime(t, settings, func(t *testing.T, s *transport, client *wrapper.Client) {
-						jobs := createAll(t, client, size)
-						s.instead = func(r *http.Request) (*http.Response, error) {
-							for _, i := range poisoned {
-								if strings.Contains(r.URL.RawQuery, jobs[i].Ref.JobUUID) {
-									return fails(r)
-								}
-							}
-							return nil, nil
-						}
-						began := time.Now()
-						for i, outcome := range client.WatchAll(t.Context(), jobs) {
-							switch {
-							case !outcome.Job.Done && outcome.Err == nil:
-							case slices.Contains(poisoned, i):
-								var wait *wrapper.WaitError
-								require.ErrorAs(t, outcome.Err, &wait)
-								require.Equal(t, []wrapper.JobRef{jobs[i].Ref}, wait.Refs)
-							default:
-								require.NoError(t, outcome.Err)
-								require.LessOrEqual(t, time.Since(began), 10*time.Minute+2*usual)
-							}
-						}
-					})
+					test(t, size, poisoned, 0, late, fails)
+				})
+				if name == "no response" {
+					late += time.Minute // the limit, and shorter ones of the parts
+				}
+				t.Run(fmt.Sprint(name, " ", size, poisoned, " late"), func(t *testing.T) {
+					test(t, size, poisoned, 585*time.Second, late, fails)
 				})
 			}
 		}
