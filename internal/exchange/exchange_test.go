@@ -461,6 +461,32 @@ func TestClock(t *testing.T) {
 	})
 }
 
+// What is from a cache or a gateway shows no clock of the service.
+func TestOtherClocks(t *testing.T) {
+	date := time.Now().UTC().Format(http.TimeFormat)
+	for _, row := range []struct {
+		status   int
+		header   http.Header
+		measured bool
+	}{
+		{http.StatusOK, http.Header{"Date": {date}}, true},
+		{http.StatusOK, http.Header{}, false},
+		{http.StatusOK, http.Header{"Date": {date}, "Age": {"600"}}, false},
+		{http.StatusOK, http.Header{"Date": {date}, "Age": {"0"}}, false},
+		{http.StatusNoContent, http.Header{"Date": {date}}, false},
+		{http.StatusNotFound, http.Header{"Date": {date}}, false},
+		{http.StatusBadGateway, http.Header{"Date": {date}}, false},
+	} {
+		clients := through(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: row.status, Header: row.header, Body: http.NoBody}, nil
+		})
+		_, failure := clients.Send(request(t, t.Context(), "http://host/"))
+		require.Nil(t, failure)
+		_, _, measured := clients.ClockOffset()
+		require.Equal(t, row.measured, measured, row)
+	}
+}
+
 // Redirects are responses like others.
 func TestRedirects(t *testing.T) {
 	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect))
