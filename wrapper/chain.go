@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -33,7 +34,8 @@ type call struct {
 	received *response      // to the last attempt, empty if there was none; nil if that was not sent
 	sentAt   time.Time      // the last attempt; set by authorize, after all waits for its turn
 	once     bool           // not to be retried, although it may be
-	secret   *secret.Secret // its token; set by authorize, on the copy it passes down
+	token    string         // set by authorize, on the copy it passes down
+	secret   *secret.Secret // of the token; so is it
 
 	timeLimit time.Duration // of an attempt, without the wait for its turn
 	limited   bool          // the caller's context has a deadline
@@ -47,6 +49,7 @@ type response struct {
 	envelope envelope
 	jobs     []Job // of every operation but listCIMG
 
+	isDecoded  bool             // jobs are whole, and envelope has no data
 	unreadable map[string]error // by job id: why it is not among jobs
 	unnamed    int              // of the jobs, without a valid id
 	page       imagePage        // of listCIMG
@@ -57,13 +60,13 @@ type response struct {
 func assembleChain(source TokenSource, cfg config, clients *exchange.Clients) handler {
 	// One HTTP exchange, which reports whether there was a connection. Nothing that
 	// comes back shows the token.
-	h := send(clients, cfg.maxResponseBytes)
+	h := send(clients, cfg.userAgent, cfg.maxResponseBytes)
 	// HTTP status and errno become errors, and so does what is no envelope.
 	h = decodeEnvelope(h)
 	// The data is what the operation promises; a mutating call started its jobs.
 	h = decodeData(h)
-	// The Authorization header is set, for the client's own host alone.
-	h = authorize(h, source, cfg.base, cfg.userAgent)
+	// There is a token, for the client's own host alone.
+	h = authorize(h, source, cfg.base)
 	// Hooks and logs see each attempt,
 	h = observeAttempts(h, cfg.hooks)
 	// which waits for the rate limiter first.
@@ -93,7 +96,8 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	header, body := r.header, plain.Integers(r.body)
+	header, body := make(http.Header), plain.Integers(r.body)
+	maps.Copy(header, r.header)                    // which a transport may share
 	header.Set("Content-Type", "application/json") // as the body was found to be
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	return &http.Response{
@@ -116,7 +120,7 @@ func (c *Client) send(request *call) (*response, error) {
 	if req.Body != nil && request.body == nil {
 		var err error
 		request.body, err = exchange.Await(req.Context(), func() ([]byte, error) {
-			return exchange.ReadAll(req.Context(), req.Body, math.MaxInt64)
+			return exchange.ReadAll(req.Context(), req.Body, req.ContentLength, math.MaxInt64)
 		})
 		if err != nil {
 			return nil, notSent(request, fmt.Errorf("reading the request's body: %w", err))

@@ -4,23 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/cimg-go/cimg/internal/secret"
 )
 
-// authorize gets the token from the source and sets the Authorization header, if
-// the request is for the host that the token belongs to.
-func authorize(next handler, source TokenSource, base baseURL, userAgent string) handler {
+// authorize gets the token from the source, if the request is for the host that the
+// token belongs to.
+func authorize(next handler, source TokenSource, base baseURL) handler {
 	var tokens secret.Tokens
 	return func(c *call) (*response, error) {
 		if !base.covers(c.req) {
 			return nil, notSent(c, fmt.Errorf("the request is for %q, but the client and its token are for %q", c.req.URL.Scheme+"://"+c.req.URL.Host, base.Scheme+"://"+base.Host))
 		}
-		ctx, cancel := context.WithTimeout(c.req.Context(), c.timeLimit) // a poll's has no other end
-		token, err := source.Token(ctx)
-		cancel()
+		token, err := tokenOf(source, c)
 		if err != nil {
 			return nil, notSent(c, fmt.Errorf("token source: %w", tokens.HideError(err)))
 		}
@@ -29,15 +26,7 @@ func authorize(next handler, source TokenSource, base baseURL, userAgent string)
 		}
 		c.sentAt = time.Now()
 		authorized := *c
-		authorized.secret = tokens.Use(token)
-		authorized.req = c.req.Clone(c.req.Context())
-		if authorized.req.Header == nil {
-			authorized.req.Header = make(http.Header)
-		}
-		authorized.req.Header.Set("Authorization", "Bearer "+token)
-		if authorized.req.Header.Get("User-Agent") == "" {
-			authorized.req.Header.Set("User-Agent", userAgent)
-		}
+		authorized.token, authorized.secret = token, tokens.Use(token)
 		r, err := next(&authorized)
 		if rejected, found := errors.AsType[*APIError](err); found && errors.Is(rejected, ErrAuth) {
 			forget(source, token)
@@ -45,4 +34,14 @@ func authorize(next handler, source TokenSource, base baseURL, userAgent string)
 		}
 		return r, err
 	}
+}
+
+// tokenOf asks a source, which may take its time unless it is local.
+func tokenOf(source TokenSource, c *call) (string, error) {
+	if local, found := source.(localSource); found {
+		return local.token()
+	}
+	ctx, cancel := context.WithTimeout(c.req.Context(), c.timeLimit) // a poll's has no other end
+	defer cancel()
+	return source.Token(ctx)
 }

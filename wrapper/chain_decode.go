@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/cimg-go/cimg/internal/exchange"
 	"github.com/cimg-go/cimg/internal/plain"
 )
 
@@ -19,10 +20,14 @@ import (
 // them, and takes about three times as long for a response of a hundred jobs. Of
 // what the contract does not know, duplicates are accepted: see plain.Unmarshal.
 type envelope struct {
-	Errno     *int64         `json:"errno"` // nil: absent or null
-	Errmsg    string         `json:"errmsg"`
-	RequestID string         `json:"requestId"`
-	Data      jsontext.Value `json:"data"`
+	envelopeHead
+	Data jsontext.Value `json:"data"`
+}
+
+type envelopeHead struct {
+	Errno     *int64 `json:"errno"` // nil: absent or null
+	Errmsg    string `json:"errmsg"`
+	RequestID string `json:"requestId"`
 }
 
 var (
@@ -49,6 +54,9 @@ func decodeEnvelope(next handler) handler {
 		if err != nil {
 			return nil, err
 		}
+		if r.decodeAtOnce(c) {
+			return r, nil
+		}
 		e, err := parseEnvelope(r.body)
 		r.envelope = e
 		switch {
@@ -68,13 +76,40 @@ func decodeEnvelope(next handler) handler {
 	}
 }
 
+// decodeAtOnce decodes in one pass what nearly all responses are: exactly what the
+// contract promises, of jobs that have not failed. Of any other it reports false and
+// keeps nothing: that is decoded piece by piece.
+func (r *response) decodeAtOnce(c *call) bool {
+	if r.status != http.StatusOK || c.op == opList {
+		return false
+	}
+	var whole struct {
+		envelopeHead
+		Data []Job `json:"data"`
+	}
+	whole.Data = make([]Job, 0, c.target.items)
+	if plain.UnmarshalStrict(r.body, &whole) != nil || whole.Errno == nil || *whole.Errno != 0 || len(whole.Data) == 0 {
+		return false
+	}
+	for _, job := range whole.Data {
+		if !isJobUUID(job.JobUUID) || job.Done && !job.Success { // it has failed, or has no success field
+			return false
+		}
+	}
+	if c.op.mutates && checkStarted(len(whole.Data), whole.Data, c.target.items) != nil {
+		return false
+	}
+	r.envelope.envelopeHead, r.jobs, r.isDecoded = whole.envelopeHead, whole.Data, true
+	return true
+}
+
 // newAPIError returns the error of a response other than success, without errno.
 func newAPIError(c *call, r *response) *APIError {
 	return &APIError{
 		Op:         c.op.id,
 		RequestID:  r.envelope.RequestID,
 		HTTPStatus: r.status,
-		RetryAfter: parseRetryAfter(r.header, time.Now()),
+		RetryAfter: exchange.RetryAfter(r.header, time.Now()),
 	}
 }
 
@@ -85,11 +120,11 @@ func decodeData(next handler) handler {
 	return func(c *call) (*response, error) {
 		r, err := next(c)
 		switch {
-		case err == nil:
+		case err == nil && !r.isDecoded:
 			if err = r.decode(c); err != nil {
 				err = malformed(c, r, err)
 			}
-		case r != nil && c.op.mutates:
+		case err != nil && r != nil && c.op.mutates:
 			_ = r.decodeJobs(c)
 		}
 		return r, err
@@ -133,7 +168,7 @@ func (r *response) decodeJobs(c *call) (first error) {
 	case first != nil:
 		return first
 	case c.op.mutates:
-		return checkStarted(items, r.jobs, c.target.items)
+		return checkStarted(len(items), r.jobs, c.target.items)
 	case len(items) > 0 && r.unnamed == len(items):
 		return errors.New("data: no job has an id")
 	}
@@ -141,13 +176,13 @@ func (r *response) decodeJobs(c *call) (first error) {
 }
 
 // checkStarted returns an error unless there is one job for each of the items.
-func checkStarted(data []jsontext.Value, jobs []Job, items int) error {
+func checkStarted(entries int, jobs []Job, items int) error {
 	ids := make(map[string]bool, len(jobs))
 	for _, job := range jobs {
 		ids[job.JobUUID] = true
 	}
-	if len(data) != items || len(ids) != items {
-		return fmt.Errorf("it has %d jobs with %d valid ids for %d items", len(data), len(ids), items)
+	if entries != items || len(ids) != items {
+		return fmt.Errorf("it has %d jobs with %d valid ids for %d items", entries, len(ids), items)
 	}
 	return nil
 }

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -170,22 +167,4 @@ func (b *retryBudget) succeeded(repeated bool) {
 		back = perRetry
 	}
 	b.fifths = min(b.fifths+back, b.max)
-}
-
-// parseRetryAfter returns the pause that a response asks for: seconds, or a date. 0
-// means that it asks for none, or that it is over or malformed; what is too long
-// for a Duration becomes the longest there is.
-func parseRetryAfter(header http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(min(seconds, math.MaxInt64/uint64(time.Second))) * time.Second
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if sent, err := http.ParseTime(header.Get("Date")); err == nil {
-		now = sent // the same clock set both
-	}
-	return max(date.Sub(now), 0)
 }

@@ -17,10 +17,11 @@ import (
 // 30 s, or with [Client.CloseIdleConnections].
 type Client struct {
 	config
-	http   *exchange.Clients
-	chain  handler
-	poller *poller.Poller
-	waits  *waitSettings // of a wait without options
+	address string // of the service, without a slash at its end
+	http    *exchange.Clients
+	chain   handler
+	poller  *poller.Poller
+	waits   *waitSettings // of a wait without options
 }
 
 // New returns a client that authenticates with the tokens of source. It sends
@@ -49,7 +50,7 @@ func New(source TokenSource, options ...Option) (*Client, error) {
 		return nil, err
 	}
 	clients := exchange.NewClients(cfg.httpClient, cfg.base.URL)
-	c := &Client{config: cfg, http: clients, chain: assembleChain(source, cfg, clients), waits: waits}
+	c := &Client{config: cfg, address: cfg.base.String(), http: clients, chain: assembleChain(source, cfg, clients), waits: waits}
 	c.poller = newPoller(c)
 	return c, nil
 }
@@ -78,12 +79,12 @@ func checkSource(source TokenSource) error {
 }
 
 // BaseURL returns where the client sends its requests.
-func (c *Client) BaseURL() string { return c.base.String() }
+func (c *Client) BaseURL() string { return c.address }
 
 // Generated returns the generated client, sending through this one: the same
 // connections, token, limits and typed errors. See [Client.Do].
 func (c *Client) Generated() *gen.ClientWithResponses {
-	return &gen.ClientWithResponses{ClientInterface: &gen.Client{Server: c.server(), Client: c}}
+	return &gen.ClientWithResponses{ClientInterface: &gen.Client{Server: c.address + "/", Client: c}}
 }
 
 // ClockOffset returns by how much the service's clock is ahead of the client's
@@ -99,8 +100,5 @@ func (c *Client) ClockOffset() (ahead, uncertainty time.Duration, measured bool)
 // CloseIdleConnections closes idle connections. A transport that came with
 // [WithHTTPClient] is left to its owner.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdle() }
-
-// server is the base URL in the form that the generated request builders take.
-func (c *Client) server() string { return c.base.String() + "/" }
 
 var _ gen.HttpRequestDoer = (*Client)(nil)

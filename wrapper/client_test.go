@@ -410,3 +410,21 @@ func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	}
 	require.Len(t, s.received(), 16)
 }
+
+// The header of a response stays as it is: a transport may share it.
+func TestHeadersOfResponsesAreNotChanged(t *testing.T) {
+	shared := http.Header{"Content-Type": {"text/plain"}, "X-Request-Id": {"for " + token}}
+	for _, header := range []http.Header{shared, nil} {
+		client, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(oneJob)), Request: r}, nil
+		})}))
+		require.NoError(t, err)
+		before := header.Clone()
+		got, err := client.Generated().GetJobResult(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: "j1"})
+		require.NoError(t, err)
+		require.NoError(t, got.Body.Close())
+		require.Equal(t, "application/json", got.Header.Get("Content-Type"))
+		require.NotContains(t, got.Header.Get("X-Request-Id"), token)
+		require.Equal(t, before, header)
+	}
+}

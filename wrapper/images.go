@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"net/http"
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
@@ -32,7 +30,7 @@ func (c *Client) CreateImages(ctx context.Context, region string, images []Creat
 	if err := checkImages(ctx, region, images, checkCreate); err != nil {
 		return nil, err
 	}
-	return start(ctx, c, opCreate, region, images, gen.NewCreateCIMGRequestWithBody,
+	return start(ctx, c, opCreate, region, images,
 		func(t *target, image CreateImageInput) { t.names = append(t.names, image.Name) })
 }
 
@@ -51,7 +49,7 @@ func (c *Client) ImportImages(ctx context.Context, region string, images []Impor
 	if err := checkImages(ctx, region, images, checkImport); err != nil {
 		return nil, err
 	}
-	return start(ctx, c, opImport, region, images, gen.NewImportCIMGRequestWithBody,
+	return start(ctx, c, opImport, region, images,
 		func(t *target, image ImportImageInput) { t.names = append(t.names, image.Name) })
 }
 
@@ -71,7 +69,7 @@ func (c *Client) RenameImages(ctx context.Context, region string, images []Renam
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, c, opChangeName, region, images, gen.NewChangeNameCIMGRequestWithBody,
+	return start(ctx, c, opChangeName, region, images,
 		func(t *target, image RenameImageInput) {
 			t.names, t.imageUUIDs = append(t.names, image.Name), append(t.imageUUIDs, image.ImageUUID)
 		})
@@ -95,7 +93,7 @@ func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []s
 	for i, uuid := range imageUUIDs {
 		images[i].ImageUUID = uuid
 	}
-	return start(ctx, c, opDelete, region, images, gen.NewDeleteCIMGRequestWithBody,
+	return start(ctx, c, opDelete, region, images,
 		func(t *target, image gen.DeleteCIMGInput) { t.imageUUIDs = append(t.imageUUIDs, image.ImageUUID) })
 }
 
@@ -103,8 +101,7 @@ func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []s
 // item adds itself to the target. There may be tens of thousands: encoding them, like
 // checking them before, ends with the context, and then nothing is sent.
 func start[Item any](
-	ctx context.Context, c *Client, op operation, region string, items []Item,
-	build func(server, contentType string, body io.Reader) (*http.Request, error), describe func(*target, Item),
+	ctx context.Context, c *Client, op operation, region string, items []Item, describe func(*target, Item),
 ) ([]*JobHandle, error) {
 	begin, end := "[", "]"
 	if c.objectBody && (op == opCreate || op == opImport) { // the form of the provider's examples
@@ -113,38 +110,44 @@ func start[Item any](
 			return nil, &InputError{Field: "images", Reason: "a client with WithObjectBody sends one image a call"}
 		}
 	}
-	mutation := &call{op: op, target: target{region: region, items: len(items)}}
+	about := target{region: region, items: len(items)}
+	var cut error
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body) // which ends each value with a line break
 	body.WriteString(`{"regionId":`)
 	err := encoder.Encode(region)
 	body.WriteString(`,"cimg":` + begin)
-	for i, item := range items {
+	for i := range items {
 		if ctx.Err() != nil {
-			mutation.cut = cmp.Or(context.Cause(ctx), ctx.Err())
+			cut = cmp.Or(context.Cause(ctx), ctx.Err())
 			break
 		}
 		if i > 0 {
 			body.WriteByte(',')
 		}
-		err = errors.Join(err, encoder.Encode(item))
-		describe(&mutation.target, item)
+		err = errors.Join(err, encoder.Encode(&items[i]))
+		describe(&about, items[i])
 	}
 	body.WriteString(end + "}")
-	req, buildErr := build(c.server(), "application/json", bytes.NewReader(body.Bytes()))
-	if err = errors.Join(err, buildErr); err != nil {
-		return nil, fmt.Errorf("cimg: building the request: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("cimg: encoding the request: %w", err)
 	}
-	mutation.body, mutation.req = body.Bytes(), req.WithContext(ctx)
+	mutation, err := c.newCall(ctx, op, about, "", body.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	mutation.cut = cut
 	startedAt := time.Now()
 	r, err := c.send(mutation)
 	if err != nil {
 		return nil, err
 	}
 	refs := refsOf(region, r.jobs, startedAt)
+	started := make([]JobHandle, len(refs))
 	handles := make([]*JobHandle, len(refs))
 	for i, ref := range refs {
-		handles[i] = &JobHandle{Ref: ref, client: c}
+		started[i] = JobHandle{Ref: ref, client: c}
+		handles[i] = &started[i]
 	}
 	return handles, nil
 }
@@ -196,7 +199,7 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 		var check inputCheck
 		check.region(region)
 		for i, name := range names {
-			check.text(fmt.Sprintf("names[%d]", i), name)
+			check.text(itemOf("names", i), name)
 		}
 		if check.err != nil {
 			yield(Image{}, check.err)
@@ -251,14 +254,18 @@ func (c *Client) Images(ctx context.Context, region string, names ...string) ite
 const listPasses = 5
 
 func (c *Client) readPage(ctx context.Context, region string, names []string, start int) (*response, error) {
-	req, err := gen.NewListCIMGRequest(c.server(), gen.ListCIMGRequest{
+	body, err := json.Marshal(gen.ListCIMGRequest{
 		RegionID:  region,
 		Start:     int64(start),
 		Limit:     int64(c.pageSize),
 		Condition: gen.ListCIMGCondition{Names: names},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cimg: building the request: %w", err)
+		return nil, fmt.Errorf("cimg: encoding the request: %w", err)
 	}
-	return c.send(&call{op: opList, req: req.WithContext(ctx)})
+	list, err := c.newCall(ctx, opList, target{region: region}, "", body)
+	if err != nil {
+		return nil, err
+	}
+	return c.send(list)
 }

@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/internal/oneline"
 )
 
@@ -29,15 +29,18 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 	if err != nil {
 		return nil, err
 	}
-	byUUID := make(map[string]Job, len(reported))
-	for _, job := range reported {
-		byUUID[job.JobUUID] = job
+	if slices.EqualFunc(reported, jobUUIDs, func(job Job, uuid string) bool { return job.JobUUID == uuid }) {
+		return reported, nil // as nearly always
+	}
+	byUUID := make(map[string]*Job, len(reported))
+	for i := range reported {
+		byUUID[reported[i].JobUUID] = &reported[i]
 	}
 	jobs := make([]Job, 0, len(jobUUIDs))
 	var errs []error
 	for _, uuid := range jobUUIDs {
 		if job, found := byUUID[uuid]; found {
-			jobs = append(jobs, job)
+			jobs = append(jobs, *job)
 		} else {
 			errs = append(errs, unreadable[uuid])
 		}
@@ -48,13 +51,11 @@ func (c *Client) JobResults(ctx context.Context, region string, jobUUIDs ...stri
 // getJobs requests the state of jobs, in one request that is retried unless it is
 // a poll, which has a time limit. It returns why it cannot read some of them, by their ids.
 func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, pollLimit time.Duration) (jobs []Job, unreadable map[string]error, err error) {
-	req, err := gen.NewGetJobResultRequest(c.server(), &gen.GetJobResultParams{RegionID: region, JobUUIDs: strings.Join(jobUUIDs, ",")})
+	query, err := c.newCall(ctx, opJobResult, target{region: region, items: len(jobUUIDs)}, jobsQuery(region, jobUUIDs), nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cimg: building the request: %w", err)
+		return nil, nil, err
 	}
-	// As published, and shorter: no id has a comma of its own.
-	req.URL.RawQuery = strings.ReplaceAll(req.URL.RawQuery, "%2C", ",")
-	query := &call{op: opJobResult, req: req.WithContext(ctx), once: pollLimit > 0, timeLimit: pollLimit}
+	query.once, query.timeLimit = pollLimit > 0, pollLimit
 	r, err := c.send(query)
 	if err != nil && (r == nil || len(r.jobs)+len(r.unreadable) == 0) {
 		return nil, nil, err
@@ -66,6 +67,16 @@ func (c *Client) getJobs(ctx context.Context, region string, jobUUIDs []string, 
 		}
 	}
 	return r.jobs, r.unreadable, nil
+}
+
+// jobsQuery is the query of getJobResult. The commas are as published, and shorter than
+// escaped: no id has one of its own.
+func jobsQuery(region string, jobUUIDs []string) string {
+	escaped := make([]string, len(jobUUIDs))
+	for i, id := range jobUUIDs {
+		escaped[i] = url.QueryEscape(id)
+	}
+	return "?regionId=" + url.QueryEscape(region) + "&jobUuids=" + strings.Join(escaped, ",")
 }
 
 // JobHandle is a job that a call of this client started, or that was resumed.
@@ -161,8 +172,8 @@ func (r *JobRef) UnmarshalText(text []byte) error {
 // check rejects a reference that no job can have.
 func (r JobRef) check() error {
 	var check inputCheck
-	check.id("Region", r.Region)
-	check.time("StartedAt", r.StartedAt)
-	check.jobUUID("JobUUID", r.JobUUID)
+	check.id(named("Region"), r.Region)
+	check.time(named("StartedAt"), r.StartedAt)
+	check.jobUUID(named("JobUUID"), r.JobUUID)
 	return check.err
 }

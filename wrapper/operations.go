@@ -1,6 +1,8 @@
 package wrapper
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -23,6 +25,20 @@ var (
 	opList       = operation{"listCIMG", http.MethodPost, "/dicloud/i/storage/cimg/list", false}
 	opJobResult  = operation{"getJobResult", http.MethodGet, "/dicloud/i/result", false}
 )
+
+// newCall returns a call of an operation, with a query (from its question mark on) or a
+// body.
+func (c *Client) newCall(ctx context.Context, op operation, about target, query string, body []byte) (*call, error) {
+	address := c.address + op.path + query
+	req, err := http.NewRequestWithContext(ctx, op.method, address, nil) // the body comes beside it
+	if err != nil {
+		return nil, fmt.Errorf("cimg: building the request: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return &call{op: op, req: req, body: body, target: about}, nil
+}
 
 // operationOf returns the operation that a request is for. One that is not in the
 // contract is treated as mutating unless its method says otherwise.

@@ -152,28 +152,28 @@ func (e *OutcomeUnknownError) Validate() error {
 		return &InputError{Field: "unknown outcome", Reason: "it is nil"}
 	}
 	var check inputCheck
-	check.id("Region", e.Region)
-	check.time("SentAt", e.SentAt)
+	check.id(named("Region"), e.Region)
+	check.time(named("SentAt"), e.SentAt)
 	for i, job := range e.Jobs {
 		if err := job.check(); err != nil {
-			check.reject(fmt.Sprintf("Jobs[%d]", i), oneline.Error(err))
+			check.reject(itemOf("Jobs", i), oneline.Error(err))
 		}
 	}
 	for i, name := range e.Names {
-		check.text(fmt.Sprintf("Names[%d]", i), name)
+		check.text(itemOf("Names", i), name)
 	}
 	switch e.Op {
 	case opCreate.id, opImport.id:
-		check.items("Names", len(e.Names))
+		check.items(named("Names"), len(e.Names))
 	case opDelete.id:
-		check.items("ImageUUIDs", len(e.ImageUUIDs))
+		check.items(named("ImageUUIDs"), len(e.ImageUUIDs))
 	case opChangeName.id:
-		check.items("ImageUUIDs", len(e.ImageUUIDs))
+		check.items(named("ImageUUIDs"), len(e.ImageUUIDs))
 		if len(e.Names) != len(e.ImageUUIDs) {
-			check.reject("Names", "their number is not that of ImageUUIDs")
+			check.reject(named("Names"), "their number is not that of ImageUUIDs")
 		}
 	default:
-		check.reject("Op", fmt.Sprintf("%q is not a mutating operation", oneline.Text(e.Op)))
+		check.reject(named("Op"), fmt.Sprintf("%q is not a mutating operation", oneline.Text(e.Op)))
 	}
 	return check.err
 }

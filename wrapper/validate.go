@@ -41,91 +41,107 @@ func checkImport(check *imageCheck, image ImportImageInput) {
 // inputCheck records the first invalid argument.
 type inputCheck struct{ err error }
 
-func (c *inputCheck) reject(field, reason string) {
+// argument names an argument, or a part of one. Most are valid and need no text.
+type argument struct {
+	list  string // the argument that it is part of, if any
+	index int    // in the list
+	name  string // of the argument, or of a field of the item; may be empty for the item
+}
+
+func named(name string) argument             { return argument{name: name} }
+func itemOf(list string, index int) argument { return argument{list: list, index: index} }
+
+func (a argument) String() string {
+	if a.list == "" {
+		return a.name
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%s[%d].%s", a.list, a.index, a.name), ".")
+}
+
+func (c *inputCheck) reject(which argument, reason string) {
 	if c.err == nil {
-		c.err = &InputError{Field: field, Reason: reason}
+		c.err = &InputError{Field: which.String(), Reason: reason}
 	}
 }
 
 // utf8 rejects what encoding/json would silently replace.
-func (c *inputCheck) utf8(field, value string) {
+func (c *inputCheck) utf8(which argument, value string) {
 	if !utf8.ValidString(value) {
-		c.reject(field, "it is not valid UTF-8")
+		c.reject(which, "it is not valid UTF-8")
 	}
 }
 
 // text rejects what is not a name.
-func (c *inputCheck) text(field, value string) {
-	c.utf8(field, value)
+func (c *inputCheck) text(which argument, value string) {
+	c.utf8(which, value)
 	switch {
 	case value == "":
-		c.reject(field, "it is empty")
+		c.reject(which, "it is empty")
 	case strings.ContainsFunc(value, unicode.IsControl):
-		c.reject(field, "it contains a control character")
+		c.reject(which, "it contains a control character")
 	case strings.ContainsRune(value, utf8.RuneError): // any text that was cut would be the same
-		c.reject(field, "it contains U+FFFD, which stands for what is not text")
+		c.reject(which, "it contains U+FFFD, which stands for what is not text")
 	}
 }
 
 // id rejects what is not an id: ids are joined by commas in one query parameter,
 // and a path is a mistake.
-func (c *inputCheck) id(field, value string) {
-	c.text(field, value)
+func (c *inputCheck) id(which argument, value string) {
+	c.text(which, value)
 	switch {
 	case value == "." || value == "..", strings.ContainsAny(value, ",/ "):
-		c.reject(field, fmt.Sprintf(`"%s" is not an id: an id has no comma, slash or space`, oneline.Text(value)))
+		c.reject(which, fmt.Sprintf(`"%s" is not an id: an id has no comma, slash or space`, oneline.Text(value)))
 	}
 }
 
 // jobUUID rejects what cannot be polled. It is more lenient than id, which is for
 // what people type: the service may give jobs any id.
-func (c *inputCheck) jobUUID(field, value string) {
-	c.text(field, value)
+func (c *inputCheck) jobUUID(which argument, value string) {
+	c.text(which, value)
 	if strings.Contains(value, ",") { // ids are joined by it
-		c.reject(field, "it contains a comma")
+		c.reject(which, "it contains a comma")
 	}
 }
 
 // isJobUUID reports whether a job can be polled by this id.
 func isJobUUID(value string) bool {
 	var check inputCheck
-	check.jobUUID("", value)
+	check.jobUUID(argument{}, value)
 	return check.err == nil
 }
 
 // time rejects what the text form cannot represent.
-func (c *inputCheck) time(field string, value time.Time) {
+func (c *inputCheck) time(which argument, value time.Time) {
 	if year := value.UTC().Year(); year < 0 || year > 9999 {
-		c.reject(field, fmt.Sprintf("it is in the year %d", year))
+		c.reject(which, fmt.Sprintf("it is in the year %d", year))
 	}
 }
 
 // region rejects what is not the id of a region.
-func (c *inputCheck) region(value string) { c.id("region", value) }
+func (c *inputCheck) region(value string) { c.id(named("region"), value) }
 
 // items rejects a list without items.
-func (c *inputCheck) items(field string, n int) {
+func (c *inputCheck) items(which argument, n int) {
 	if n == 0 {
-		c.reject(field, "it has no items")
+		c.reject(which, "it has no items")
 	}
 }
 
 // ids rejects an empty list, invalid ids and repeated ones.
 func (c *inputCheck) ids(field string, values []string) {
-	c.items(field, len(values))
+	c.items(named(field), len(values))
 	first := make(map[string]int, len(values))
 	for i, v := range values {
-		at := fmt.Sprintf("%s[%d]", field, i)
-		c.id(at, v)
-		c.unique(at, v, i, first)
+		c.id(itemOf(field, i), v)
+		c.unique(itemOf(field, i), v, i, first)
 	}
 }
 
 // unique rejects the value of the i-th item if an earlier item, recorded in
 // first, has it too.
-func (c *inputCheck) unique(field, value string, i int, first map[string]int) {
+func (c *inputCheck) unique(which argument, value string, i int, first map[string]int) {
 	if j, found := first[value]; found {
-		c.reject(field, fmt.Sprintf(`"%s" is already at index %d`, oneline.Text(value), j))
+		c.reject(which, fmt.Sprintf(`"%s" is already at index %d`, oneline.Text(value), j))
 		return
 	}
 	first[value] = i
@@ -135,10 +151,11 @@ func (c *inputCheck) unique(field, value string, i int, first map[string]int) {
 func checkImages[Input any](ctx context.Context, region string, images []Input, check func(*imageCheck, Input)) error {
 	var c inputCheck
 	c.region(region)
-	c.items("images", len(images))
-	first := make(map[string]int, len(images))
+	c.items(named("images"), len(images))
+	one := &imageCheck{check: &c, first: make(map[string]int, len(images))}
 	for i, image := range images {
-		if check(&imageCheck{&c, i, first}, image); ctx.Err() != nil {
+		one.index = i
+		if check(one, image); ctx.Err() != nil {
 			break
 		}
 	}
@@ -164,4 +181,4 @@ func (c *imageCheck) utf8(name, value string) { c.check.utf8(c.field(name), valu
 func (c *imageCheck) unique(name, value string) {
 	c.check.unique(c.field(name), value, c.index, c.first)
 }
-func (c *imageCheck) field(name string) string { return fmt.Sprintf("images[%d].%s", c.index, name) }
+func (c *imageCheck) field(name string) argument { return argument{"images", c.index, name} }

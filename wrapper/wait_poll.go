@@ -85,10 +85,7 @@ func (c *Client) poll(ctx context.Context, region string, jobUUIDs []string, lim
 			err = fmt.Errorf("cimg: %s: %w: %s", opJobResult.id, errPanicked, oneline.Panic(p))
 		}
 	}()
-	if limit == 0 || limit > c.polling.Timeout {
-		limit = c.polling.Timeout
-	}
-	return c.getJobs(ctx, region, jobUUIDs, limit)
+	return c.getJobs(ctx, region, jobUUIDs, cmp.Or(min(limit, c.polling.Timeout), c.polling.Timeout))
 }
 
 // errPanicked says that a caller's code panicked in a poll.
@@ -97,8 +94,7 @@ var errPanicked = errors.New("a hook, logger, token source or transport panicked
 // pollSize returns the length of a poll's URL without ids, and what an id adds to
 // it.
 func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
-	empty := c.base.String() + opJobResult.path + "?regionId=&jobUuids="
-	return len(empty) + len(url.QueryEscape(region)), len(url.QueryEscape(jobUUID)) + len(",")
+	return len(c.address + opJobResult.path + jobsQuery(region, nil)), len(url.QueryEscape(jobUUID)) + len(",")
 }
 
 // classify says what the error of a poll means for the jobs that were polled. What

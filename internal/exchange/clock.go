@@ -15,6 +15,9 @@ type clockReading struct{ atLeast, atMost time.Duration }
 // read notes the Date of a response to a request that began at a time. A slow response
 // shows less than a quick one did, unless they differ: then a clock was set.
 func (c *clock) read(date string, began time.Time) {
+	if date == "" {
+		return
+	}
 	at, err := http.ParseTime(date)
 	if err != nil {
 		return

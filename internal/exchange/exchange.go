@@ -3,20 +3,18 @@
 package exchange
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -25,6 +23,8 @@ import (
 type Request struct {
 	*http.Request // its body is Content
 	Content       []byte
+	Authorization string // a field of the header, as is
+	UserAgent     string // unless the request has its own
 	Mutating      bool
 	Limit         time.Duration // for all of it
 	MaxBytes      int64         // of the response's body, after decompression
@@ -33,7 +33,7 @@ type Request struct {
 // Response is the response, all of it.
 type Response struct {
 	Status int
-	Header http.Header // the caller's own
+	Header http.Header // may be shared: not to be modified
 	Body   []byte
 }
 
@@ -56,34 +56,22 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, r.Limit)
 	defer cancel()
-	// Whether anything was sent follows from the connection and from what was
-	// read of the request, not from the text of an error: nothing can be sent
-	// before there is a connection, nor without reading the body, which is all
-	// that a caller's RoundTripper cannot hide.
-	var wanted atomic.Pointer[string] // where to, when a connection was requested
-	var connected atomic.Bool
-	var conn atomic.Pointer[quietConn]
-	body := &watchedBody{Reader: bytes.NewReader(r.Content)}
-	req := r.WithContext(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
-		GetConn: func(hostPort string) { wanted.Store(&hostPort) },
-		GotConn: func(info httptrace.GotConnInfo) {
-			connected.Store(true)
-			if quiet, own := info.Conn.(*quietConn); own {
-				quiet.announced.Store(true)
-				conn.Store(quiet)
-			}
-		},
-		PutIdleConn: func(error) {
-			if quiet := conn.Load(); quiet != nil {
-				quiet.underWay.Add(-1)
-			}
-		},
+	seen := &evidence{content: bytes.NewReader(r.Content)}
+	req := r.Clone(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
+		GetConn: seen.getConn, GotConn: seen.gotConn, PutIdleConn: seen.putIdleConn,
 	}))
+	if req.Header == nil {
+		req.Header = make(http.Header)
+	}
+	req.Header.Set("Authorization", r.Authorization)
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", r.UserAgent)
+	}
 	// net/http sends a request again, over another connection or HTTP/2 stream
 	// and without a limit, if it has no body or its body can be obtained a second
 	// time (GetBody). So a request always has a body, maybe an empty one, and no
 	// GetBody; callers that retry count the attempts.
-	req.Body = io.NopCloser(body)
+	req.Body = seen
 	req.ContentLength = int64(len(r.Content))
 	req.GetBody = nil
 	if !c.borrowed {
@@ -104,26 +92,50 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	hostPort := wanted.Load()
-	if hostPort != nil && !connected.Load() && isProxy(*hostPort, req.URL) {
+	hostPort := seen.wanted.Load()
+	if hostPort != nil && !seen.connected.Load() && isProxy(*hostPort, req.URL) {
 		err = fmt.Errorf("proxy %s: %w", *hostPort, err)
 	}
 	// Of a caller's transport, this is evidence only if it traces its connections, and
 	// could have sent nothing without reading the body.
 	isEvident := !c.borrowed || hostPort != nil && len(r.Content) > 0
-	wasUsed := connected.Load() || body.wasRead.Load() || !silent
+	wasUsed := seen.connected.Load() || seen.wasRead.Load() || !silent
 	return nil, &Error{err, isEvident && !wasUsed}
 }
 
-// watchedBody is a request's body, and whether any of it was read.
-type watchedBody struct {
-	io.Reader
-	wasRead atomic.Bool
+// evidence is the body of a request, and what tells whether anything was sent: the
+// connection and what was read of the body, not the text of an error. Nothing can be
+// sent before there is a connection, nor without reading the body, which is all that a
+// caller's RoundTripper cannot hide.
+type evidence struct {
+	content   *bytes.Reader
+	wasRead   atomic.Bool
+	wanted    atomic.Pointer[string] // where to, when a connection was requested
+	connected atomic.Bool
+	conn      atomic.Pointer[quietConn]
 }
 
-func (b *watchedBody) Read(p []byte) (int, error) {
-	b.wasRead.Store(true)
-	return b.Reader.Read(p)
+func (e *evidence) Read(p []byte) (int, error) {
+	e.wasRead.Store(true)
+	return e.content.Read(p)
+}
+
+func (e *evidence) Close() error { return nil }
+
+func (e *evidence) getConn(hostPort string) { e.wanted.Store(&hostPort) }
+
+func (e *evidence) gotConn(info httptrace.GotConnInfo) {
+	e.connected.Store(true)
+	if quiet, own := info.Conn.(*quietConn); own {
+		quiet.announced.Store(true)
+		e.conn.Store(quiet)
+	}
+}
+
+func (e *evidence) putIdleConn(error) {
+	if quiet := e.conn.Load(); quiet != nil {
+		quiet.underWay.Add(-1)
+	}
 }
 
 // isProxy reports whether the first hop of a request is not its target. (net/http
@@ -151,6 +163,8 @@ func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (
 	return end.response, end.silent, err
 }
 
+var errExited = errors.New("the caller's code ended its goroutine")
+
 // Await runs a caller's code, which may not heed the end of ctx: then Await returns
 // shortly after that, and leaves it behind. A panic reaches the caller, who can
 // recover it.
@@ -162,7 +176,7 @@ func Await[T any](ctx context.Context, run func() (T, error)) (T, error) {
 	}
 	ended := make(chan end, 1)
 	go func() {
-		e := end{err: errors.New("the caller's code ended its goroutine")}
+		e := end{err: errExited}
 		defer func() {
 			e.panicked = recover()
 			ended <- e
@@ -200,34 +214,40 @@ func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response
 		resp.Body.Close()
 		resp.Body = http.NoBody
 	}
-	body, err := ReadAll(req.Context(), resp.Body, maxBytes)
+	body, err := ReadAll(req.Context(), resp.Body, resp.ContentLength, maxBytes)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the response (HTTP %d): %w", resp.StatusCode, err)
 	}
-	header := resp.Header.Clone() // a transport may share its own
-	if header == nil {
-		header = make(http.Header)
-	}
-	return &Response{resp.StatusCode, header, body}, false, nil
+	return &Response{resp.StatusCode, resp.Header, body}, false, nil
 }
 
-// ReadAll reads a body and closes it. It fails with ErrTooLarge beyond a limit, and
-// if ctx ends, which closes the body: that may end a read that hangs, and look like
-// the body's end.
-func ReadAll(ctx context.Context, body io.ReadCloser, limit int64) ([]byte, error) {
-	closeOnce := sync.OnceFunc(func() { body.Close() })
-	defer closeOnce()
-	stop := context.AfterFunc(ctx, closeOnce)
-	limit = min(limit, math.MaxInt64-1)
-	// What fills more than net/http's buffer bypasses that, see quietConn.
-	content, err := io.ReadAll(bufio.NewReaderSize(io.LimitReader(body, limit+1), 4*readAhead))
-	switch {
-	case !stop():
-		return nil, context.Cause(ctx)
-	case err != nil:
-		return nil, err
-	case int64(len(content)) > limit:
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+// ReadAll reads a body and closes it, once. It fails with ErrTooLarge beyond a limit,
+// and if ctx ends, which closes the body: that may end a read that hangs, and look like
+// the body's end. The length that the body is said to have is not relied on.
+func ReadAll(ctx context.Context, body io.ReadCloser, length, limit int64) ([]byte, error) {
+	stop := context.AfterFunc(ctx, func() { body.Close() })
+	defer func() {
+		if stop() {
+			body.Close()
+		}
+	}()
+	const room = readAhead + 1 // what is larger than net/http's buffer bypasses it, see quietConn
+	content := make([]byte, 0, min(max(length, 0), 16*readAhead)+room)
+	for {
+		if cap(content)-len(content) < room {
+			content = slices.Grow(content, int(min(int64(len(content)), limit-int64(len(content))))+room)
+		}
+		n, err := body.Read(content[len(content):cap(content)])
+		content = content[:len(content)+n]
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case int64(len(content)) > limit:
+			return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+		case err == io.EOF:
+			return content, nil
+		case err != nil:
+			return nil, err
+		}
 	}
-	return content, nil
 }

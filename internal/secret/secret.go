@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,22 +29,54 @@ const remembered = 4
 // replaced. The zero value has none.
 type Tokens struct {
 	mu   sync.Mutex
-	last [][]string // the spellings of each
+	last []spelledToken
+	all  []spelling // of the last
+}
+
+// spelledToken is a token and how it may be written.
+type spelledToken struct {
+	token     string
+	spellings []spelling
+}
+
+// spelling is one way to write a token: as a string to search in strings, and as bytes
+// to search in bytes.
+type spelling struct {
+	text  string
+	bytes []byte
 }
 
 // Use returns the secret of a token, which is used from now on. One that is too short
 // to be searched for has no spelling.
 func (t *Tokens) Use(token string) *Secret {
-	s := &Secret{tokens: t}
 	if len(token) < minLength {
-		return s
+		return &Secret{tokens: t}
 	}
-	s.own = spell(token)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.last = slices.DeleteFunc(t.last, func(known []string) bool { return known[0] == token })
-	t.last = append(t.last[max(len(t.last)-remembered+1, 0):], s.own)
-	return s
+	i := slices.IndexFunc(t.last, func(known spelledToken) bool { return known.token == token })
+	if i >= 0 && i == len(t.last)-1 { // as with nearly every call
+		return &Secret{t.last[i], t}
+	}
+	own := spelledToken{token: token}
+	if i >= 0 {
+		own = t.last[i]
+		t.last = slices.Delete(t.last, i, i+1)
+	} else {
+		own.spellings = spell(token)
+	}
+	t.last = append(t.last[max(len(t.last)-remembered+1, 0):], own)
+	t.all = merge(t.last)
+	return &Secret{own, t}
+}
+
+// merge returns what to hide, the longest first: one may be part of another.
+func merge(tokens []spelledToken) (all []spelling) {
+	for _, token := range tokens {
+		all = append(all, token.spellings...)
+	}
+	slices.SortFunc(all, func(a, b spelling) int { return cmp.Or(len(b.text)-len(a.text), strings.Compare(a.text, b.text)) })
+	return slices.CompactFunc(all, func(a, b spelling) bool { return a.text == b.text })
 }
 
 // HideError returns err, or an error that does not show the tokens.
@@ -52,30 +85,30 @@ func (t *Tokens) HideError(err error) error { return (&Secret{tokens: t}).HideEr
 // Secret is the token of a call, and those that its client used last. The zero value
 // hides nothing.
 type Secret struct {
-	own    []string // the token's spellings; it may be used no more
+	own    spelledToken // it may be used no more
 	tokens *Tokens
 }
 
-// spellings returns what to hide, the longest first: one may be part of another.
-func (s *Secret) spellings() []string {
-	if s == nil {
+// spellings returns what to hide, in order.
+func (s *Secret) spellings() []spelling {
+	if s == nil || s.tokens == nil {
 		return nil
 	}
-	all := slices.Clone(s.own)
-	if s.tokens != nil {
-		s.tokens.mu.Lock()
-		all = append(all, slices.Concat(s.tokens.last...)...)
-		s.tokens.mu.Unlock()
+	t := s.tokens
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	isOwn := func(known spelledToken) bool { return known.token == s.own.token }
+	if s.own.token == "" || slices.ContainsFunc(t.last, isOwn) {
+		return t.all
 	}
-	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	return slices.Compact(all)
+	return merge(append(slices.Clone(t.last), s.own))
 }
 
 // spell returns a token as it stands in a text, in JSON in a text, and as part of a
 // JSON pointer; percent-encoded, once or twice, as far as needed or each byte; and
 // within base64 of anything: by where it begins, three different encodings, of which
 // the characters count that hold nothing else.
-func spell(token string) []string {
+func spell(token string) (spellings []spelling) {
 	pointer := strings.NewReplacer("~", "~0", "/", "~1").Replace(token)
 	each := strings.ReplaceAll(fmt.Sprintf(" % X", token), " ", "%")
 	all := []string{token, strings.ReplaceAll(token, "/", `\/`), pointer}
@@ -91,7 +124,10 @@ func spell(token string) []string {
 			all = append(all, encoding.EncodeToString(padded)[(8*shift+5)/6:8*len(padded)/6])
 		}
 	}
-	return all
+	for _, text := range all {
+		spellings = append(spellings, spelling{text, []byte(text)})
+	}
+	return spellings
 }
 
 // lowerEscapes writes percent-encoded bytes with lower-case digits.
@@ -104,16 +140,42 @@ func lowerEscapes(s string) string {
 }
 
 // Hide hides the tokens in a text.
-func (s *Secret) Hide(text string) string { return string(s.HideBytes([]byte(text))) }
+func (s *Secret) Hide(text string) string {
+	if len(text) < minLength {
+		return text
+	}
+	for _, spelling := range s.spellings() {
+		text = strings.ReplaceAll(text, spelling.text, hidden)
+	}
+	return text
+}
 
-// HideBytes hides the tokens in a body, which it may change.
+// HideBytes returns a body without the tokens, which may be the same.
 func (s *Secret) HideBytes(body []byte) []byte {
 	for _, spelling := range s.spellings() {
-		if bytes.Contains(body, []byte(spelling)) {
-			body = bytes.ReplaceAll(body, []byte(spelling), []byte(hidden))
+		if bytes.Contains(body, spelling.bytes) {
+			body = bytes.ReplaceAll(body, spelling.bytes, []byte(hidden))
 		}
 	}
 	return body
+}
+
+// HideHeader returns a header without the tokens in its values, which may be the same.
+func (s *Secret) HideHeader(header http.Header) http.Header {
+	isShown := func(value string) bool { return s.Hide(value) != value }
+	for _, values := range header {
+		if !slices.ContainsFunc(values, isShown) {
+			continue
+		}
+		safe := header.Clone() // a caller's transport may share it
+		for _, values := range safe {
+			for i := range values {
+				values[i] = s.Hide(values[i])
+			}
+		}
+		return safe
+	}
+	return header
 }
 
 // HideError returns err or, if it shows a token, an error that does not and that
