@@ -79,8 +79,8 @@ type task struct {
 // start starts a job for each task. A new image joins its region here: whether
 // the service lists images under construction is not published.
 func (c *cloud) start(region *region, tasks []task) []gen.Job {
-	accepted := make([]gen.Job, 0, len(tasks))
-	for _, task := range tasks {
+	jobs := make([]*job, len(tasks))
+	for i, task := range tasks { // before anything changes: a Plan may panic
 		start := JobStart{
 			Type:         task.jobType,
 			Region:       region.id,
@@ -88,8 +88,13 @@ func (c *cloud) start(region *region, tasks []task) []gen.Job {
 			ResourceUUID: task.image.UUID,
 			Name:         task.name,
 		}
+		jobs[i] = newJob(start, c.options.Plan(start), c.now)
+	}
+	accepted := make([]gen.Job, 0, len(tasks))
+	for i, task := range tasks {
+		j := jobs[i]
 		c.started++
-		j := newJob(start, c.started, c.options.Plan(start), c.now)
+		j.number = c.started
 		region.images[task.image.UUID] = task.image
 		task.image.running = append(task.image.running, j)
 		region.jobs[j.JobUUID] = j
@@ -232,12 +237,12 @@ type job struct {
 	stocked  *gen.Job // a job of the stock: all that is known of it
 }
 
-func newJob(start JobStart, number int, plan Plan, now time.Time) *job {
+func newJob(start JobStart, plan Plan, now time.Time) *job {
 	if plan.Curve == nil {
 		plan.Curve = Linear
 	}
-	plan.FailAt = min(max(plan.FailAt, 0), 1)
-	return &job{JobStart: start, number: number, plan: plan, started: now, finishes: now.Add(plan.length())}
+	plan.FailAt = clamp(plan.FailAt, 1)
+	return &job{JobStart: start, plan: plan, started: now, finishes: now.Add(plan.length())}
 }
 
 // succeeded reports whether the job succeeds when it finishes.

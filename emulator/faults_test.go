@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,7 +24,9 @@ const badGateway = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 // overSocket switches the client to a server, with a new connection for each
 // request: net/http repeats requests that fail on a reused one.
 func (s *service) overSocket() {
-	server := httptest.NewServer(s.Emulator)
+	server := httptest.NewUnstartedServer(s.Emulator)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // net/http logs panics
+	server.Start()
 	s.t.Cleanup(server.Close)
 	transport := &http.Transport{DisableKeepAlives: true}
 	s.t.Cleanup(transport.CloseIdleConnections)

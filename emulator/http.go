@@ -47,15 +47,19 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // exchange returns the response to a call, with the effects of its fault, if any.
 // An error means that there is no response: the connection breaks or the client
 // has gone.
-func (e *Emulator) exchange(call *call, fault *Fault) (result response, err error) {
+func (e *Emulator) exchange(call *call, fault *Fault) (response, error) {
 	e.count(call.operation())
-	defer func() {
-		if _, set := result.header["Date"]; !set && err == nil { // a fault may have set or removed it
-			e.mu.Lock()
-			result.header.Set("Date", e.options.Now().UTC().Format(http.TimeFormat))
-			e.mu.Unlock()
-		}
-	}()
+	result, err := e.faultyAnswer(call, fault)
+	if err != nil {
+		return response{}, err
+	}
+	if _, set := result.header["Date"]; !set { // a fault may have set or removed it
+		result.header.Set("Date", e.now().UTC().Format(http.TimeFormat))
+	}
+	return result, nil
+}
+
+func (e *Emulator) faultyAnswer(call *call, fault *Fault) (result response, err error) {
 	if fault == nil {
 		return e.answer(call), nil
 	}
@@ -80,6 +84,12 @@ func (e *Emulator) count(operation string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.requests[operation]++
+}
+
+func (e *Emulator) now() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.options.Now()
 }
 
 // wait waits for the delay or until the context ends.

@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"errors"
 	"math"
 	"net/http"
 	"testing"
@@ -137,6 +138,7 @@ func TestPlans(t *testing.T) {
 		"fails at the end": {emulator.Plan{Duration: time.Hour, Failure: "x", FailAt: 1}, time.Hour, true, false, 99},
 		"fails too late":   {emulator.Plan{Duration: time.Hour, Failure: "x", FailAt: 7}, time.Hour, true, false, 99},
 		"fails too early":  {emulator.Plan{Duration: time.Hour, Failure: "x", FailAt: -7}, 0, true, false, 0},
+		"fails at NaN":     {emulator.Plan{Duration: time.Hour, Failure: "x", FailAt: math.NaN()}, 0, true, false, 0},
 		"FailAt alone":     {emulator.Plan{Duration: time.Hour, FailAt: 0.1}, time.Hour / 2, false, false, 50},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,6 +152,47 @@ func TestPlans(t *testing.T) {
 			require.Equal(t, test.progressAtWait, job.Progress)
 		})
 	}
+}
+
+// A request on which a function of the caller panics changes nothing, and the
+// emulator serves the next one.
+func TestAPanicOfTheCallersFunction(t *testing.T) {
+	inProcessAndOverSocket(t, emulator.Options{
+		Plan: func(start emulator.JobStart) emulator.Plan {
+			if start.Name == "plan" {
+				panic("plan")
+			}
+			return emulator.Plan{Duration: time.Hour, Curve: func(float64) float64 {
+				if start.Name == "curve" {
+					panic("curve")
+				}
+				return 50
+			}}
+		},
+		StoreName: func(name string) string {
+			if name == "name" {
+				panic("name")
+			}
+			return name
+		},
+	}, func(t *testing.T, s *service) {
+		fails := func(method, target, body string) {
+			t.Helper()
+			err := errors.New("panic")
+			func() {
+				defer func() { _ = recover() }() // in process
+				_, err = s.do(method, target, body)
+			}()
+			require.Error(t, err)
+		}
+		for _, name := range []string{"plan", "name"} {
+			fails(http.MethodPost, createPath, `{"regionId":"gz","cimg":[{"name":"a","snapUuid":"`+snapshot+`"},{"name":"`+name+`","snapUuid":"`+snapshot+`"}]}`)
+			require.Empty(t, s.Images("gz"))
+			require.Empty(t, s.Jobs("gz"))
+		}
+		fails(http.MethodGet, resultTarget("gz", s.create("curve").JobUUID), "")
+		require.Equal(t, 50.0, s.result("gz", s.create("after").JobUUID).Progress)
+	})
 }
 
 func TestPlanSeesTheJob(t *testing.T) {

@@ -30,7 +30,8 @@ type Options struct {
 	Now func() time.Time
 
 	// Plan decides how a job goes. By default a job succeeds after
-	// [DefaultDuration], with [Linear] progress. It must not call the emulator.
+	// [DefaultDuration], with [Linear] progress. It must not call the emulator. If it,
+	// a [Curve] or StoreName panics, so does the request; nothing has changed then.
 	Plan func(JobStart) Plan
 
 	// Strict rejects the form of the published example requests, which the

@@ -33,7 +33,8 @@ type Plan struct {
 	Failure string
 
 	// FailAt is the fraction of Duration, 0 to 1, at which a job with a Failure
-	// fails. Its progress stays at the value of that moment.
+	// fails; other values are clamped. Its progress stays at the value of that
+	// moment.
 	FailAt float64
 
 	// MissingFor is how long after its start getJobResult does not know the job:
@@ -98,9 +99,13 @@ func wholePercent(percent float64) float64 {
 
 // percent returns the value of the curve, clamped to what a response may hold.
 func (c Curve) percent(fraction float64) float64 {
-	percent := c(fraction)
-	if math.IsNaN(percent) {
+	return clamp(c(clamp(fraction, 1)), 100)
+}
+
+// clamp returns the number from 0 to top that is closest to x; NaN is 0.
+func clamp(x, top float64) float64 {
+	if math.IsNaN(x) {
 		return 0
 	}
-	return min(max(percent, 0), 100)
+	return min(max(x, 0), top)
 }
