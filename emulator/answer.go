@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -52,12 +53,21 @@ func fromBody[Request any](call *call) (request Request, rejected *rejection) {
 	return request, nil
 }
 
+// jobID is what an id of a job looks like: the published ones are hexadecimal. Any
+// other character may have been meant to separate two ids.
+var jobID = regexp.MustCompile(`^[0-9A-Za-z_-]+$`)
+
+const jobIDForm = "ids have letters, digits, - and _ only"
+
 // fromQuery decodes the request of getJobResult.
 func fromQuery(call *call) (gen.GetJobResultParams, *rejection) {
-	return gen.GetJobResultParams{
-		RegionID: call.query.Get("regionId"),
-		JobUUIDs: call.query.Get("jobUuids"),
-	}, nil
+	params := gen.GetJobResultParams{RegionID: call.query.Get("regionId"), JobUUIDs: call.query.Get("jobUuids")}
+	for i, id := range strings.Split(params.JobUUIDs, ",") {
+		if !jobID.MatchString(id) {
+			return params, reject(errno.IllegalCall, "jobUuids/%d: %q is not one id: %s, and are joined by commas", i, id, jobIDForm)
+		}
+	}
+	return params, nil
 }
 
 // answer returns the emulator's own response to a call, without faults.
@@ -226,13 +236,20 @@ func (c *call) checkQuery() *rejection {
 	if _, err := url.ParseQuery(c.request.URL.RawQuery); err != nil {
 		return reject(errno.IllegalCall, "the query is malformed: %s", err)
 	}
+	var names []string
 	for _, parameter := range c.route.Operation.Parameters {
-		name := parameter.Value.Name
-		for _, sent := range slices.Sorted(maps.Keys(c.query)) {
-			plain, _, _ := strings.Cut(sent, "[") // some clients send a list as name[] or name[0]
-			if times := len(c.query[sent]); plain == name && (times > 1 || sent != name) {
-				return reject(errno.IllegalCall, "%s: sent %d times; send %s once, with its values separated by commas", sent, times, name)
-			}
+		names = append(names, parameter.Value.Name)
+	}
+	hint := ""
+	if len(names) > 0 {
+		hint = "; send " + strings.Join(names, " and ") + " once each, several ids joined by commas"
+	}
+	for _, sent := range slices.Sorted(maps.Keys(c.query)) {
+		switch times := len(c.query[sent]); {
+		case !slices.Contains(names, sent):
+			return reject(errno.IllegalCall, "%s has no query parameter %q%s", c.operation(), sent, hint)
+		case times > 1:
+			return reject(errno.IllegalCall, "%s was sent %d times%s", sent, times, hint)
 		}
 	}
 	return nil

@@ -45,5 +45,6 @@
 //     page.
 //   - getJobResult keeps the order of the request and returns a repeated id once.
 //   - A query of which only a part would be read is rejected: a repeated parameter,
-//     one with brackets (jobUuids[]=a), an id with a space beside a comma.
+//     one that the contract does not have (jobUuids[]=a), a job id with anything
+//     but letters, digits, - and _.
 package emulator

@@ -66,8 +66,14 @@ func TestNewRejectsUnencodableStock(t *testing.T) {
 	stock := emulator.DefaultStock()
 	stock.Regions[1].Images[0].Tags = []any{math.Inf(1)}
 	e, err := emulator.New(emulator.Options{Stock: stock})
-	require.ErrorContains(t, err, "Stock.Regions[1].Images[0]: Tags: json: unsupported value: +Inf")
+	require.ErrorContains(t, err, "Stock.Regions[1].Images[0]: json: unsupported value: +Inf")
 	require.Nil(t, e)
+
+	stock = emulator.DefaultStock()
+	stock.Regions[0].Jobs = []gen.Job{{JobUUID: "a", Done: true, Progress: math.NaN()}, {JobUUID: "a,b", Done: true}}
+	_, err = emulator.New(emulator.Options{Stock: stock})
+	require.ErrorContains(t, err, "Stock.Regions[0].Jobs[0]: json: unsupported value: NaN")
+	require.ErrorContains(t, err, `Stock.Regions[0].Jobs[1]: JobUUID "a,b": ids have letters, digits, - and _ only`)
 }
 
 func TestSeed(t *testing.T) {

@@ -230,7 +230,7 @@ func envelopeResponse(content envelope) response {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
-	// This cannot fail: the types are plain, and Stock.validate encoded the tags.
+	// This cannot fail: the types are plain, and Stock.validate encoded the stock.
 	_ = encoder.Encode(content)
 	return newResponse(http.StatusOK, "application/json; charset=utf-8", body.Bytes())
 }

@@ -146,8 +146,6 @@ func (c *cloud) getJobResult(params gen.GetJobResultParams) ([]gen.Job, *rejecti
 		job, known := region.jobs[id]
 		known = known && job.elapsed(c.now) >= job.plan.MissingFor
 		switch {
-		case id != strings.TrimSpace(id):
-			return nil, reject(errno.IllegalCall, "jobUuids/%d: a space beside a comma would belong to the id", i)
 		case known && job.elapsed(c.now) < job.plan.RejectedFor:
 			return nil, reject(errno.Image, "jobUuids/%d: job %q is not ready to be polled", i, id)
 		case !known && c.options.UnknownJobs == RejectUnknownJobs:

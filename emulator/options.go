@@ -185,17 +185,22 @@ func (s *Stock) validate() error {
 			if image.Job != nil {
 				errs = append(errs, fmt.Errorf("%s: Job must be nil: only requests start jobs", at))
 			}
-			// Tags can hold any value, including some that JSON cannot.
-			if _, err := json.Marshal(image.Tags); err != nil {
-				errs = append(errs, fmt.Errorf("%s: Tags: %w", at, err))
+			// JSON cannot hold every number, nor every value of Tags.
+			if _, err := json.Marshal(image); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", at, err))
 			}
 		}
 		for j, job := range region.Jobs {
 			at := fmt.Sprintf("%s.Jobs[%d]", at, j)
 			if job.JobUUID == "" || jobs[job.JobUUID] {
 				errs = append(errs, fmt.Errorf("%s: JobUUID %q is empty or a duplicate", at, job.JobUUID))
+			} else if !jobID.MatchString(job.JobUUID) {
+				errs = append(errs, fmt.Errorf("%s: JobUUID %q: %s", at, job.JobUUID, jobIDForm))
 			}
 			jobs[job.JobUUID] = true
+			if _, err := json.Marshal(job); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", at, err))
+			}
 			if !job.Done {
 				errs = append(errs, fmt.Errorf("%s: Done must be true: only requests start jobs", at))
 			}

@@ -70,30 +70,63 @@ func TestStrictRejectsTheExampleForm(t *testing.T) {
 // A query of several jobs returns all of them, or says why not: nothing is ever
 // taken from a part of it.
 func TestQueriesOfSeveralJobs(t *testing.T) {
-	const once = "; send jobUuids once, with its values separated by commas"
 	for _, strict := range []bool{false, true} {
 		s := newEmulator(t, emulator.Options{Strict: strict})
 		a, b := s.create("a").JobUUID, s.create("b").JobUUID
 		for _, ids := range []string{a + "," + b, a + "%2C" + b, a + "%2c" + b} {
 			require.Len(t, s.jobs(s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids="+ids, "")), 2)
 		}
-		for query, reason := range map[string]string{
-			"jobUuids=" + a + "&jobUuids=" + b:                  "jobUuids: sent 2 times" + once,
-			"jobUuids=" + a + "," + b + "&jobUuids=" + a:        "jobUuids: sent 2 times" + once,
-			"jobUuids[]=" + a + "&jobUuids[]=" + b:              "jobUuids[]: sent 2 times" + once,
-			"jobUuids=" + a + "&jobUuids%5B%5D=" + b:            "jobUuids[]: sent 1 times" + once,
-			"jobUuids[0]=" + a + "&jobUuids[1]=" + b:            "jobUuids[0]: sent 1 times" + once,
-			"jobUuids=" + a + ",+" + b:                          "jobUuids/1: a space beside a comma would belong to the id",
-			"jobUuids=" + a + "%20,%20" + b:                     "jobUuids/0: a space beside a comma would belong to the id",
-			"jobUuids=" + a + "," + b + ",":                     `jobUuids: string doesn't match the regular expression "^[^,]+(,[^,]+)*$"`,
-			"jobUuids=" + a + "&jobUuids=%zz":                   `the query is malformed: invalid URL escape "%zz"`,
-			"jobUuids=" + a + "&jobUuids=" + b + ";regionId=gz": "the query is malformed: invalid semicolon separator in query",
-		} {
+		rejected := func(query, reason string) {
+			t.Helper()
 			rejected := s.call(http.MethodGet, resultPath+"?regionId=gz&"+query, "")
 			require.EqualValues(t, 13, rejected.Errno, query)
 			require.Equal(t, "调用方式有点小问题，请反馈客服: "+reason, rejected.Errmsg)
 		}
-		require.Zero(t, s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids="+a+"&trace=1&trace=2", "").Errno, "unknown parameters are ignored")
+		rejected("jobUuids="+a+","+b+",", `jobUuids: string doesn't match the regular expression "^[^,]+(,[^,]+)*$"`)
+		rejected("jobUuids="+a+"&jobUuids=%zz", `the query is malformed: invalid URL escape "%zz"`)
+		rejected("jobUuids="+a+"&jobUuids="+b+";regionId=gz", "the query is malformed: invalid semicolon separator in query")
+
+		const once = "; send regionId and jobUuids once each, several ids joined by commas"
+		for query, name := range map[string]string{
+			"jobUuids=" + a + "&jobUuids=" + b:           "jobUuids",
+			"jobUuids=" + a + "," + b + "&jobUuids=" + a: "jobUuids",
+			"regionId=gz&jobUuids=" + a:                  "regionId",
+		} {
+			rejected(query, name+" was sent 2 times"+once)
+		}
+		for query, name := range map[string]string{
+			"jobUuids[]=" + a + "&jobUuids[]=" + b:   "jobUuids[]",
+			"jobUuids=" + a + "&jobUuids%5B%5D=" + b: "jobUuids[]",
+			"jobUuids[0]=" + a + "&jobUuids[1]=" + b: "jobUuids[0]",
+			"jobUuids=" + a + "&jobUuids.1=" + b:     "jobUuids.1",
+			"jobUuids=" + a + "&jobuuids=" + b:       "jobuuids",
+			"jobUuids=" + a + "&jobUuid=" + b:        "jobUuid",
+			"jobUuids=" + a + "&" + b:                b,
+			"jobUuids=" + a + "&trace=1":             "trace",
+		} {
+			rejected(query, `getJobResult has no query parameter "`+name+`"`+once)
+		}
+		for separator, shown := range map[string]string{
+			"|": "|", "%7C": "|", "%20": " ", "+": " ", "%3B": ";", "/": "/", ":": ":", ".": ".", "%09": `\t`, "%0A": `\n`, "%00": `\x00`,
+			"%252C": "%2C", "%EF%BC%8C": "，", "%E3%80%81": "、", "%C2%A0": `\u00a0`, "%E2%80%8B": `\u200b`, "%FF": `\xff`,
+		} {
+			rejected("jobUuids="+a+separator+b, `jobUuids/0: "`+a+shown+b+`" is not one id: ids have letters, digits, - and _ only, and are joined by commas`)
+		}
+		for ids, wrong := range map[string]string{
+			a + ",+" + b:                        `jobUuids/1: " ` + b,
+			a + "%20,%20" + b:                   `jobUuids/0: "` + a + " ",
+			"[%22" + a + "%22,%22" + b + "%22]": `jobUuids/0: "[\"` + a,
+			"[" + a + "," + b + "]":             `jobUuids/0: "[` + a,
+			"%22" + a + "%22":                   `jobUuids/0: "\"` + a,
+			"{" + a + "}":                       `jobUuids/0: "{` + a,
+		} {
+			response := s.call(http.MethodGet, resultPath+"?regionId=gz&jobUuids="+ids, "")
+			require.EqualValues(t, 13, response.Errno, ids)
+			require.Contains(t, response.Errmsg, wrong)
+		}
+		elsewhere := s.post(createPath+"?regionId=bj", createExample)
+		require.EqualValues(t, 13, elsewhere.Errno)
+		require.Contains(t, elsewhere.Errmsg, `: createCIMG has no query parameter "regionId"`)
 	}
 }
 
