@@ -42,8 +42,8 @@ func TestConfigure(t *testing.T) {
 func TestConfigureChangesEverythingOrNothing(t *testing.T) {
 	s := newEmulator(t, emulator.Options{Faults: []emulator.Fault{{Errno: 2}}})
 	for message, options := range map[string]emulator.Options{
-		"ListLag: -1ns":             {ListLag: -1, MaxJobUUIDs: 1},
-		"fault 2: negative Skip -1": {MaxJobUUIDs: 1, Faults: []emulator.Fault{{}, {Skip: -1}}},
+		"ListLag: -1ns":      {ListLag: -1, MaxJobUUIDs: 1},
+		"Faults[1]: skip -1": {MaxJobUUIDs: 1, Faults: []emulator.Fault{{Errno: 2}, {Errno: 2, Skip: -1}}},
 	} {
 		require.ErrorContains(t, s.Configure(options), message)
 		_, err := emulator.New(options)

@@ -53,9 +53,7 @@ func New(options Options) (*Emulator, error) {
 	if err := contract.checkHandled(e.handlers); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
-	if e.faults, err = e.newQueue(options.Faults...); err != nil {
-		return nil, fmt.Errorf("emulator: options: %w", err)
-	}
+	e.faults = e.newQueue(options.Faults...)
 	return e, nil
 }
 
@@ -71,11 +69,7 @@ func (e *Emulator) Configure(options Options) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	queue, err := e.newQueue(options.Faults...)
-	if err != nil {
-		return fmt.Errorf("emulator: options: %w", err)
-	}
-	e.cloud.options, e.faults = options, queue
+	e.cloud.options, e.faults = options, e.newQueue(options.Faults...)
 	return nil
 }
 

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +21,8 @@ import (
 // lost is not processed, unless After is set: then it is, and the client cannot
 // tell.
 type Fault struct {
-	// Operation is the operationId of the requests to meet. "": any request.
+	// Operation is the operationId of the requests to meet. "": any operation's, but
+	// no request that is for none, such as a browser's for an icon.
 	Operation string
 
 	// Skip is the number of those requests to let pass first.
@@ -72,22 +75,61 @@ type Fault struct {
 	Truncate bool
 }
 
-// validate reports settings that no request can meet or no response can have.
-func (f Fault) validate(operations []string) error {
+// What a header can be (RFC 9110, 5.1 and 5.5). net/http leaves out or changes any other.
+var (
+	headerName  = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	headerValue = regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`)
+)
+
+// Validate returns what is wrong with the fault, nil if nothing is: settings that
+// no request can meet, that no response can have, or that have no effect. It names
+// the fields as a scenario of `cimg mock` does.
+func (f Fault) Validate() error { return errors.Join(f.problems()...) }
+
+func (f Fault) problems() []error {
+	contract, err := loadContract()
+	if err != nil {
+		return []error{err}
+	}
 	var errs []error
-	if f.Operation != "" && !slices.Contains(operations, f.Operation) {
-		errs = append(errs, fmt.Errorf("the Operation %q is not one of %s", f.Operation, strings.Join(operations, ", ")))
+	wrong := func(is bool, format string, args ...any) {
+		if is {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
 	}
-	if f.Skip < 0 || f.Count < 0 || f.For < 0 || f.Delay < 0 {
-		errs = append(errs, fmt.Errorf("negative Skip %d, Count %d, For %v or Delay %v", f.Skip, f.Count, f.For, f.Delay))
+	wrong(f.Operation != "" && !slices.Contains(contract.operations, f.Operation),
+		"operation %q is not one of %s", f.Operation, strings.Join(contract.operations, ", "))
+	wrong(f.Skip < 0, "skip %d is negative", f.Skip)
+	wrong(f.Count < 0, "count %d is negative", f.Count)
+	wrong(f.For < 0, "for %v is negative", f.For)
+	wrong(f.Delay < 0, "delay %v is negative", f.Delay)
+	wrong(f.Count != 0 && f.For != 0, "count and for exclude each other")
+	wrong(f.Refuse && f.After, "a refused connection carries no request: leave out after")
+
+	responds := f.replaces() || f.ContentType != "" || len(f.Header) > 0 || f.Truncate
+	hasBody := f.Errno != 0 || f.Body != ""
+	bodiless := f.Status == http.StatusNoContent || f.Status == http.StatusNotModified
+	switch {
+	case f.breaks():
+		wrong(responds, "a connection that breaks carries no response: leave out status, errno, body, contentType, header and truncate")
+	case !responds:
+		wrong(f.Delay == 0, "it does nothing: set delay, reset, status, errno, body, header or truncate")
+	case bodiless:
+		wrong(hasBody || f.ContentType != "" || f.Truncate, "a response with status %d has no body: leave out errno, body, contentType and truncate", f.Status)
+	default:
+		wrong(f.Status != 0 && (f.Status < 200 || f.Status > 599), "status %d is not a final HTTP status, 200 to 599", f.Status)
+		wrong(f.Errno != 0 && f.Body != "", "errno and body exclude each other")
+		wrong(f.ContentType != "" && f.Body == "", "contentType is that of a body, and there is none")
+		wrong(f.Truncate && f.Status != 0 && !hasBody, "truncate needs a body, and the response has none: set errno or body")
 	}
-	if f.Count != 0 && f.For != 0 {
-		errs = append(errs, fmt.Errorf("both Count %d and For %v", f.Count, f.For))
+	wrong(!headerValue.MatchString(f.ContentType), "contentType %q is not a value of a header", f.ContentType)
+	for _, name := range slices.Sorted(maps.Keys(f.Header)) {
+		wrong(!headerName.MatchString(name), "header: %q is not the name of a header", name)
+		for _, value := range f.Header[name] {
+			wrong(!headerValue.MatchString(value), "header: %q is not a value of %s", value, name)
+		}
 	}
-	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
-		errs = append(errs, fmt.Errorf("the Status %d is not a final HTTP status, 200 to 599", f.Status))
-	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // breaks reports whether the fault breaks the connection before the response.
@@ -131,8 +173,8 @@ type TB interface {
 
 // Inject queues a fault. Only the first queued fault that a request matches skips
 // or meets it; the others do not count it. A fault leaves the queue once Count
-// requests have met it, an outage when it is over. Inject returns an error for a fault that no request can
-// meet.
+// requests have met it, an outage when it is over. The error is that of
+// [Fault.Validate].
 func (e *Emulator) Inject(fault Fault) error {
 	_, err := e.inject(fault)
 	return err
@@ -171,32 +213,31 @@ func (e *Emulator) UnmetFaults() []Fault {
 }
 
 func (e *Emulator) inject(fault Fault) (*queuedFault, error) {
+	if err := fault.Validate(); err != nil {
+		return nil, fmt.Errorf("emulator: fault: %w", err)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	queue, err := e.newQueue(fault)
-	if err != nil {
-		return nil, fmt.Errorf("emulator: %w", err)
-	}
+	queue := e.newQueue(fault)
 	e.faults = append(e.faults, queue...)
 	return queue[0], nil
 }
 
 // newQueue returns a queue of faults that are injected now.
-func (e *Emulator) newQueue(faults ...Fault) (faultQueue, error) {
-	var queue faultQueue
+func (e *Emulator) newQueue(faults ...Fault) (queue faultQueue) {
 	now := e.options.Now()
-	for i, fault := range faults {
-		if err := fault.validate(e.contract.operations); err != nil {
-			return nil, fmt.Errorf("fault %d: %w", i+1, err)
-		}
+	for _, fault := range faults {
 		fault.Header = fault.Header.Clone()
 		queue = append(queue, &queuedFault{Fault: fault, ends: now.Add(fault.For)})
 	}
-	return queue, nil
+	return queue
 }
 
 // meet returns the fault that a request for an operation meets, nil if none.
 func (e *Emulator) meet(operation string) *Fault {
+	if operation == "" {
+		return nil
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.faults.expire(e.options.Now())

@@ -84,7 +84,6 @@ func TestFaults(t *testing.T) {
 		"truncated":            {fault: emulator.Fault{Truncate: true}, want: outcome{200, json, "", `{"errno":0`}, readErr: io.ErrUnexpectedEOF, done: 1},
 		"truncated html":       {fault: emulator.Fault{Truncate: true, Body: "1234567"}, want: outcome{200, html, "", "123"}, readErr: io.ErrUnexpectedEOF},
 		"truncated to nothing": {fault: emulator.Fault{Truncate: true, Body: "1"}, want: outcome{200, html, "", ""}, readErr: io.ErrUnexpectedEOF},
-		"nothing truncated":    {fault: emulator.Fault{Truncate: true, Status: 500}, want: outcome{500, "", "", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inProcessAndOverSocket(t, emulator.Options{}, func(t *testing.T, s *service) {
@@ -329,20 +328,62 @@ type brokenReader struct{ err error }
 
 func (r brokenReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestInjectRejectsImpossibleFaults(t *testing.T) {
+func TestInjectRejectsFaultsWithoutEffect(t *testing.T) {
+	const nothing = "it does nothing: set delay, reset, status, errno, body, header or truncate"
 	s := newEmulator(t, emulator.Options{})
-	for message, fault := range map[string]emulator.Fault{
-		`Operation "createCimg" is not one of changeNameCIMG, createCIMG`: {Operation: "createCimg"},
-		"Skip -1":       {Skip: -1},
-		"Count -1":      {Count: -1},
-		"Delay -1ns":    {Delay: -1},
-		"For -1ns":      {For: -1},
-		"both Count 2 ": {Count: 2, For: time.Second},
-		"Status 99":     {Status: 99},
-		"Status 1000":   {Status: 1000},
-		"a final HTTP ": {Status: 100},
+	for name, test := range map[string]struct {
+		fault emulator.Fault
+		want  string
+	}{
+		"unknown operation":   {emulator.Fault{Operation: "createCimg", Errno: 2}, `operation "createCimg" is not one of changeNameCIMG, createCIMG, deleteCIMG, getJobResult, importCIMG, listCIMG`},
+		"skip":                {emulator.Fault{Skip: -1, Errno: 2}, "skip -1 is negative"},
+		"count":               {emulator.Fault{Count: -1, Errno: 2}, "count -1 is negative"},
+		"delay":               {emulator.Fault{Delay: -1, Errno: 2}, "delay -1ns is negative"},
+		"for":                 {emulator.Fault{For: -1, Errno: 2}, "for -1ns is negative"},
+		"count and for":       {emulator.Fault{Count: 2, For: time.Second, Errno: 2}, "count and for exclude each other"},
+		"low status":          {emulator.Fault{Status: 99}, "status 99 is not a final HTTP status, 200 to 599"},
+		"high status":         {emulator.Fault{Status: 1000}, "status 1000 is not a final HTTP status, 200 to 599"},
+		"interim status":      {emulator.Fault{Status: 100}, "status 100 is not a final HTTP status, 200 to 599"},
+		"nothing":             {emulator.Fault{}, nothing},
+		"a selection":         {emulator.Fault{Operation: "listCIMG", Skip: 1, Count: 2}, nothing},
+		"after":               {emulator.Fault{After: true}, nothing},
+		"content type":        {emulator.Fault{ContentType: "text/html"}, "contentType is that of a body, and there is none"},
+		"content of errno":    {emulator.Fault{ContentType: "text/html", Errno: 2}, "contentType is that of a body, and there is none"},
+		"empty and truncated": {emulator.Fault{Status: 503, Truncate: true}, "truncate needs a body, and the response has none: set errno or body"},
+		"errno and body":      {emulator.Fault{Errno: 2, Body: "<html>"}, "errno and body exclude each other"},
+		"204 with a body":     {emulator.Fault{Status: 204, Body: "<html>"}, "a response with status 204 has no body: leave out errno, body, contentType and truncate"},
+		"304 with an errno":   {emulator.Fault{Status: 304, Errno: 2}, "a response with status 304 has no body: leave out errno, body, contentType and truncate"},
+		"204 with a type":     {emulator.Fault{Status: 204, ContentType: "text/html"}, "a response with status 204 has no body: leave out errno, body, contentType and truncate"},
+		"204, truncated":      {emulator.Fault{Status: 204, Truncate: true}, "a response with status 204 has no body: leave out errno, body, contentType and truncate"},
+		"reset and a status":  {emulator.Fault{Reset: true, Status: 503, Truncate: true}, "a connection that breaks carries no response: leave out status, errno, body, contentType, header and truncate"},
+		"refuse and a header": {emulator.Fault{Refuse: true, Header: http.Header{"A": {"b"}}}, "a connection that breaks carries no response: leave out status, errno, body, contentType, header and truncate"},
+		"refuse after":        {emulator.Fault{Refuse: true, After: true}, "a refused connection carries no request: leave out after"},
+		"header name":         {emulator.Fault{Header: http.Header{"Retry After": {"1"}}}, `header: "Retry After" is not the name of a header`},
+		"no header name":      {emulator.Fault{Header: http.Header{"": {"1"}}}, `header: "" is not the name of a header`},
+		"header value":        {emulator.Fault{Header: http.Header{"Retry-After": {"1\r\nA: b"}}}, `header: "1\r\nA: b" is not a value of Retry-After`},
+		"content type value":  {emulator.Fault{Body: "a", ContentType: "text/html\n"}, `contentType "text/html\n" is not a value of a header`},
+		"two things":          {emulator.Fault{Skip: -1, Count: -1, Errno: 2}, "skip -1 is negative\ncount -1 is negative"},
 	} {
-		require.ErrorContains(t, s.Inject(fault), message)
+		t.Run(name, func(t *testing.T) {
+			require.EqualError(t, s.Inject(test.fault), "emulator: fault: "+test.want)
+			require.EqualError(t, test.fault.Validate(), test.want)
+			_, err := emulator.New(emulator.Options{Faults: []emulator.Fault{{Errno: 2}, test.fault}})
+			require.EqualError(t, err, "emulator: options: Faults[1]: "+strings.ReplaceAll(test.want, "\n", "\nFaults[1]: "))
+		})
 	}
 	require.Empty(t, s.UnmetFaults())
+}
+
+// A fault is for the operations: a browser that asks for an icon does not spend it.
+func TestOtherPathsMeetNoFault(t *testing.T) {
+	s := newEmulator(t, emulator.Options{})
+	s.InjectFor(t, emulator.Fault{Status: 503})
+	for method, path := range map[string]string{http.MethodGet: "/favicon.ico", http.MethodOptions: createPath, http.MethodPost: resultPath} {
+		response, err := s.do(method, path, "")
+		require.NoError(t, err)
+		require.NotEqual(t, http.StatusServiceUnavailable, response.StatusCode)
+	}
+	response, err := s.do(http.MethodPost, createPath, createExample)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 }

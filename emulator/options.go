@@ -124,6 +124,12 @@ func (o Options) validate() error {
 	if o.ListLag < 0 {
 		errs = append(errs, fmt.Errorf("ListLag: %v is negative", o.ListLag))
 	}
+	for i, fault := range o.Faults {
+		at := fmt.Sprintf("Faults[%d]", i)
+		for _, err := range fault.problems() {
+			errs = append(errs, fmt.Errorf("%s: %w", at, err))
+		}
+	}
 	return errors.Join(append(errs, o.Stock.validate())...)
 }
 

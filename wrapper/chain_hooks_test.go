@@ -176,12 +176,22 @@ func TestEachAttemptIsOneLineOfLog(t *testing.T) {
 	for name, handler := range handlers {
 		t.Run(name, func(t *testing.T) {
 			var debug, warnings bytes.Buffer
-			inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+			inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, _ *wrapper.Client) {
 				cloud.InjectFor(t, emulator.Fault{Operation: "getJobResult", Delay: 250 * time.Millisecond, Status: 503, Header: http.Header{
-					"Server": {"two\nlines"}, "X-Echo": {"Bearer " + emulator.DefaultToken}, "Via": {emulator.DefaultToken},
+					"Server": {"one line"}, "X-Echo": {"Bearer " + emulator.DefaultToken}, "Via": {emulator.DefaultToken},
 				}})
+				through := roundTripper(func(r *http.Request) (*http.Response, error) {
+					resp, err := cloud.Transport().RoundTrip(r)
+					if resp.Header.Get("Server") != "" {
+						resp.Header.Set("Server", "two\nlines") // no real connection delivers that
+					}
+					return resp, err
+				})
+				client, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://127.0.0.1"), wrapper.WithHTTPClient(&http.Client{Transport: through}),
+					wrapper.WithLogger(slog.New(handler(&debug, slog.LevelDebug))), wrapper.WithLogger(slog.New(handler(&warnings, slog.LevelWarn))))
+				require.NoError(t, err)
 				require.NoError(t, readOnce(t.Context(), client))
-			}, wrapper.WithLogger(slog.New(handler(&debug, slog.LevelDebug))), wrapper.WithLogger(slog.New(handler(&warnings, slog.LevelWarn))))
+			})
 
 			lines := strings.Split(strings.TrimSpace(debug.String()), "\n")
 			require.Len(t, lines, 2)

@@ -59,7 +59,7 @@ func TestControlErrors(t *testing.T) {
 		want, allow        string
 	}{
 		{http.MethodPost, "faults", "{operatoin: createCIMG}", 400, `{"error":"line 1: field operatoin not found"}`, ""},
-		{http.MethodPost, "faults", "{skip: -1}", 400, "negative Skip -1", ""},
+		{http.MethodPost, "faults", "{skip: -1}", 400, "skip -1 is negative", ""},
 		{http.MethodPost, "faults", "# " + strings.Repeat("x", 1<<20), 400, "too large", ""},
 		{http.MethodGet, "images", "", 400, `{"error":"regionId: there is no region \"\""}`, ""},
 		{http.MethodGet, "jobs?regionId=xx", "", 400, `there is no region \"xx\"`, ""},
@@ -247,7 +247,7 @@ func TestConcurrentControl(t *testing.T) {
 	s := serve(t, mock.Options{})
 	var all sync.WaitGroup
 	for _, control := range []struct{ method, path, body string }{
-		{http.MethodPut, "scenario", "{listLag: 1s, jobs: [{duration: 1s}], faults: [{operation: deleteCIMG}]}"},
+		{http.MethodPut, "scenario", "{listLag: 1s, jobs: [{duration: 1s}], faults: [{operation: deleteCIMG, errno: 2}]}"},
 		{http.MethodDelete, "scenario", ""},
 		{http.MethodPost, "faults", "{operation: listCIMG, errno: 2}"},
 		{http.MethodGet, "faults", ""},

@@ -19,23 +19,23 @@ const Help = `A scenario says how jobs go and what breaks, in YAML or JSON. Ever
       failAt: 0.5         # after this fraction of the duration; default 1
       missingFor: 5s      # getJobResult does not know the job for so long
       rejectedFor: 5s     # getJobResult rejects requests that name the job (errno 41026)
-  faults:                 # the first in the queue that matches a request decides what goes wrong with it
-    - operation: createCIMG
+  faults:                 # the first in the queue that a request matches decides what goes wrong with it
+    - operation: createCIMG  # default: any operation
       skip: 1             # let so many requests pass first
       count: 2            # then meet so many; default 1
-      after: true         # carry out the request first, then:
-      delay: 2s           # wait, and
-      reset: true         # break the connection, or
-      status: 503         # respond with this HTTP status,
-      errno: 2            # an envelope with this errno, or
-      body: "<html>..."   # this body
+      after: true         # carry out the request first
+      delay: 2s           # then wait
+      reset: true         # and break the connection, or, in its place, respond:
+    - status: 503         # with this HTTP status; alone, it has no body
+      body: "<html>..."   # with this body
       contentType: text/html
       header: {Retry-After: "5"}
-      truncate: true      # break the connection after half of the body
-    - status: 503         # an outage: every request for 30 s from now on
-      for: 30s
+      for: 30s            # this is an outage: every request for 30 s from now on
+    - errno: 2            # with an envelope with this errno
+    - truncate: true      # with half of the body
 
-Faults break connections but cannot refuse them: stop the mock for that.
+Faults break connections but cannot refuse them: stop the mock for that. Regions, snapshots and the first images are
+fixed; only Go programs can change them (emulator.Options.Stock).
 
 The control API changes them while the mock runs. It needs no token. Requests are YAML or JSON, responses JSON;
 an error is HTTP 400 with {"error": "..."}. It serves only this machine, unless --control-from-anywhere is set.

@@ -92,7 +92,7 @@ func TestLoadFile(t *testing.T) {
 
 func TestWrongScenariosChangeNothing(t *testing.T) {
 	s := serve(t, mock.Options{})
-	s.control(http.MethodPut, "scenario", `{listLag: 10s, faults: [{operation: deleteCIMG}]}`)
+	s.control(http.MethodPut, "scenario", `{listLag: 10s, faults: [{operation: deleteCIMG, errno: 2}]}`)
 	for document, want := range map[string]string{
 		"":                                  "the document is empty",
 		"# nothing":                         "the document is empty",
@@ -115,9 +115,9 @@ func TestWrongScenariosChangeNothing(t *testing.T) {
 		"jobs: [{progress: [1, x]}]":        "jobs[0]: progress: [1 x] is none of",
 		"jobs: [{fail: x, failAt: 1.5}]":    "jobs[0]: failAt: 1.5 is not from 0 to 1",
 		"jobs: [{failAt: 0.5}]":             "or there is no fail",
-		"faults: [{}, {operation: create}]": `fault 2: the Operation "create" is not one of`,
-		"faults: [{status: 99}]":            "the Status 99 is not",
-		"faults: [{count: 1, for: 1s}]":     "both Count 1 and For 1s",
+		"faults: [{}, {operation: create}]": `Faults[1]: operation "create" is not one of`,
+		"faults: [{status: 99}]":            "status 99 is not",
+		"faults: [{count: 1, for: 1s}]":     "count and for exclude each other",
 		"faults: [{refuse: true}]":          "line 1: field refuse not found",
 		"listLag: 1s\nlistLag: 2s":          "already defined at line 1",
 	} {
@@ -128,8 +128,8 @@ func TestWrongScenariosChangeNothing(t *testing.T) {
 			require.Contains(t, strings.ReplaceAll(got.body, `\"`, `"`), want)
 		})
 	}
-	require.JSONEq(t, `{"listLag": "10s", "faults": [{"operation": "deleteCIMG"}]}`, s.control(http.MethodGet, "scenario", ""))
-	require.JSONEq(t, `[{"operation": "deleteCIMG"}]`, s.control(http.MethodGet, "faults", ""))
+	require.JSONEq(t, `{"listLag": "10s", "faults": [{"operation": "deleteCIMG", "errno": 2}]}`, s.control(http.MethodGet, "scenario", ""))
+	require.JSONEq(t, `[{"operation": "deleteCIMG", "errno": 2}]`, s.control(http.MethodGet, "faults", ""))
 }
 
 // Each field of a rule, and that the first rule that matches decides alone.
