@@ -316,12 +316,12 @@ type idSource struct {
 	random io.Reader // never fails
 }
 
-func newIDSource(seed uint64) idSource {
-	if seed == 0 {
+func newIDSource(seed *uint64) idSource {
+	if seed == nil {
 		return idSource{cryptorand.Reader}
 	}
 	var key [32]byte
-	binary.LittleEndian.PutUint64(key[:], seed)
+	binary.LittleEndian.PutUint64(key[:], *seed)
 	return idSource{rand.NewChaCha8(key)}
 }
 

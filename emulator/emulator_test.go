@@ -77,18 +77,18 @@ func TestNewRejectsUnencodableStock(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
-	ids := func(seed uint64) (ids []string) {
+	ids := func(seed *uint64) (ids []string) {
 		s := newEmulator(t, emulator.Options{Seed: seed})
 		response := s.post(createPath, createExample)
 		job, image := s.jobs(response)[0], s.Images("gz")[0]
 		require.Regexp(t, "^cimg-[0-9a-z]{8}$", image.ID)
 		return []string{response.RequestID, job.JobUUID, image.UUID, image.ID}
 	}
-	seeded, again := ids(1), ids(1)
-	require.Equal(t, seeded, again)
-	require.NotEqual(t, seeded, ids(2))
-	unseeded, again := ids(0), ids(0)
-	require.NotEqual(t, unseeded, again)
+	seeded := ids(new(uint64(0)))
+	require.Equal(t, seeded, ids(new(uint64(0))))
+	require.NotEqual(t, seeded, ids(new(uint64(1))))
+	random, others := ids(nil), ids(nil)
+	require.NotEqual(t, random, others)
 	for i, id := range seeded {
 		require.NotContains(t, seeded[:i], id, "an id is used once")
 	}

@@ -75,8 +75,8 @@ type Options struct {
 	CheckResponses bool
 
 	// Seed makes the ids of jobs, images and requests reproducible: the same
-	// seed and the same requests give the same ids. 0: random ids.
-	Seed uint64
+	// seed and the same requests give the same ids. nil: random ids.
+	Seed *uint64
 }
 
 // UnknownJobs decides what getJobResult does with the id of a job that does not

@@ -173,6 +173,26 @@ func TestMockServesAnybody(t *testing.T) {
 	m.stop(t, os.Interrupt)
 }
 
+// Each number is a seed, 0 as well.
+func TestMockSeed(t *testing.T) {
+	created := func(seed string) (response string) {
+		m := startMock(t, "--seed", seed)
+		r, err := requestOfCurl(m.curl)
+		require.NoError(t, err)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		m.stop(t, os.Interrupt)
+		return string(body)
+	}
+	zero := created("0")
+	require.Contains(t, zero, `"errno":0`)
+	require.Equal(t, zero, created("0"))
+	require.NotEqual(t, zero, created("1"))
+}
+
 func TestDemoCanBeInterrupted(t *testing.T) {
 	t.Parallel()
 	demo := exec.CommandContext(t.Context(), commandPath(t), "demo")

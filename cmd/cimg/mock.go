@@ -26,6 +26,7 @@ func mockCommand() *cli.Command {
 	var addr, scenario string
 	var origins []string
 	var duration time.Duration
+	var seed uint64
 	var quiet bool
 	var options mock.Options
 	return &cli.Command{
@@ -38,7 +39,7 @@ func mockCommand() *cli.Command {
 			&cli.StringFlag{Name: "scenario", Usage: "behave as `FILE` says, or as one of these: " + strings.Join(mock.Shipped(), ", "), Destination: &scenario},
 			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m, where the scenario does not say", Value: emulator.DefaultDuration, Destination: &duration},
 			&cli.BoolFlag{Name: "strict", Usage: "reject the form of the published examples, which is not in the contract (one object as cimg, no regionId, a list without start)", Destination: &options.Emulator.Strict},
-			&cli.Uint64Flag{Name: "seed", Usage: "make ids reproducible: the same for the same `NUMBER` and the same requests", Destination: &options.Emulator.Seed},
+			&cli.Uint64Flag{Name: "seed", Usage: "make ids reproducible: the same for the same `NUMBER` and the same requests", DefaultText: "random ids", Destination: &seed},
 			&cli.StringSliceFlag{Name: "cors", Usage: "let pages of `ORIGIN`, such as https://app.example.com, send requests; those of loopback origins may anyway. Repeatable", Destination: &origins},
 			&cli.BoolFlag{Name: "control-from-anywhere", Usage: "let other machines use the control API", Destination: &options.ControlFromAnywhere},
 			&cli.BoolFlag{Name: "quiet", Usage: "write no line for each request", Destination: &quiet},
@@ -55,6 +56,9 @@ func mockCommand() *cli.Command {
 			}
 			options.Emulator.Stock = stock()
 			options.Emulator.Plan = func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: duration} }
+			if cmd.IsSet("seed") {
+				options.Emulator.Seed = &seed
+			}
 			if cmd.IsSet("scenario") {
 				var err error
 				if options.Scenario, err = mock.Load(scenario); err != nil {
