@@ -251,9 +251,12 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 		code int
 		want string
 	}{
-		{"mock --addr nonsense", 1, "nonsense"},
+		{"mock --addr nonsense", 2, `--addr: "nonsense" has no port`},
 		{"mock --addr 127.0.0.1:99999", 1, "99999"},
-		{"mock --addr=", 2, "--addr"},
+		{"mock --addr=", 2, `--addr: "" has no port`},
+		{"mock --addr :", 2, `--addr: ":" has no port`},
+		{"mock --addr 127.0.0.1:", 2, `--addr: "127.0.0.1:" has no port`},
+		{"mock --addr [::1]:", 2, `--addr: "[::1]:" has no port`},
 		{"mock --addr 127.0.0.1:0 --scenario no-such", 2, `"no-such"`},
 		{"mock --addr 127.0.0.1:0 --scenario command_test.go", 2, "--scenario: command_test.go: line "},
 		{"mock --addr 127.0.0.1:0 --cors *", 2, "--cors"},

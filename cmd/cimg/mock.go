@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -46,9 +47,10 @@ func mockCommand() *cli.Command {
 		},
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
+			_, port, _ := net.SplitHostPort(addr)
 			switch {
-			case addr == "":
-				return usageErrorf("--addr: it is empty")
+			case port == "":
+				return usageErrorf("--addr: %q has no port, unlike 127.0.0.1:8080; port 0 takes a free one", addr)
 			case duration < 0:
 				return usageErrorf("--job-duration: %v is negative", duration)
 			case options.Emulator.Token == "":
