@@ -41,7 +41,7 @@ func mockCommand() *cli.Command {
 			&cli.DurationFlag{Name: "job-duration", Usage: "let each job take `DURATION`, for instance 500ms or 2m, where the scenario does not say", Value: emulator.DefaultDuration, Destination: &duration},
 			&cli.BoolFlag{Name: "strict", Usage: "reject the form of the published examples, which is not in the contract (one object as cimg, no regionId, a list without start)", Destination: &options.Emulator.Strict},
 			&cli.Uint64Flag{Name: "seed", Usage: "make ids reproducible: the same for the same `NUMBER` and the same requests", DefaultText: "random ids", Destination: &seed},
-			&cli.StringSliceFlag{Name: "cors", Usage: "let pages of `ORIGIN`, such as https://app.example.com, send requests; those of loopback origins may anyway. Repeatable", Destination: &origins},
+			&cli.StringSliceFlag{Name: "cors", Usage: "let pages of `ORIGIN`, such as https://app.example.com, call the operations, but not the control API; those of loopback origins may use both anyway", Destination: &origins},
 			&cli.BoolFlag{Name: "control-from-anywhere", Usage: "let other machines use the control API", Destination: &options.ControlFromAnywhere},
 			&cli.BoolFlag{Name: "quiet", Usage: "write no line for each request", Destination: &quiet},
 		},

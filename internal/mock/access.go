@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,9 +15,8 @@ import (
 // http://localhost:3000, and of the given ones. It responds to their preflights.
 func AllowOrigins(origins []string, next http.Handler) (http.Handler, error) {
 	for _, origin := range origins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
-			return nil, fmt.Errorf("%q is not an origin such as https://app.example.com", origin)
+		if err := checkOrigin(origin); err != nil {
+			return nil, err
 		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -27,14 +28,52 @@ func AllowOrigins(origins []string, next http.Handler) (http.Handler, error) {
 		}
 		w.Header().Set("Access-Control-Allow-Origin", origin)
 		w.Header().Set("Access-Control-Expose-Headers", "*")
-		if method := r.Header.Get("Access-Control-Request-Method"); r.Method == http.MethodOptions && method != "" {
-			w.Header().Set("Access-Control-Allow-Methods", method)
+		if isPreflight(r) {
+			w.Header().Set("Access-Control-Allow-Methods", r.Header.Get("Access-Control-Request-Method"))
 			w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		next.ServeHTTP(w, r)
 	}), nil
+}
+
+// isPreflight reports whether a browser asks if it may send a request.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+var hostName = regexp.MustCompile(`^[0-9A-Za-z._-]+$`)
+
+// checkOrigin rejects an origin that no browser sends: it would match no request.
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return notAnOrigin(origin)
+	}
+	host, port := strings.ToLower(u.Hostname()), uint64(0)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		host = "[" + ip.String() + "]"
+	} else if !hostName.MatchString(host) {
+		return notAnOrigin(origin)
+	}
+	if u.Port() != "" {
+		if port, err = strconv.ParseUint(u.Port(), 10, 16); err != nil {
+			return notAnOrigin(origin)
+		}
+	}
+	sent := u.Scheme + "://" + host
+	if port != 0 && port != map[string]uint64{"http": 80, "https": 443}[u.Scheme] {
+		sent += fmt.Sprintf(":%d", port)
+	}
+	if sent != origin {
+		return fmt.Errorf("%q is not an origin as browsers send it: use %s", origin, sent)
+	}
+	return nil
+}
+
+func notAnOrigin(origin string) error {
+	return fmt.Errorf("%q is not an origin as browsers send it, such as https://app.example.com or http://192.0.2.1:8080", origin)
 }
 
 // refusal says why a request may not use the control API, "" if it may. The Host
@@ -47,7 +86,7 @@ func (m *Mock) refusal(r *http.Request) string {
 	}
 	origin := r.Header.Get("Origin")
 	if origin != "" && !isLoopbackOrigin(origin) && origin != "http://"+r.Host {
-		return "pages of the origin " + origin + " may not control the mock"
+		return "pages of the origin " + origin + " may not control the mock; serve them from a loopback origin such as http://localhost:3000"
 	}
 	return ""
 }

@@ -120,7 +120,7 @@ func TestWhoMayControl(t *testing.T) {
 			m.ServeHTTP(w, r)
 			require.Equal(t, want, w.Code, "%+v, anywhere: %v", test, anywhere)
 			if want == forbidden {
-				require.Regexp(t, `^\{"error":"(only this machine .* --control-from-anywhere |pages of the origin )`, w.Body.String())
+				require.Regexp(t, `^\{"error":"(only this machine .* --control-from-anywhere |pages of the origin .* serve them from a loopback origin )`, w.Body.String())
 			}
 		}
 	}
@@ -175,9 +175,61 @@ func TestCORS(t *testing.T) {
 	w := send(http.MethodOptions, "http://localhost:3000", http.Header{})
 	require.Equal(t, http.StatusMethodNotAllowed, w.Code, "OPTIONS without a preflight's header is the service's")
 
-	for _, origin := range []string{"", "*", "app.example.com", "https://app.example.com/", "https://app.example.com/path", "https://u@app.example.com"} {
-		_, err := mock.AllowOrigins([]string{origin}, m)
-		require.ErrorContains(t, err, "is not an origin", origin)
+	for origin, want := range map[string]int{"http://localhost:3000": http.StatusOK, "https://app.example.com": http.StatusForbidden} {
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/_emulator/faults", nil)
+		r.RemoteAddr = "127.0.0.1:1234"
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		require.Equal(t, want, w.Code, "origins of --cors may not control the mock")
+		require.Equal(t, origin, w.Header().Get("Access-Control-Allow-Origin"), "the page can read the reason")
+	}
+}
+
+// An origin that no browser sends would never match.
+func TestOriginsAreWrittenAsBrowsersDo(t *testing.T) {
+	for _, origin := range []string{"https://app.example.com", "http://app.example.com:8080", "https://xn--bcher-kva.example", "http://192.0.2.1", "http://[2001:db8::1]:3000"} {
+		_, err := mock.AllowOrigins([]string{origin}, http.NotFoundHandler())
+		require.NoError(t, err)
+	}
+	for origin, use := range map[string]string{
+		"https://app.example.com/":      "https://app.example.com",
+		"https://app.example.com/path":  "https://app.example.com",
+		"https://app.example.com?a":     "https://app.example.com",
+		"https://app.example.com#a":     "https://app.example.com",
+		"https://u@app.example.com":     "https://app.example.com",
+		"https://App.example.com":       "https://app.example.com",
+		"HTTPS://app.example.com":       "https://app.example.com",
+		"https://app.example.com:443":   "https://app.example.com",
+		"http://app.example.com:80":     "http://app.example.com",
+		"http://app.example.com:443/":   "http://app.example.com:443",
+		"http://app.example.com:":       "http://app.example.com",
+		"http://app.example.com:08080":  "http://app.example.com:8080",
+		"http://[2001:DB8:0::1]:3000":   "http://[2001:db8::1]:3000",
+		"":                              "",
+		"null":                          "",
+		"*":                             "",
+		"https://*":                     "",
+		"https://*.example.com":         "",
+		"app.example.com":               "",
+		"localhost:3000":                "",
+		"//app.example.com":             "",
+		"https://":                      "",
+		"https://:8080":                 "",
+		"ftp://app.example.com":         "",
+		"ws://app.example.com":          "",
+		"file:///home/me/index.html":    "",
+		"https://bücher.example":        "",
+		"https://app.example.com:99999": "",
+		"https://a.example,b.example":   "",
+		"https://a.example https://b":   "",
+	} {
+		want := `"` + origin + `" is not an origin as browsers send it, such as https://app.example.com or http://192.0.2.1:8080`
+		if use != "" {
+			want = `"` + origin + `" is not an origin as browsers send it: use ` + use
+		}
+		_, err := mock.AllowOrigins([]string{origin}, http.NotFoundHandler())
+		require.EqualError(t, err, want)
 	}
 }
 
