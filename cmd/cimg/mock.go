@@ -67,10 +67,7 @@ func mockCommand() *cli.Command {
 					return usageErrorf("--scenario: %w", err)
 				}
 			}
-			if !quiet {
-				options.Log = cmd.Root().ErrWriter
-			}
-			return serveMock(ctx, cmd, addr, options, origins)
+			return serveMock(ctx, cmd, addr, options, origins, quiet)
 		},
 	}
 }
@@ -103,7 +100,7 @@ func finished(jobType, jobUUID, imageUUID string) gen.Job {
 }
 
 // serveMock serves a mock until ctx ends.
-func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.Options, origins []string) error {
+func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.Options, origins []string, quiet bool) error {
 	// The reader of the output may have gone. The mock serves others.
 	signal.Ignore(syscall.SIGPIPE)
 	mocked, err := mock.New(options)
@@ -117,6 +114,11 @@ func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.
 	handler, err := mock.AllowOrigins(origins, pages)
 	if err != nil {
 		return usageErrorf("--cors: %w", err)
+	}
+	if !quiet {
+		if handler, err = mock.Logged(cmd.Root().ErrWriter, handler); err != nil {
+			return err
+		}
 	}
 	server, err := serve(addr, handler)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -234,21 +235,29 @@ func TestOriginsAreWrittenAsBrowsersDo(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	var log bytes.Buffer
-	s := serve(t, mock.Options{Log: &log})
+	s := serve(t, mock.Options{})
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		got := s.send(s.request(method, "/healthz", ""))
-		require.Equal(t, http.StatusOK, got.StatusCode)
+		require.Equal(t, http.StatusOK, s.send(s.request(method, "/healthz", "")).StatusCode)
 	}
-	require.Empty(t, log.String())
 	require.Equal(t, http.StatusNotFound, s.send(s.request(http.MethodPost, "/healthz", "")).StatusCode)
 }
 
+// A line for each request but health checks: method, operation or else path, what
+// came of it, and how long it took.
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
-	m, err := mock.New(mock.Options{Log: &log})
+	m, err := mock.New(mock.Options{})
 	require.NoError(t, err)
-	listening := httptest.NewServer(m)
+	pages := http.NewServeMux()
+	pages.Handle("/", m)
+	pages.HandleFunc("GET /page", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "page.html", time.Time{}, strings.NewReader("<html>"))
+	})
+	handler, err := mock.AllowOrigins(nil, pages)
+	require.NoError(t, err)
+	handler, err = mock.Logged(&log, handler)
+	require.NoError(t, err)
+	listening := httptest.NewServer(handler)
 	s := &server{t: t, url: listening.URL}
 	s.create("a")
 	s.call(http.MethodPost, createPath, `{"regionId":"gz","cimg":[{"name":"a","snapUuid":"no\nsuch"}]}`)
@@ -259,6 +268,18 @@ func TestLog(t *testing.T) {
 	s.control(http.MethodPost, "faults", `{status: 502, body: "<html>"}`)
 	s.send(s.request(http.MethodPost, listPath, listGZ))
 	s.send(s.request(http.MethodGet, "/no%0Asuch?token="+emulator.DefaultToken, ""))
+	s.send(s.request(http.MethodGet, "/page", ""))
+	s.send(s.request(http.MethodHead, "/page", ""))
+	s.send(s.request(http.MethodGet, createPath, ""))
+	preflight := s.request(http.MethodOptions, createPath, "")
+	preflight.Header.Set("Origin", "http://localhost:3000")
+	preflight.Header.Set("Access-Control-Request-Method", http.MethodPost)
+	s.send(preflight)
+	s.send(s.request(http.MethodOptions, createPath, ""))
+	s.send(s.request(http.MethodGet, "/healthz", ""))
+	s.send(s.request(http.MethodHead, "/healthz", ""))
+	s.send(s.request(http.MethodPost, "/healthz", ""))
+	s.send(s.request(http.MethodGet, "", ""))
 	listening.Close() // waits for the handlers
 
 	lines := strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
@@ -272,12 +293,28 @@ func TestLog(t *testing.T) {
 		`POST /_emulator/faults HTTP 200`,
 		`POST listCIMG HTTP 502`,
 		`GET /no%0Asuch HTTP 404`,
+		`GET /page HTTP 200`,
+		`HEAD /page HTTP 200`,
+		`GET /dicloud/i/storage/cimg/create HTTP 405`,
+		`OPTIONS createCIMG HTTP 204`,
+		`OPTIONS /dicloud/i/storage/cimg/create HTTP 405`,
+		`POST /healthz HTTP 404`,
+		`GET / HTTP 404`,
 	}
-	require.Len(t, lines, len(want))
+	require.Len(t, lines, len(want), log.String())
 	for i, line := range lines {
 		require.Regexp(t, `^\d\d:\d\d:\d\d `+want[i]+` \d[\dµms.]*$`, line)
 	}
 	require.NotContains(t, log.String(), emulator.DefaultToken)
+}
+
+// A request for the whole server has no path.
+func TestLogOfARequestWithoutPath(t *testing.T) {
+	var log bytes.Buffer
+	handler, err := mock.Logged(&log, http.NotFoundHandler())
+	require.NoError(t, err)
+	handler.ServeHTTP(httptest.NewRecorder(), &http.Request{Method: http.MethodConnect, URL: &url.URL{Host: "example.com:443"}})
+	require.Regexp(t, ` CONNECT / HTTP 404 \d`, log.String())
 }
 
 // The mock asks the emulator about the contract's operations: a new one must be in

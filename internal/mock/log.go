@@ -2,6 +2,7 @@ package mock
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,23 +18,30 @@ import (
 	"github.com/cimg-go/cimg"
 )
 
-// logged writes a line for each request: method, operation, HTTP status, errno and
-// errmsg, if any, and duration. Neither headers nor parameters are in it.
-func logged(out io.Writer, next http.Handler) (http.Handler, error) {
+// Logged writes a line for each request but health checks: method, operation or
+// else path, HTTP status, errno and errmsg, if any, and duration. A preflight has
+// the operation of the request that it is for. Neither headers nor parameters are in
+// a line.
+func Logged(out io.Writer, next http.Handler) (http.Handler, error) {
 	names, err := operationNames()
 	if err != nil {
 		return nil, err
 	}
 	lines := log.New(out, "", log.Ltime)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isHealthCheck(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
 		started := time.Now()
+		method := r.Method
+		if isPreflight(r) {
+			method = r.Header.Get("Access-Control-Request-Method")
+		}
+		what := cmp.Or(names[method+" "+r.URL.Path], r.URL.EscapedPath(), "/")
 		seen := &recorder{ResponseWriter: w}
 		defer func() { // also if the handler breaks the connection by a panic
-			what, known := names[r.Method+" "+r.URL.Path]
-			if !known {
-				what = r.URL.EscapedPath()
-			}
-			lines.Println(r.Method, what, seen.result(), time.Since(started).Round(10*time.Microsecond))
+			lines.Println(r.Method, what, seen.result(r.Method), time.Since(started).Round(10*time.Microsecond))
 		}()
 		next.ServeHTTP(seen, r)
 	}), nil
@@ -84,12 +92,13 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return r.ResponseWriter.Write(p)
 }
 
-func (r *recorder) result() string {
+// result describes the response to a request of a method.
+func (r *recorder) result(method string) string {
 	if r.status == 0 {
 		return "no response"
 	}
 	result := fmt.Sprintf("HTTP %d", r.status)
-	if length, err := strconv.Atoi(r.Header().Get("Content-Length")); err == nil && length > r.body.Len() {
+	if length, err := strconv.Atoi(r.Header().Get("Content-Length")); err == nil && length > r.body.Len() && method != http.MethodHead {
 		return result + " truncated"
 	}
 	var envelope struct {

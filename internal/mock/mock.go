@@ -22,9 +22,6 @@ type Options struct {
 
 	// ControlFromAnywhere lets other machines use the control API.
 	ControlFromAnywhere bool
-
-	// Log receives a line for each request. nil: nothing is logged.
-	Log io.Writer
 }
 
 // Mock is an emulator under control of requests. It is safe for concurrent use.
@@ -63,21 +60,20 @@ func New(options Options) (*Mock, error) {
 		m.mu.Unlock()
 		cloud.ServeHTTP(w, r)
 	})
-	if options.Log != nil {
-		if m.handler, err = logged(options.Log, m.handler); err != nil {
-			return nil, err
-		}
-	}
 	return m, nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (m *Mock) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if isHealthCheck(r) {
 		io.WriteString(w, "ok\n")
 		return
 	}
 	m.handler.ServeHTTP(w, r)
+}
+
+func isHealthCheck(r *http.Request) bool {
+	return r.URL.Path == "/healthz" && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 }
 
 // restart brings the mock back to its start. The caller holds mu, or New.
