@@ -259,6 +259,8 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 		{"mock --addr [::1]:", 2, `--addr: "[::1]:" has no port`},
 		{"mock --addr 127.0.0.1:0 --scenario no-such", 2, `"no-such"`},
 		{"mock --addr 127.0.0.1:0 --scenario command_test.go", 2, "--scenario: command_test.go: line "},
+		{"mock --addr 127.0.0.1:0 --scenario testdata/wrong-scenario.yaml", 2,
+			`--scenario: testdata/wrong-scenario.yaml: jobs[1]: region: there is no "xx"; faults[0]: skip -1 is negative; faults[0]: it does nothing`},
 		{"mock --addr 127.0.0.1:0 --cors *", 2, "--cors"},
 		{"mock --job-duration -1s", 2, "--job-duration"},
 		{"mock --job-duration soon", 2, "soon"},

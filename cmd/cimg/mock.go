@@ -63,7 +63,7 @@ func mockCommand() *cli.Command {
 			}
 			if cmd.IsSet("scenario") {
 				var err error
-				if options.Scenario, err = mock.Load(scenario); err != nil {
+				if options.Scenario, err = mock.Load(scenario, options.Emulator.Stock); err != nil {
 					return usageErrorf("--scenario: %w", err)
 				}
 			}

@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,7 +14,16 @@ import (
 	"github.com/cimg-go/cimg/gen"
 )
 
-const controlPath = "/_emulator/"
+const controlPath = "/_emulator"
+
+// isControl reports whether a path is of the control API.
+func isControl(path string) bool {
+	return path == controlPath || strings.HasPrefix(path, controlPath+"/")
+}
+
+// action carries out a request to the control API. Its result is what the response
+// holds.
+type action func(request) (any, error)
 
 // control returns the control API. A change responds with what the GET of the same
 // path would.
@@ -23,81 +33,95 @@ func (m *Mock) control() (http.Handler, error) {
 		return nil, err
 	}
 	operations := slices.Sorted(maps.Values(names))
-	mux := http.NewServeMux()
-	handle := func(route string, action func(request) (any, error)) {
-		method, path, _ := strings.Cut(route, " ")
-		mux.HandleFunc(method+" "+controlPath+path, func(w http.ResponseWriter, r *http.Request) {
-			result, err := m.act(w, r, action)
-			if err != nil {
-				respond(w, http.StatusBadRequest, failure(err.Error()))
-				return
+	actions := map[string]map[string]action{ // by path and method
+		"scenario": {
+			http.MethodGet: func(request) (any, error) { return m.scenario, nil },
+			http.MethodPut: func(r request) (any, error) {
+				var scenario Scenario
+				if err := decode(r.document, &scenario); err != nil {
+					return nil, err
+				}
+				err := m.follow(scenario)
+				return m.scenario, err
+			},
+			http.MethodDelete: func(request) (any, error) {
+				err := m.follow(m.options.Scenario)
+				return m.scenario, err
+			},
+		},
+		"faults": {
+			http.MethodGet: func(request) (any, error) { return m.unmetFaults(), nil },
+			http.MethodPost: func(r request) (any, error) {
+				var fault Fault
+				if err := decode(r.document, &fault); err != nil {
+					return nil, err
+				}
+				if err := fault.fault().Validate(); err != nil {
+					return nil, err
+				}
+				err := m.cloud.Inject(fault.fault())
+				return m.unmetFaults(), err
+			},
+			http.MethodDelete: func(request) (any, error) {
+				options, err := m.scenario.options(m.options.Emulator)
+				if err != nil {
+					return nil, err
+				}
+				options.Faults = nil
+				err = m.cloud.Configure(options)
+				return m.unmetFaults(), err
+			},
+		},
+		"requests": {http.MethodGet: func(request) (any, error) {
+			counts := map[string]int{}
+			for _, operation := range operations {
+				counts[operation] = m.cloud.Requests(operation)
 			}
-			respond(w, http.StatusOK, result)
-		})
+			return counts, nil
+		}},
+		"images": {http.MethodGet: func(r request) (any, error) {
+			region, err := m.region(r)
+			return append([]gen.CIMG{}, m.cloud.Images(region)...), err
+		}},
+		"jobs": {http.MethodGet: func(r request) (any, error) {
+			region, err := m.region(r)
+			return append([]gen.Job{}, m.cloud.Jobs(region)...), err
+		}},
+		"reset": {http.MethodPost: func(request) (any, error) {
+			err := m.restart()
+			return m.scenario, err
+		}},
+		"": {http.MethodGet: func(request) (any, error) { return text(Help), nil }},
 	}
 
-	handle("GET scenario", func(request) (any, error) { return m.scenario, nil })
-	handle("PUT scenario", func(r request) (any, error) {
-		var scenario Scenario
-		if err := decode(r.document, &scenario); err != nil {
-			return nil, err
+	for _, methods := range actions {
+		if get, readable := methods[http.MethodGet]; readable {
+			methods[http.MethodHead] = get
 		}
-		err := m.follow(scenario)
-		return m.scenario, err
-	})
-	handle("DELETE scenario", func(request) (any, error) {
-		err := m.follow(m.options.Scenario)
-		return m.scenario, err
-	})
-
-	handle("GET faults", func(request) (any, error) { return m.unmetFaults(), nil })
-	handle("POST faults", func(r request) (any, error) {
-		var fault Fault
-		if err := decode(r.document, &fault); err != nil {
-			return nil, err
-		}
-		err := m.cloud.Inject(fault.fault())
-		return m.unmetFaults(), err
-	})
-	handle("DELETE faults", func(request) (any, error) {
-		options, err := m.scenario.options(m.options.Emulator)
-		if err != nil {
-			return nil, err
-		}
-		options.Faults = nil
-		err = m.cloud.Configure(options)
-		return m.unmetFaults(), err
-	})
-
-	handle("GET requests", func(request) (any, error) {
-		counts := map[string]int{}
-		for _, operation := range operations {
-			counts[operation] = m.cloud.Requests(operation)
-		}
-		return counts, nil
-	})
-	handle("GET images", func(r request) (any, error) {
-		region, err := m.region(r)
-		return append([]gen.CIMG{}, m.cloud.Images(region)...), err
-	})
-	handle("GET jobs", func(r request) (any, error) {
-		region, err := m.region(r)
-		return append([]gen.Job{}, m.cloud.Jobs(region)...), err
-	})
-	handle("POST reset", func(request) (any, error) {
-		err := m.restart()
-		return m.scenario, err
-	})
-	mux.HandleFunc("GET "+controlPath+"{$}", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, Help)
-	})
-
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if refusal := m.refusal(r); refusal != "" {
 			respond(w, http.StatusForbidden, failure(refusal))
 			return
 		}
-		mux.ServeHTTP(w, r)
+		methods, known := actions[strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, controlPath), "/")]
+		if !known {
+			respond(w, http.StatusNotFound, failure("no such path; GET "+controlPath+"/ explains those of the control API"))
+			return
+		}
+		action, allowed := methods[r.Method]
+		if !allowed {
+			allow := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
+			w.Header().Set("Allow", allow)
+			respond(w, http.StatusMethodNotAllowed, failure(fmt.Sprintf("%s is not allowed on %s; use %s", r.Method, r.URL.Path, allow)))
+			return
+		}
+		result, err := m.act(w, r, action)
+		if err != nil {
+			respond(w, http.StatusBadRequest, failure(strings.ReplaceAll(err.Error(), "\n", "; ")))
+			return
+		}
+		respond(w, http.StatusOK, result)
 	}), nil
 }
 
@@ -111,7 +135,7 @@ const maxDocument = 1 << 20 // bytes
 
 // act carries out an action, one at a time. It reads the request first: nobody
 // waits for a slow client.
-func (m *Mock) act(w http.ResponseWriter, r *http.Request, action func(request) (any, error)) (any, error) {
+func (m *Mock) act(w http.ResponseWriter, r *http.Request, action action) (any, error) {
 	document, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDocument))
 	if err != nil {
 		return nil, err
@@ -143,10 +167,23 @@ func (m *Mock) unmetFaults() []Fault {
 // failure is the body of a response that reports an error.
 func failure(message string) any { return map[string]string{"error": message} }
 
+// text is content that is not JSON.
+type text string
+
 func respond(w http.ResponseWriter, status int, content any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	contentType := "application/json; charset=utf-8"
+	var body bytes.Buffer
+	if plain, is := content.(text); is {
+		contentType = "text/plain; charset=utf-8"
+		body.WriteString(string(plain))
+	} else {
+		encoder := json.NewEncoder(&body)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(content); err != nil {
+			panic(err) // what was accepted can be encoded
+		}
+	}
+	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(content) // fails only if the client has gone
+	_, _ = w.Write(body.Bytes())
 }

@@ -2,6 +2,7 @@ package mock_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,7 +22,7 @@ import (
 // A scenario can be replaced and restored while images and jobs exist; a reset
 // forgets them.
 func TestControl(t *testing.T) {
-	scenario, err := mock.Load("rejected")
+	scenario, err := mock.Load("rejected", emulator.DefaultStock())
 	require.NoError(t, err)
 	s := serve(t, mock.Options{Scenario: scenario})
 	started := s.control(http.MethodGet, "scenario", "")
@@ -59,25 +60,39 @@ func TestControlErrors(t *testing.T) {
 		status             int
 		want, allow        string
 	}{
-		{http.MethodPost, "faults", "{operatoin: createCIMG}", 400, `{"error":"line 1: field operatoin not found"}`, ""},
-		{http.MethodPost, "faults", "{skip: -1}", 400, "skip -1 is negative", ""},
-		{http.MethodPost, "faults", "# " + strings.Repeat("x", 1<<20), 400, "too large", ""},
-		{http.MethodGet, "images", "", 400, `{"error":"regionId: there is no region \"\""}`, ""},
-		{http.MethodGet, "jobs?regionId=xx", "", 400, `there is no region \"xx\"`, ""},
-		{http.MethodPost, "scenario", "{}", 405, "", "DELETE, GET, HEAD, PUT"},
-		{http.MethodGet, "reset", "", 405, "", "POST"},
-		{http.MethodGet, "no-such", "", 404, "", ""},
+		{http.MethodPost, "/faults", "{operatoin: createCIMG}", 400, "line 1: there is no field operatoin", ""},
+		{http.MethodPost, "/faults", "{skip: -1, status: 99}", 400, "skip -1 is negative; status 99 is not a final HTTP status, 200 to 599", ""},
+		{http.MethodPost, "/faults", "{}", 400, "it does nothing: set delay, reset, status, errno, body, header or truncate", ""},
+		{http.MethodPost, "/faults", "null", 400, "line 1: there is no value", ""},
+		{http.MethodPost, "/faults", "# " + strings.Repeat("x", 1<<20), 400, "http: request body too large", ""},
+		{http.MethodGet, "/images", "", 400, `regionId: there is no region ""`, ""},
+		{http.MethodGet, "/jobs?regionId=xx", "", 400, `regionId: there is no region "xx"`, ""},
+		{http.MethodPost, "/scenario", "{}", 405, "POST is not allowed on /_emulator/scenario; use DELETE, GET, HEAD, PUT", "DELETE, GET, HEAD, PUT"},
+		{http.MethodGet, "/reset", "", 405, "GET is not allowed on /_emulator/reset; use POST", "POST"},
+		{http.MethodPut, "/", "", 405, "PUT is not allowed on /_emulator/; use GET, HEAD", "GET, HEAD"},
+		{http.MethodPost, "", "", 405, "POST is not allowed on /_emulator; use GET, HEAD", "GET, HEAD"},
+		{http.MethodGet, "/no-such", "", 404, "no such path; GET /_emulator/ explains those of the control API", ""},
+		{http.MethodGet, "//faults", "", 404, "no such path; GET /_emulator/ explains those of the control API", ""},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
-			got := s.send(s.request(test.method, "/_emulator/"+test.path, test.body))
+			got := s.send(s.request(test.method, "/_emulator"+test.path, test.body))
 			require.NoError(t, got.err)
 			require.Equal(t, test.status, got.StatusCode)
-			require.Contains(t, got.body, test.want)
+			require.Equal(t, "application/json; charset=utf-8", got.Header.Get("Content-Type"))
+			var failure struct{ Error string }
+			require.NoError(t, json.Unmarshal([]byte(got.body), &failure))
+			require.Equal(t, test.want, failure.Error)
 			require.Equal(t, test.allow, got.Header.Get("Allow"))
 		})
 	}
-	help := s.send(s.request(http.MethodGet, "/_emulator/", ""))
-	require.Equal(t, mock.Help, help.body)
+	for _, path := range []string{"/_emulator", "/_emulator/"} {
+		help := s.send(s.request(http.MethodGet, path, ""))
+		require.Equal(t, http.StatusOK, help.StatusCode)
+		require.Equal(t, mock.Help, help.body)
+		require.Empty(t, s.send(s.request(http.MethodHead, path, "")).body)
+	}
+	require.JSONEq(t, `[]`, s.control(http.MethodGet, "faults", ""))
+	require.Empty(t, s.send(s.request(http.MethodHead, "/_emulator/faults", "")).body)
 }
 
 // Only this machine controls the mock, under a name that no page can claim.

@@ -11,44 +11,44 @@ import (
 // refuse the connection of a request that it has read.
 type Fault struct {
 	Operation   string            `yaml:"operation,omitempty"`
-	Skip        int               `yaml:"skip,omitempty"`
-	Count       int               `yaml:"count,omitempty"`
+	Skip        integer           `yaml:"skip,omitempty"`
+	Count       integer           `yaml:"count,omitempty"`
 	For         duration          `yaml:"for,omitempty"`
 	After       bool              `yaml:"after,omitempty"`
 	Delay       duration          `yaml:"delay,omitempty"`
 	Reset       bool              `yaml:"reset,omitempty"`
-	Status      int               `yaml:"status,omitempty"`
-	Errno       int64             `yaml:"errno,omitempty"`
+	Status      integer           `yaml:"status,omitempty"`
+	Errno       integer           `yaml:"errno,omitempty"`
 	Body        string            `yaml:"body,omitempty"`
 	ContentType string            `yaml:"contentType,omitempty"`
-	Header      map[string]string `yaml:"header,omitempty"`
+	Header      map[string]values `yaml:"header,omitempty"`
 	Truncate    bool              `yaml:"truncate,omitempty"`
 }
 
 // fault returns the emulator's form of a fault.
 func (f Fault) fault() emulator.Fault {
 	header := http.Header{}
-	for name, value := range f.Header {
-		header.Set(name, value)
+	for name, values := range f.Header {
+		header[http.CanonicalHeaderKey(name)] = values
 	}
 	return emulator.Fault{
-		Operation: f.Operation, Skip: f.Skip, Count: f.Count, For: time.Duration(f.For),
+		Operation: f.Operation, Skip: int(f.Skip), Count: int(f.Count), For: time.Duration(f.For),
 		After: f.After, Delay: time.Duration(f.Delay), Reset: f.Reset,
-		Status: f.Status, Errno: f.Errno, Body: f.Body, ContentType: f.ContentType,
+		Status: int(f.Status), Errno: int64(f.Errno), Body: f.Body, ContentType: f.ContentType,
 		Header: header, Truncate: f.Truncate,
 	}
 }
 
 // newFault is the inverse of [Fault.fault].
 func newFault(f emulator.Fault) Fault {
-	header := map[string]string{}
-	for name := range f.Header {
-		header[name] = f.Header.Get(name)
+	header := map[string]values{}
+	for name, values := range f.Header {
+		header[name] = values
 	}
 	return Fault{
-		Operation: f.Operation, Skip: f.Skip, Count: f.Count, For: duration(f.For),
+		Operation: f.Operation, Skip: integer(f.Skip), Count: integer(f.Count), For: duration(f.For),
 		After: f.After, Delay: duration(f.Delay), Reset: f.Reset,
-		Status: f.Status, Errno: f.Errno, Body: f.Body, ContentType: f.ContentType,
+		Status: integer(f.Status), Errno: integer(f.Errno), Body: f.Body, ContentType: f.ContentType,
 		Header: header, Truncate: f.Truncate,
 	}
 }

@@ -3,6 +3,7 @@ package mock_test
 import (
 	"io"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func TestFaults(t *testing.T) {
 		"late reset":         {fault: `{reset: true, delay: 1ms}`, err: syscall.ECONNRESET},
 		"delay":              {fault: `{delay: 1ms}`, status: 200, contentType: json, body: `"errno":0`, done: 1},
 		"truncated":          {fault: `{truncate: true}`, status: 200, contentType: json, body: `{"errno":0`, err: io.ErrUnexpectedEOF, done: 1},
+		"two values":         {fault: `{header: {retry-after: [7, 8], A: []}}`, status: 200, contentType: json, retryAfter: "7, 8", body: `"errno":0`, done: 1},
 		"throttled":          {fault: `{status: 429, header: {Retry-After: 7}}`, status: 429, retryAfter: "7"},
 		"gateway":            {fault: `{status: 502, body: "<html>"}`, status: 502, contentType: html, body: "<html>"},
 		"gateway, done":      {fault: `{status: 502, body: "<html>", after: true}`, status: 502, contentType: html, body: "<html>", done: 1},
@@ -53,7 +55,7 @@ func TestFaults(t *testing.T) {
 			}
 			require.Equal(t, test.status, got.StatusCode)
 			require.Equal(t, test.contentType, got.Header.Get("Content-Type"))
-			require.Equal(t, test.retryAfter, got.Header.Get("Retry-After"))
+			require.Equal(t, test.retryAfter, strings.Join(got.Header.Values("Retry-After"), ", "))
 			require.Contains(t, got.body, test.body)
 		})
 	}
@@ -62,11 +64,11 @@ func TestFaults(t *testing.T) {
 func TestFaultQueue(t *testing.T) {
 	s := serve(t, mock.Options{})
 	require.JSONEq(t, `[]`, s.control(http.MethodGet, "faults", ""))
-	s.control(http.MethodPost, "faults", `{operation: createCIMG, status: 503, count: 2, header: {retry-after: "1"}}`)
+	s.control(http.MethodPost, "faults", `{operation: createCIMG, status: 503, count: 2, header: {retry-after: "1", Via: [a, b]}}`)
 	queued := s.control(http.MethodPost, "faults", `{"operation": "listCIMG", "delay": "1h", "after": true}`)
 	require.JSONEq(t, queued, s.control(http.MethodGet, "faults", ""))
 	require.JSONEq(t, `[
-		{"operation": "createCIMG", "status": 503, "count": 2, "header": {"Retry-After": "1"}},
+		{"operation": "createCIMG", "status": 503, "count": 2, "header": {"Retry-After": "1", "Via": ["a", "b"]}},
 		{"operation": "listCIMG", "delay": "1h0m0s", "after": true}
 	]`, queued)
 

@@ -29,7 +29,7 @@ const Help = `A scenario says how jobs go and what breaks, in YAML or JSON. Ever
     - status: 503         # with this HTTP status; alone, it has no body
       body: "<html>..."   # with this body
       contentType: text/html
-      header: {Retry-After: "5"}
+      header: {Retry-After: "5"}  # a list gives a header several values
       for: 30s            # this is an outage: every request for 30 s from now on
     - errno: 2            # with an envelope with this errno
     - truncate: true      # with half of the body
@@ -38,7 +38,7 @@ Faults break connections but cannot refuse them: stop the mock for that. Regions
 fixed; only Go programs can change them (emulator.Options.Stock).
 
 The control API changes them while the mock runs. It needs no token. Requests are YAML or JSON, responses JSON;
-an error is HTTP 400 with {"error": "..."}. It serves only this machine, unless --control-from-anywhere is set.
+an error is HTTP 4xx with {"error": "..."}. It serves only this machine, unless --control-from-anywhere is set.
 
   GET /_emulator/scenario           the scenario in force
   PUT /_emulator/scenario           replace it, with its queued faults; images and jobs stay

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/cimg-go/cimg/emulator"
@@ -51,7 +50,7 @@ func New(options Options) (*Mock, error) {
 		return nil, err
 	}
 	m.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, controlPath) {
+		if isControl(r.URL.Path) {
 			control.ServeHTTP(w, r)
 			return
 		}

@@ -53,8 +53,11 @@ func (j JobRule) rule(stock *emulator.Stock) (rule, error) {
 	}
 	curve, err := j.curve()
 	errs = append(errs, err)
-	if j.FailAt != nil && (*j.FailAt < 0 || *j.FailAt > 1 || j.Fail == "") {
-		errs = append(errs, fmt.Errorf("failAt: %v is not from 0 to 1, or there is no fail", *j.FailAt))
+	if j.FailAt != nil && (*j.FailAt < 0 || *j.FailAt > 1) {
+		errs = append(errs, fmt.Errorf("failAt: %v is not from 0 to 1", *j.FailAt))
+	}
+	if j.FailAt != nil && j.Fail == "" {
+		errs = append(errs, errors.New("failAt: there is no fail"))
 	}
 	return rule{j, curve}, errors.Join(errs...)
 }
@@ -79,13 +82,14 @@ func (j JobRule) curve() (emulator.Curve, error) {
 				percents = append(percents, number)
 			}
 		}
-		if len(percents) == len(progress) && len(percents) > 0 {
+		outside := func(percent float64) bool { return percent < 0 || percent > 100 }
+		if len(percents) == len(progress) && len(percents) > 0 && !slices.ContainsFunc(percents, outside) {
 			return func(fraction float64) float64 {
 				return percents[min(int(fraction*float64(len(percents))), len(percents)-1)]
 			}, nil
 		}
 	}
-	return nil, fmt.Errorf("progress: %v is none of linear, silent, backLoaded or a list of percentages", j.Progress)
+	return nil, errors.New("progress: neither linear, silent or backLoaded, nor a list of percentages from 0 to 100")
 }
 
 func (r rule) matches(start emulator.JobStart) bool {

@@ -19,8 +19,8 @@ import (
 type Scenario struct {
 	ListLag     duration  `yaml:"listLag,omitempty"`
 	UnknownJobs string    `yaml:"unknownJobs,omitempty"`
-	MaxJobUUIDs int       `yaml:"maxJobUuids,omitempty"`
-	MaxPageSize int       `yaml:"maxPageSize,omitempty"`
+	MaxJobUUIDs integer   `yaml:"maxJobUuids,omitempty"`
+	MaxPageSize integer   `yaml:"maxPageSize,omitempty"`
 	ListAsArray bool      `yaml:"listAsArray,omitempty"`
 	StoreName   string    `yaml:"storeName,omitempty"` // * stands for the requested name
 	Jobs        []JobRule `yaml:"jobs,omitempty"`
@@ -39,8 +39,9 @@ func Shipped() []string {
 	return files
 }
 
-// Load reads a scenario from a file, or a shipped one by its name.
-func Load(fileOrName string) (Scenario, error) {
+// Load reads a scenario from a file, or a shipped one by its name, for a mock that
+// starts with a stock. Errors name the file.
+func Load(fileOrName string, stock *emulator.Stock) (Scenario, error) {
 	document, err := shipped.ReadFile("scenarios/" + fileOrName + ".yaml")
 	if err != nil {
 		document, err = os.ReadFile(fileOrName)
@@ -55,6 +56,9 @@ func Load(fileOrName string) (Scenario, error) {
 	if err := decode(document, &scenario); err != nil {
 		return Scenario{}, fmt.Errorf("%s: %w", fileOrName, err)
 	}
+	if _, err := scenario.options(emulator.Options{Stock: stock}); err != nil {
+		return Scenario{}, fmt.Errorf("%s: %w", fileOrName, err)
+	}
 	return scenario, nil
 }
 
@@ -62,10 +66,9 @@ func Load(fileOrName string) (Scenario, error) {
 func (s Scenario) MarshalJSON() ([]byte, error) { return yamlToJSON(s) }
 
 // options returns an emulator's options with what the scenario says. Its error
-// lists everything that is wrong with the scenario, except for what the emulator
-// itself reports.
+// lists everything that is wrong with the scenario.
 func (s Scenario) options(options emulator.Options) (emulator.Options, error) {
-	var errs []error
+	var problems problems
 	switch s.UnknownJobs {
 	case "":
 	case "omit":
@@ -73,11 +76,17 @@ func (s Scenario) options(options emulator.Options) (emulator.Options, error) {
 	case "reject":
 		options.UnknownJobs = emulator.RejectUnknownJobs
 	default:
-		errs = append(errs, fmt.Errorf("unknownJobs: %q is neither omit nor reject", s.UnknownJobs))
+		problems.add("unknownJobs: ", fmt.Errorf("%q is neither omit nor reject", s.UnknownJobs))
+	}
+	if s.MaxJobUUIDs < 0 {
+		problems.add("maxJobUuids: ", fmt.Errorf("%d is negative", s.MaxJobUUIDs))
+	}
+	if s.MaxPageSize < 0 {
+		problems.add("maxPageSize: ", fmt.Errorf("%d is negative", s.MaxPageSize))
 	}
 	options.ListLag = cmp.Or(time.Duration(s.ListLag), options.ListLag)
-	options.MaxJobUUIDs = cmp.Or(s.MaxJobUUIDs, options.MaxJobUUIDs)
-	options.MaxPageSize = cmp.Or(s.MaxPageSize, options.MaxPageSize)
+	options.MaxJobUUIDs = cmp.Or(int(s.MaxJobUUIDs), options.MaxJobUUIDs)
+	options.MaxPageSize = cmp.Or(int(s.MaxPageSize), options.MaxPageSize)
 	options.ListAsArray = options.ListAsArray || s.ListAsArray
 	if s.StoreName != "" {
 		options.StoreName = func(name string) string { return strings.ReplaceAll(s.StoreName, "*", name) }
@@ -85,9 +94,8 @@ func (s Scenario) options(options emulator.Options) (emulator.Options, error) {
 	rules := make([]rule, len(s.Jobs))
 	for i, job := range s.Jobs {
 		var err error
-		if rules[i], err = job.rule(options.Stock); err != nil {
-			errs = append(errs, fmt.Errorf("jobs[%d]: %w", i, err))
-		}
+		rules[i], err = job.rule(options.Stock)
+		problems.add(fmt.Sprintf("jobs[%d]: ", i), err)
 	}
 	byDefault := options.Plan
 	options.Plan = func(start emulator.JobStart) emulator.Plan {
@@ -100,11 +108,9 @@ func (s Scenario) options(options emulator.Options) (emulator.Options, error) {
 		}
 		return plan
 	}
-	for _, fault := range s.Faults {
+	for i, fault := range s.Faults {
 		options.Faults = append(options.Faults, fault.fault())
+		problems.add(fmt.Sprintf("faults[%d]: ", i), fault.fault().Validate())
 	}
-	if len(errs) > 0 {
-		return options, fmt.Errorf("scenario: %w", errors.Join(errs...))
-	}
-	return options, nil
+	return options, problems.err()
 }
