@@ -79,7 +79,7 @@ type CIMG struct {
 
 	// UUID The image's id (镜像唯一标识).
 	//
-	// Example: 4a48f88391134a01befe88ff98b68a88
+	// Example: 14eebc3af5ac42bd88c6444dc56f9e15
 	UUID string `json:"cimgUuid"`
 
 	// CreateTime When it was created; Unix time in milliseconds in the captured response.
@@ -317,7 +317,7 @@ type ImportCIMGRequest struct {
 type Job struct {
 	// Done The job has finished.
 	//
-	// Example: true
+	// Example: false
 	Done bool `json:"done"`
 
 	// JobUUID The job's id.
@@ -340,13 +340,13 @@ type Job struct {
 	// Example: 14eebc3af5ac42bd88c6444dc56f9e15
 	ResourceUUID string `json:"resourceUuid,omitempty"`
 
-	// Result On failure, the reason. The provider's table describes it so, as
-	// text; its client libraries call it a detailed result in JSON, whose
-	// form depends on the job. So it may hold JSON, and may be present
-	// after a success, too.
+	// Result On failure, the reason, such as `快照数据读取失败`. The provider's
+	// table describes it so, as text; its client libraries call it a
+	// detailed result in JSON, whose form depends on the job. So it may
+	// hold JSON, and may be present after a success, too.
 	//
 	//
-	// Example: 快照数据读取失败
+	// Example:
 	Result string `json:"result,omitempty"`
 
 	// Status The set is not published. Not in the provider's table; present in responses to mutating calls.

@@ -77,6 +77,20 @@ func TestEveryExampleValidates(t *testing.T) {
 	require.Error(t, contract.Validate(context.Background()))
 }
 
+// Samplers put the examples of properties together: they make one job in one state,
+// and the image that it works on.
+func TestExamplesOfPropertiesFitTogether(t *testing.T) {
+	example := func(schema, property string) any {
+		return loadContract(t).Components.Schemas[schema].Value.Properties[property].Value.Example
+	}
+	for property, want := range map[string]any{"done": false, "success": false, "result": "", "status": "Processing"} {
+		require.Equal(t, want, example("Job", property), "%s of a job in progress", property)
+	}
+	require.Less(t, example("Job", "progress"), 100.0)
+	require.Equal(t, example("Job", "jobUuid"), example("Job", "uuid"))
+	require.Equal(t, example("CIMG", "cimgUuid"), example("Job", "resourceUuid"))
+}
+
 // What make breaking cannot judge is pinned here: oasdiff looks neither at
 // servers and styles nor at the items of parameters.
 func TestContractShape(t *testing.T) {
