@@ -38,8 +38,12 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 		SwaggerJSON:      "." + base + "openapi.yaml",
 		BasePath:         "." + base,
 		InternalBasePath: base,
-		SettingsUI:       map[string]string{"tryItOutEnabled": "true", "displayRequestDuration": "true"},
-		AppendHead:       template.HTML(swaggerUIHead), //nolint:gosec // it is ours
+		SettingsUI: map[string]string{
+			"tryItOutEnabled":        "true",
+			"displayRequestDuration": "true",
+			"responseInterceptor":    curlToTheMock,
+		},
+		AppendHead: template.HTML(swaggerUIHead), //nolint:gosec // it is ours
 	}
 	if isPublic(token) {
 		config.PreAuthorizeApiKey = map[string]string{"bearerAuth": token}
@@ -73,6 +77,13 @@ func withPages(cloud http.Handler, token string) (http.Handler, error) {
 //go:embed pages.html
 var swaggerUIHead string
 
+// curlToTheMock makes the call in the description one to the mock, at the address
+// that the browser has of it.
+const curlToTheMock = `(response) => {
+	if (response.url.endsWith("/openapi.yaml")) response.text = response.text.replaceAll("https://open.didiyunapi.com/", new URL(".", location));
+	return response;
+}`
+
 // isPublic reports whether a token can be shown: the emulator's own. Another may be
 // a real one.
 func isPublic(token string) bool { return token == emulator.DefaultToken }
@@ -99,6 +110,9 @@ func forSwaggerUI(contract []byte, token string) ([]byte, error) {
 		return nil, err
 	}
 	description := field(field(document.Content[0], "info"), "description")
+	if isPublic(token) {
+		description.Value = strings.ReplaceAll(description.Value, "<token>", token)
+	}
 	description.Value = noteAbout(token) + foldSections(description.Value)
 	return yaml.Marshal(&document)
 }

@@ -88,8 +88,10 @@ const authorized = (page) => page.locator('button.authorize.locked').first().wai
 test('a person creates an image and reads the response, authorized on load', async (t) => {
   const page = await open(t)
   await page.getByText('nothing sent from here reaches DiDi Cloud').waitFor()
-  await page.locator('code', { hasText: mock.token }).waitFor()
+  await page.locator('p > code', { hasText: mock.token }).waitFor()
   await authorized(page)
+  const curl = await page.locator('.info .description pre').first().innerText()
+  assert.ok(curl.startsWith(`curl ${mock.url}/dicloud/`) && curl.includes(`Bearer ${mock.token}'`), `it can be copied: ${curl}`)
   await shoot(page, 'interactive')
 
   const create = await openCreate(page)
@@ -153,6 +155,13 @@ test('on a phone, nothing is cut off at the side', async (t) => {
   await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
   await assertFits()
   await shoot(page, 'phone-created')
+  for (const [text, ...buttons] of [['.curl', '.curl-command .copy-to-clipboard'], ['.response .microlight', '.response .copy-to-clipboard', '.download-contents']]) {
+    const shown = await create.locator(text).first().boundingBox()
+    for (const button of buttons) {
+      const { y } = await create.locator(button).first().boundingBox()
+      assert.ok(y >= shown.y + shown.height, `${button} covers no line`)
+    }
+  }
   const result = page.locator('#operations-jobs-getJobResult')
   await result.locator('.opblock-summary-control').click()
   for (const control of await result.locator('.parameters input, .execute').all()) {
@@ -189,6 +198,7 @@ test('behind a proxy with a path prefix, the page works', async (t) => {
   await authorized(page)
   assert.equal((await send(await openCreate(page))).errno, 0)
   assert.ok(requests.includes('POST /team/cimg/dicloud/i/storage/cimg/create'), requests)
+  assert.ok((await page.locator('.info .description pre').first().innerText()).startsWith(`curl ${url}/team/cimg/dicloud/`))
   for (const name of ['openapi.yaml', 'openapi.json', 'its control API']) {
     const link = page.getByRole('link', { name, exact: true })
     assert.equal((await page.request.get(await link.evaluate((a) => a.href))).status(), 200, name)
@@ -208,11 +218,14 @@ test('the page is dark where the browser asks for dark', async (t) => {
       assert.equal(median < 0.3, isDark, `${colorScheme} ${width}: ${median}`)
       assert.equal(median > 0.8, !isDark, `${colorScheme} ${width}: ${median}`)
       assert.ok(brightest - darkest > 0.5, `the text stands out: ${darkest}, ${brightest}`)
+      const label = await brightness(await create.locator('.opblock-summary-method').screenshot())
+      assert.ok(label.brightest > 0.85, `POST is white, not ${label.brightest}`)
       await create.locator('.live-responses-table').scrollIntoViewIfNeeded()
       await shoot(page, `${colorScheme}-${width}-response`)
       await page.locator('button.authorize').first().click()
       const { y, height } = await page.locator('.modal-ux').boundingBox()
       assert.ok(y >= 0 && y + height <= 900, 'the dialog is in view')
+      if (isDark) assert.equal(await page.locator('.modal-ux').evaluate((dialog) => getComputedStyle(dialog).boxShadow), 'none', 'a shadow would glow')
       await shoot(page, `${colorScheme}-${width}-authorize`)
     }
   }
