@@ -2,11 +2,9 @@
 // outcomes.json has the responses to a create of two images; the Postman
 // collection and the wrapper are tested with the same file.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { describe, test } from 'node:test'
-import { load, respond, serve, tools } from './servers.mjs'
+import { load, respond, serve, tools, unusedURL } from './servers.mjs'
 
 const outcomes = JSON.parse(readFileSync(new URL('outcomes.json', import.meta.url)))
 const images = [{ name: 'one', snapUuid: 's' }, { name: 'two', snapUuid: 's' }]
@@ -59,13 +57,4 @@ for (const tool of tools) {
       assert.deepEqual(requests, [])
     })
   })
-}
-
-/** Returns a URL that no server listens on. */
-async function unusedURL() {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address()
-  server.close()
-  return `http://127.0.0.1:${port}`
 }

@@ -22,6 +22,15 @@ export async function serve(t, handle) {
   return { url: `http://127.0.0.1:${server.address().port}`, requests }
 }
 
+/** Returns a URL that no server listens on. */
+export async function unusedURL() {
+  const server = createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address()
+  server.close()
+  return `http://127.0.0.1:${port}`
+}
+
 /** Forwards the request to another server. */
 export function forward(url, request, respond) {
   const { method, headers } = request

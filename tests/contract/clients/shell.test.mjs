@@ -2,10 +2,12 @@
 // languages are tested with.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { snapshotUuid, startMock } from '../mock.mjs'
-import { envelope, html, job, json, respond, serve } from './servers.mjs'
+import { envelope, html, job, json, respond, serve, unusedURL } from './servers.mjs'
 
 const read = (file) => JSON.parse(readFileSync(new URL(file, import.meta.url)))
 const script = new URL('shell/cimg.sh', import.meta.url).pathname
@@ -31,7 +33,7 @@ describe('against cimg mock', () => {
   before(async () => { mock = await startMock('--strict', '--job-duration', '300ms') })
   after(() => mock.stop())
   const create = (...names) => run(mock, ['create', 'gz', snapshotUuid, ...names])
-  const control = async (path, body) => (await fetch(`${mock.url}/_emulator/${path}`, body && { method: 'POST', body: JSON.stringify(body) })).json()
+  const control = async (path, body, method = body ? 'POST' : 'GET') => (await fetch(`${mock.url}/_emulator/${path}`, { method, body: JSON.stringify(body) })).json()
 
   test('creates two images, waits for them and finds them', async () => {
     const names = ['one', "it's \\t two"]
@@ -44,14 +46,16 @@ describe('against cimg mock', () => {
       assert.equal(found.code, 0)
       assert.ok(waited.stdout.split('\n').includes(found.stdout.trim()))
     }
-    assert.equal((await run(mock, ['find', 'gz', 'another'])).code, 5)
+    assert.deepEqual(await run({ ...mock, url: `${mock.url}/` }, ['find', 'gz', 'another'], { CIMG_PAUSE: '1', CIMG_WINDOW: '0' }),
+      { code: 5, stdout: '', stderr: 'cimg.sh: no image is named another yet\n' })
   })
 
-  test('an image whose response is lost is found, and not created twice', async () => {
-    await control('faults', { operation: 'createCIMG', after: true, reset: true })
+  test('an image whose response is lost is found, though listed late, and not created twice', async (t) => {
+    t.after(() => control('scenario', undefined, 'DELETE'))
+    await control('scenario', { listLag: '500ms', faults: [{ operation: 'createCIMG', after: true, reset: true }] }, 'PUT')
     const created = (await control('requests')).createCIMG
     const lost = await create('lost')
-    assert.equal(lost.code, 2, lost.stderr)
+    assert.equal(lost.code, 5, lost.stderr)
     const found = await run(mock, ['find', 'gz', 'lost'])
     const images = (await control('images?regionId=gz')).filter((image) => image.name === 'lost')
     assert.deepEqual(images.map((image) => image.cimgUuid), [found.stdout.trim()])
@@ -60,13 +64,13 @@ describe('against cimg mock', () => {
 
   test('a create with an unknown snapshot is rejected', async () => {
     const { code, stderr } = await run(mock, ['create', 'gz', 'no-such-snapshot', 'rejected'])
-    assert.equal(code, 1)
-    assert.match(stderr, /^rejected: .*errno 41017/)
+    assert.equal(code, 3)
+    assert.match(stderr, /^cimg.sh: rejected: .*errno 41017/)
   })
 })
 
 describe('against scripted responses', { concurrency: 2 }, () => {
-  const kinds = { 0: 'accepted', 1: 'rejected', 2: 'unknown', 3: 'not sent' }
+  const kinds = { 0: 'accepted', 3: 'rejected', 5: 'unknown' }
   for (const outcome of read('outcomes.json')) {
     test(`${outcome.kind}: ${outcome.name}`, async (t) => {
       const server = await serveEach(t, (response) => respond(response, outcome))
@@ -92,7 +96,9 @@ describe('against scripted responses', { concurrency: 2 }, () => {
       (response) => response.writeHead(200, { 'Content-Length': '100' }).write('{"errno":0', () => response.socket.destroy()),
     ]) {
       const server = await serveEach(t, fail)
-      assert.equal((await run(server, ['create', 'gz', 's', 'one'])).code, 2)
+      const { code, stderr } = await run(server, ['create', 'gz', 's', 'one'])
+      assert.equal(code, 5)
+      assert.match(stderr, /no response, curl \d+/)
       assert.equal(server.requests.length, 1)
     }
   })
@@ -112,18 +118,67 @@ describe('against scripted responses', { concurrency: 2 }, () => {
     assert.equal(server.requests.length, 6)
   })
 
-  const later = (response) => { response.setHeader('Retry-After', '3600'); html(429)(response) }
+  test('a wait goes on after a job that failed, and one that does not name its image', async (t) => {
+    const end = (jobUuid, change) => json(200, envelope(0, [job({ jobUuid, done: true, ...change })]))
+    const server = await serveEach(t, end('a/b', { result: 'no space' }), json(200, envelope(0, [job({ jobUuid: 'b', resourceUuid: 'i' })])),
+      end('b', { success: true, resourceUuid: null }), end('c', { success: true }), end('d'))
+    const { code, stdout, stderr } = await run(server, ['wait', 'gz', 'a/b', 'b', 'c', 'd'])
+    assert.deepEqual([code, stdout], [4, 'i\n'])
+    assert.match(stderr, /job a\/b failed: no space\n.*job c succeeded, but does not name its image.*\n.*job d failed: no reason given\n$/)
+    assert.equal(server.requests[0], 'GET /dicloud/i/result?regionId=gz&jobUuids=a%2Fb')
+  })
+
+  const later = (value) => (response) => { response.setHeader('Retry-After', value); html(429)(response) }
   for (const [name, respondWith, code, text, settings] of [
-    ['a job that fails', json(200, envelope(0, [job({ done: true, result: 'no space' })])), 1, /no space/],
-    ['a job that never finishes', json(200, envelope(0, [job()])), 4, /gave up/, { CIMG_DEADLINE: '0', CIMG_PAUSE: '1' }],
-    ['Retry-After beyond the deadline', later, 4, /gave up/],
+    ['a job that never finishes', json(200, envelope(0, [job()])), 6, /gave up waiting; left: a b\n/, { CIMG_DEADLINE: '0', CIMG_PAUSE: '1' }],
+    ['a rejected poll', html(401), 5, /rejected: HTTP 401, no envelope; left: a b\n/],
+    ['Retry-After beyond the deadline', later('3600'), 6, /gave up/],
+    ['a date beyond the deadline', later(new Date(Date.now() + 3_600_000).toUTCString()), 6, /gave up/],
+    ['a huge Retry-After', later('9'.repeat(30)), 6, /gave up/],
   ]) {
     test(`${name} ends the wait`, async (t) => {
-      const result = await run(await serveEach(t, respondWith), ['wait', 'gz', 'a'], settings)
+      const result = await run(await serveEach(t, respondWith), ['wait', 'gz', 'a', 'b'], settings)
       assert.equal(result.code, code, result.stderr)
       assert.match(result.stderr, text)
     })
   }
+
+  test('a Retry-After without a time to wait is ignored', async (t) => {
+    const server = await serveEach(t, ...['0', 'soon', '-1', new Date(0).toUTCString()].map(later), done)
+    assert.deepEqual(await run(server, ['wait', 'gz', 'a']), { code: 0, stdout: 'image\n', stderr: '' })
+  })
+
+  test('wrong usage sends nothing', async (t) => {
+    const server = await serve(t, (_, response) => response.end())
+    for (const args of [[], ['create'], ['create', 'gz', 's'], ['create', 'gz', 's', ''], ['wait', 'gz'], ['wait', 'gz', ''], ['find', 'gz'], ['copy', 'gz', 'a']]) {
+      const { code, stderr } = await run(server, args)
+      assert.equal(code, 2, args)
+      assert.match(stderr, /usage/)
+    }
+    for (const settings of [{ CIMG_TOKEN: '' }, { CIMG_TOKEN: 'secret\nsecret' }, { CIMG_URL: '' }, { CIMG_URL: 'example.com' }]) {
+      const { code, stderr } = await run(server, ['create', 'gz', 's', 'one'], settings)
+      assert.equal(code, 2)
+      assert.match(stderr, /^cimg.sh: CIMG_(URL|TOKEN) is (not|empty)/)
+      assert.doesNotMatch(stderr, /secret/)
+    }
+    assert.deepEqual(server.requests, [])
+  })
+
+  test('not sent: no connection', async () => {
+    assert.equal((await run({ url: await unusedURL() }, ['create', 'gz', 's', 'one'])).code, 1)
+  })
+
+  test('unknown: jq fails once the create was sent; not sent: before', async (t) => {
+    for (const [calls, code, sent] of [[1, 5, 1], [0, 1, 0]]) {
+      const folder = mkdtempSync(join(tmpdir(), 'jq-'))
+      t.after(() => rmSync(folder, { recursive: true }))
+      writeFileSync(join(folder, 'jq'), `#!/bin/sh\n[ "$(wc -l <"$0.calls")" -lt ${calls} ] || exit 3\necho >>"$0.calls"\nPATH=\${PATH#*:} exec jq "$@"\n`, { mode: 0o700 })
+      writeFileSync(join(folder, 'jq.calls'), '')
+      const server = await serveEach(t, json(200, envelope(0, [job()])))
+      assert.equal((await run(server, ['create', 'gz', 's', 'one'], { PATH: `${folder}:${process.env.PATH}` })).code, code)
+      assert.equal(server.requests.length, sent)
+    }
+  })
 
   test('the list ends even if every page is the first, and one that cannot be read is not empty', async (t) => {
     const items = [{ cimgUuid: 'a', name: 'one' }, { cimgUuid: 'b', name: 'One' }]
@@ -133,7 +188,9 @@ describe('against scripted responses', { concurrency: 2 }, () => {
       assert.equal(server.requests.length, 2)
     }
     for (const broken of [json(200, envelope(2, [])), json(500, envelope(0, [])), html(200), json(200, envelope(0, null))]) {
-      assert.equal((await run(await serveEach(t, broken), ['find', 'gz', 'one'])).code, 2)
+      const { code, stderr } = await run(await serveEach(t, broken), ['find', 'gz', 'one'], { CIMG_PAUSE: '1', CIMG_WINDOW: '0' })
+      assert.equal(code, 5)
+      assert.match(stderr, /cannot list: HTTP/)
     }
   })
 })
