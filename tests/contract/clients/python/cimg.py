@@ -3,16 +3,23 @@
     export CIMG_URL=http://127.0.0.1:8080 CIMG_TOKEN=...
     python3 cimg.py gz 3fd352092a3f553cb124223f6a7f09b4 web-01
 
-It prints the id of each image. One file to copy: create() ends in one of four
-outcomes, wait() waits for jobs, images_named() finds out after an unknown outcome.
+It prints the id of each image, and after an unknown outcome what it finds. One file
+to copy: create() ends in one of four outcomes, wait() waits for jobs, look_for()
+finds out after an unknown outcome.
+
+Exit status, as of cimg: 0 done; 1 not sent, or another error; 2 wrong usage; 3 rejected;
+4 a job failed; 5 unknown: the call may have been carried out, or jobs may still run;
+6 timed out, the jobs may still run.
 """
 
+import argparse
 import email.utils
 import http.client
 import json
 import os
 import sys
 import time
+import traceback
 import urllib.parse
 
 # The errnos that mean: nothing was changed.
@@ -50,6 +57,10 @@ class WaitEnded(Exception):
         self.left = left
 
 
+class WaitTimedOut(WaitEnded):
+    """The wait reached its deadline."""
+
+
 class Response:
     """What came back: a status of 0 means nothing."""
 
@@ -67,7 +78,9 @@ class Response:
     def __str__(self):
         if self.error:
             return str(self.error)
-        return f"HTTP {self.status}, errno {self.errno} ({self.envelope.get('errmsg', 'no envelope')})"
+        if self.errno is None:
+            return f"HTTP {self.status}, no envelope"
+        return f"HTTP {self.status}, errno {self.errno} ({self.envelope.get('errmsg')})"
 
     def is_success(self):
         return self.status == 200 and self.errno == 0
@@ -103,7 +116,13 @@ def is_job(job):
 
 class Client:
     def __init__(self, url, token):
-        self._url = urllib.parse.urlsplit(url)
+        try:
+            self._url = urllib.parse.urlsplit(url)
+            is_valid = self._url.scheme in ("http", "https") and self._url.hostname and self._url.port != 0
+        except ValueError:  # of the port, for instance
+            is_valid = False
+        if not is_valid:
+            raise ValueError("the URL is not that of a service")
         if not token or any(not "!" <= c <= "~" for c in token):
             raise ValueError("the token is empty, or has a character that is invalid in a header")
         self._token = token
@@ -210,7 +229,7 @@ class Client:
             for ids in requests_for(left(), alone):
                 pause = max(pause, not_before - time.monotonic())
                 if time.monotonic() + pause > ends:
-                    raise WaitEnded("gave up waiting", left())
+                    raise WaitTimedOut("gave up waiting", left())
                 time.sleep(pause)
                 pause = interval
                 query = urllib.parse.urlencode({"regionId": region, "jobUuids": ",".join(ids)}, safe=",")
@@ -267,30 +286,66 @@ def classify(response):
     return "permanent" if status == 403 or errno else "transient"
 
 
-def main(region, snapshot, *names):
-    client = Client(os.environ["CIMG_URL"], os.environ["CIMG_TOKEN"])
+def run(client, region, snapshot, names):
+    """Creates images and waits for them. Returns the exit status."""
     try:
         started = client.create(region, snapshot, names)
+    except NotSent as error:
+        return fail(1, f"not sent: {error}")
+    except Rejected as error:
+        return fail(3, f"rejected: {error}")
     except Unknown as unknown:
-        print(f"unknown: {unknown}", file=sys.stderr)
+        fail(5, f"unknown: {unknown}, request {unknown.request_id}; jobs", *(job["jobUuid"] for job in unknown.jobs))
         for name in names:
             found = client.look_for(region, name)
             print(name, *(image["cimgUuid"] for image in found) if found else ["not observed"])
-        return 2
-    except (Rejected, NotSent) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        return 5
     ids = [job["jobUuid"] for job in started]
     print("started:", *ids, file=sys.stderr)  # save them: wait() can be resumed with them
-    failed = 0
-    for job in client.wait(region, ids):
-        if job["success"]:
-            print(job["resourceUuid"])
+    try:
+        finished = client.wait(region, ids)
+    except WaitTimedOut as error:
+        return fail(6, error)
+    except WaitEnded as error:
+        return fail(5, error)
+    status = 0
+    for job in finished:
+        if not job["success"]:
+            status = fail(4, f"job {job['jobUuid']} failed: {job.get('result') or 'no reason given'}")
+        elif not job["resourceUuid"]:
+            status = status or fail(1, f"job {job['jobUuid']} succeeded, but does not name its image")
         else:
-            failed = 1
-            print(f"failed: {job.get('result')}", file=sys.stderr)
-    return failed
+            print(job["resourceUuid"])
+    return status
+
+
+def fail(status, *message):
+    print("cimg.py:", *message, file=sys.stderr)
+    return status
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="cimg.py", description="Creates images and waits for them.", epilog="CIMG_URL and CIMG_TOKEN name the service.")
+
+    def filled(text):
+        if not text:
+            raise argparse.ArgumentTypeError("it is empty")
+        return text
+
+    parser.add_argument("region", type=filled)
+    parser.add_argument("snapshot", type=filled)
+    parser.add_argument("names", type=filled, nargs="+")
+    arguments = parser.parse_args()
+    try:
+        client = Client(os.environ.get("CIMG_URL", ""), os.environ.get("CIMG_TOKEN", ""))
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        return run(client, **vars(arguments))
+    except BaseException:  # Ctrl-C, for instance: something may have been sent
+        traceback.print_exc()
+        return 5
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -91,20 +91,62 @@ class AgainstTheMock(unittest.TestCase):
         self.assertNotIn("rejected", self.names())
 
     def run_program(self, *names):
-        env = os.environ | {"CIMG_URL": self.mock.url, "CIMG_TOKEN": self.mock.token}
-        return subprocess.run([sys.executable, HERE / "cimg.py", "gz", SNAPSHOT, *names], env=env, capture_output=True, text=True)
+        return run_program(self.mock.url, self.mock.token, "gz", SNAPSHOT, *names)
 
     def test_the_program(self):
         done = self.run_program("web-01")
         self.assertEqual((done.returncode, len(done.stdout.split())), (0, 1), done.stderr)
         self.mock.control("POST", "faults", {"operation": "createCIMG", "errno": 1000011})
         rejected = self.run_program("web-02")
-        self.assertEqual((rejected.returncode, rejected.stdout), (1, ""))
-        self.assertIn("errno 1000011", rejected.stderr)
+        self.assertEqual((rejected.returncode, rejected.stdout), (3, ""))
+        self.assertRegex(rejected.stderr, "^cimg.py: rejected: .*errno 1000011")
         self.mock.control("POST", "faults", {"operation": "createCIMG", "after": True, "status": 502, "body": "<html>"})
         unknown = self.run_program("web-03")
-        self.assertEqual(unknown.returncode, 2, unknown.stderr)
+        self.assertEqual(unknown.returncode, 5, unknown.stderr)
         self.assertRegex(unknown.stdout, "^web-03 [0-9a-f]{32}\n$")
+        self.mock.control("PUT", "scenario", {"jobs": [{"fail": "no space"}]})
+        failed = self.run_program("web-04")
+        self.assertEqual((failed.returncode, failed.stdout), (4, ""))
+        self.assertRegex(failed.stderr, "job [0-9a-f]{32} failed: no space\n$")
+
+    def test_the_program_says_which_jobs_are_left(self):
+        self.mock.control("POST", "faults", {"operation": "getJobResult", "status": 401})
+        ended = self.run_program("web-05")
+        self.assertEqual(ended.returncode, 5)
+        self.assertRegex(ended.stderr, "^started: (.*)\ncimg.py: the poll was rejected: HTTP 401, no envelope; left: \\1\n$")
+
+
+def run_program(url, token, *arguments):
+    env = os.environ | {"CIMG_URL": url, "CIMG_TOKEN": token}
+    return subprocess.run([sys.executable, HERE / "cimg.py", *arguments], env=env, capture_output=True, text=True)
+
+
+class Program(unittest.TestCase):
+    def test_wrong_usage_sends_nothing(self):
+        with Scripted(envelope(0)) as server:
+            url = f"http://127.0.0.1:{server.server_port}"
+            for arguments in ((), ("gz",), ("gz", "s"), ("gz", "s", "")):
+                result = run_program(url, "token", *arguments)
+                self.assertEqual((result.returncode, result.stdout), (2, ""), arguments)
+                self.assertRegex(result.stderr, "^usage: .*\n.*(required|empty)")
+            self.assertEqual(server.requests, [])
+        for url, token in (("", "token"), ("example.com", "token"), ("ftp://127.0.0.1", "token"), ("http://127.0.0.1:x", "token"), ("http://127.0.0.1", ""), ("http://127.0.0.1", "secret secret")):
+            result = run_program(url, token, "gz", "s", "one")
+            self.assertEqual(result.returncode, 2, url)
+            self.assertRegex(result.stderr, "^usage: .*\n.*error: the (token|URL) ")
+            self.assertNotIn("secret", result.stderr)
+
+    def test_not_sent(self):
+        result = run_program(f"http://127.0.0.1:{unused_port()}", "token", "gz", "s", "one")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, "^cimg.py: not sent: no connection")
+
+    def test_a_job_that_does_not_name_its_image(self):
+        with Scripted(envelope(0, [job("a")]), envelope(0, [job("a", done=True, success=True)])) as server:
+            result = run_program(f"http://127.0.0.1:{server.server_port}/", "token", "gz", "s", "one")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("does not name its image", result.stderr)
+        self.assertEqual(server.requests[0], "POST /dicloud/i/storage/cimg/create")
 
 
 class Scripted(http.server.ThreadingHTTPServer):
@@ -149,6 +191,11 @@ class Scripted(http.server.ThreadingHTTPServer):
         super().__exit__(*args)
 
 
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        return unused.getsockname()[1]
+
+
 def envelope(errno, data=None):
     return {"json": {"errno": errno, "errmsg": "", "requestId": "r", "data": data}}
 
@@ -190,10 +237,8 @@ class Create(unittest.TestCase):
         self.assertEqual(([job["jobUuid"] for job in self.error.jobs], self.error.request_id), (["a"], "r"))
 
     def test_not_sent(self):
-        with socket.create_server(("127.0.0.1", 0)) as unused:
-            port = unused.getsockname()[1]
         with self.assertRaises(cimg.NotSent):
-            cimg.Client(f"http://127.0.0.1:{port}", "token").create("gz", "s", ["one"])
+            cimg.Client(f"http://127.0.0.1:{unused_port()}", "token").create("gz", "s", ["one"])
 
     def test_invalid_input_is_rejected_before_anything_is_sent(self):
         with Scripted(envelope(0)) as server:

@@ -69,7 +69,7 @@ read_response() {
 
 describe() {
 	read_response 'if $curl != 0 then "no response, curl \($curl)"
-		else "HTTP \($http), " + if $errno == null then "no envelope" else "errno \($errno) \($envelope.errmsg), request \($envelope.requestId)" end end'
+		else "HTTP \($http), " + if $errno == null then "no envelope" else "errno \($errno) \($envelope.errmsg // "without errmsg"), request \($envelope.requestId // "without id")" end end'
 }
 
 # rest END: sleeps, longer each time, and as long as the last response asks for in
