@@ -37,8 +37,9 @@ for (const tool of tools) {
       const { url, requests } = await serve(t, (request, response) =>
         request.url.endsWith('/import') ? html(502)(response) : forward(mock.url, request, copyTo(response)))
       const order = { ...image('not copied'), from: 'gz', to: 'bj' }
-      const copying = createAndCopy(connect(url, mock.token), order, waiting)
-      await assert.rejects(copying, ({ message, outcome }) => /^import of [0-9a-f]{32}: unknown: HTTP 502/.test(message) && outcome.kind === 'unknown')
+      const copying = createAndCopy(connect(url, mock.token), order, { ...waiting, window: 0 })
+      await assert.rejects(copying, ({ message, outcome, found }) =>
+        /^import of [0-9a-f]{32}: unknown: HTTP 502.*; not found in bj$/.test(message) && outcome.kind === 'unknown' && found.length === 0)
       assert.equal(requests.filter((request) => request.endsWith('/import')).length, 1)
     })
 
@@ -71,7 +72,7 @@ for (const tool of tools) {
 
     test('two jobs are polled in one request, their ids joined by a comma', async (t) => {
       const { url, requests } = await serve(t, (request, response) => forward(mock.url, request, copyTo(response)))
-      const cimg = connect(url, mock.token)
+      const cimg = connect(`${url}/`, mock.token)
       const { jobs } = await createImages(cimg, 'gz', [image('one'), image('two')])
       const finished = await waitFor(cimg, 'gz', jobs, waiting)
 
@@ -85,17 +86,13 @@ for (const tool of tools) {
       t.after(() => control('DELETE', 'scenario'))
       await control('PUT', 'scenario', { listLag: '300ms', faults: [{ operation: 'createCIMG', after: true, reset: true }] })
       const before = (await control('GET', 'requests')).createCIMG
-      const cimg = connect(mock.url, mock.token)
-      const { name } = image('lost')
-      const outcome = await createImages(cimg, 'gz', [image('lost')])
-      assert.equal(outcome.kind, 'unknown')
-
-      const isThere = async () => (await control('GET', 'images?regionId=gz')).filter((image) => image.name === name)
-      assert.equal((await isThere()).length, 1)
-      let found
-      do found = await imagesNamed(cimg, 'gz', name) // a new image is listed late
-      while (found.length === 0)
-      assert.deepEqual(found.map((image) => image.cimgUuid), (await isThere()).map((image) => image.cimgUuid))
+      const order = { ...image('lost'), from: 'gz', to: 'bj' }
+      const error = await createAndCopy(connect(mock.url, mock.token), order, { ...waiting, lookInterval: 50 }).catch((error) => error)
+      assert.equal(error.outcome.kind, 'unknown')
+      const images = (await control('GET', 'images?regionId=gz')).filter((image) => image.name === order.name)
+      assert.deepEqual(error.found, images.map((image) => image.cimgUuid))
+      assert.equal(error.found.length, 1)
+      assert.match(error.message, new RegExp(`^create: unknown: .*; found in gz: ${error.found}$`))
       assert.equal((await control('GET', 'requests')).createCIMG, before + 1)
     })
   })

@@ -48,7 +48,6 @@ describe('against cimg mock', { concurrency: 2 }, () => {
   })
 })
 
-// Responses that `cimg mock` cannot be made to send.
 describe('against scripted responses', { concurrency: 3 }, () => {
   const cases = [
     { name: 'a job that is in progress or missing is polled again', polls: [job({ done: false }), envelope({ data: [] }), job({ done: true, success: true })], code: 0 },

@@ -8,7 +8,7 @@ export function connect(baseUrl: string, token: string): Cimg {
   const headers = { Authorization: bearer(token), 'Content-Type': 'application/json' }
   return async <Data>(path: string, body?: object, signal?: AbortSignal): Promise<Result<Data>> => {
     const method = body ? 'POST' : 'GET'
-    const response = await fetchOnce(baseUrl + path, { method, headers, body: JSON.stringify(body), signal })
+    const response = await fetchOnce(baseUrl.replace(/\/$/, '') + path, { method, headers, body: JSON.stringify(body), signal })
     const text = await response.text()
     try {
       return { data: JSON.parse(text) as Envelope<Data>, response } // the rules check it

@@ -5,7 +5,7 @@ import type { Job } from '../rules/response.js'
 import { waitForJobs, type Waiting } from '../rules/wait.js'
 import type { Cimg } from './client.js'
 
-export const createAndCopy = flowOf({ createImages, importImages, waitFor })
+export const createAndCopy = flowOf({ createImages, importImages, waitFor, imagesNamed })
 
 export function createImages(cimg: Cimg, regionId: string, images: { name: string, snapUuid: string }[]): Promise<Outcome> {
   return mutate(images.length, () => cimg('/dicloud/i/storage/cimg/create', { regionId, cimg: images }))

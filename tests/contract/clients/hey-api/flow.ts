@@ -7,7 +7,7 @@ import type { Cimg } from './client.js'
 import { createCimg, getJobResult, importCimg, listCimg } from './generated/sdk.gen.js'
 import type { Cimg as Image, CreateCimgInput, ImportCimgInput } from './generated/types.gen.js'
 
-export const createAndCopy = flowOf({ createImages, importImages, waitFor })
+export const createAndCopy = flowOf({ createImages, importImages, waitFor, imagesNamed })
 
 export function createImages(cimg: Cimg, regionId: string, images: CreateCimgInput[]): Promise<Outcome> {
   return mutate(images.length, () => createCimg({ client: cimg, body: { regionId, cimg: images } }))

@@ -8,7 +8,7 @@ import type { components } from './generated/cimg.js'
 
 type Schemas = components['schemas']
 
-export const createAndCopy = flowOf({ createImages, importImages, waitFor })
+export const createAndCopy = flowOf({ createImages, importImages, waitFor, imagesNamed })
 
 export function createImages(cimg: Cimg, regionId: string, images: Schemas['CreateCIMGInput'][]): Promise<Outcome> {
   return mutate(images.length, () => cimg.POST('/dicloud/i/storage/cimg/create', { body: { regionId, cimg: images } }))

@@ -1,8 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, isEnvelope, type Result } from './response.js'
 
-interface Listed {
+export interface Listed {
   cimgUuid: string
   name: string
+}
+
+export interface Looking {
+  /** Milliseconds after which looking for an image ends. */
+  window?: number
+  /** Milliseconds between two looks. */
+  lookInterval?: number
+}
+
+/**
+ * Looks for the image of a call whose outcome is unknown until it is listed: how soon
+ * a new image is, is not published. Finding none proves nothing: let a person decide
+ * before the call is sent again.
+ */
+export async function lookFor(find: () => Promise<Listed[]>, { window = 300_000, lookInterval = 5000 }: Looking = {}): Promise<Listed[]> {
+  const closes = Date.now() + window
+  while (true) {
+    const found = await find().catch((): Listed[] => []) // a list that cannot be read
+    if (found.length > 0 || Date.now() + lookInterval > closes) return found
+    await sleep(lookInterval)
+  }
 }
 
 /**

@@ -29,15 +29,12 @@ export async function mutate(items: number, send: () => Promise<Result<Job[]>>):
   return { kind: 'unknown', reason, jobs, requestId: isEnvelope(body) ? body.requestId : undefined }
 }
 
+/** found: the images of that name, after an unknown outcome. */
 export class NotAccepted extends Error {
-  constructor(what: string, readonly outcome: Exclude<Outcome, { kind: 'accepted' }>) {
-    super(`${what}: ${outcome.kind}: ${outcome.reason}`)
+  constructor(what: string, readonly outcome: Exclude<Outcome, { kind: 'accepted' }>, regionId: string, readonly found: string[]) {
+    const finding = found.length > 0 ? `; found in ${regionId}: ${found.join()}` : `; not found in ${regionId}`
+    super(`${what}: ${outcome.kind}: ${outcome.reason}${outcome.kind === 'unknown' ? finding : ''}`)
   }
-}
-
-export function accepted(what: string, outcome: Outcome): Job[] {
-  if (outcome.kind !== 'accepted') throw new NotAccepted(what, outcome)
-  return outcome.jobs
 }
 
 /** Reports whether Node failed before it had a connection to send anything on. */
