@@ -1,10 +1,12 @@
 // cimg.sh against `cimg mock`, and against the responses that the examples in all
 // languages are tested with.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { snapshotUuid, startMock } from '../mock.mjs'
 import { envelope, html, job, json, respond, serve, unusedURL } from './servers.mjs'
@@ -162,6 +164,18 @@ describe('against scripted responses', { concurrency: 2 }, () => {
       assert.doesNotMatch(stderr, /secret/)
     }
     assert.deepEqual(server.requests, [])
+  })
+
+  test('unknown: interrupted while the create was on its way', async (t) => {
+    let arrived
+    const arrival = new Promise((resolve) => { arrived = resolve })
+    const server = await serve(t, () => arrived())
+    const env = { ...process.env, CIMG_URL: server.url, CIMG_TOKEN: 'token' }
+    const program = spawn('sh', [script, 'create', 'gz', 's', 'one'], { env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+    await arrival
+    process.kill(-program.pid, 'SIGINT') // to its curl, too, as a terminal does
+    const [stderr, [code]] = await Promise.all([text(program.stderr), once(program, 'exit')])
+    assert.deepEqual([code, stderr], [5, 'cimg.sh: interrupted\n'])
   })
 
   test('not sent: no connection', async () => {

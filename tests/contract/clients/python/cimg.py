@@ -342,7 +342,9 @@ def main():
         parser.error(str(error))
     try:
         return run(client, **vars(arguments))
-    except BaseException:  # Ctrl-C, for instance: something may have been sent
+    except KeyboardInterrupt:  # something may have been sent
+        return fail(5, "interrupted")
+    except Exception:
         traceback.print_exc()
         return 5
 

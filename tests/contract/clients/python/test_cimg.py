@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -135,6 +136,16 @@ class Program(unittest.TestCase):
             self.assertEqual(result.returncode, 2, url)
             self.assertRegex(result.stderr, "^usage: .*\n.*error: the (token|URL) ")
             self.assertNotIn("secret", result.stderr)
+
+    def test_interrupted(self):
+        with Scripted(envelope(0, [job("a")])) as server:
+            env = os.environ | {"CIMG_URL": f"http://127.0.0.1:{server.server_port}", "CIMG_TOKEN": "token"}
+            program = subprocess.Popen([sys.executable, HERE / "cimg.py", "gz", "s", "one"], env=env, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(program.stderr.readline(), "started: a\n")
+            program.send_signal(signal.SIGINT)
+            self.assertEqual(program.stderr.read(), "cimg.py: interrupted\n")
+            self.assertEqual(program.wait(), 5)
+            program.stderr.close()
 
     def test_not_sent(self):
         result = run_program(f"http://127.0.0.1:{unused_port()}", "token", "gz", "s", "one")

@@ -35,7 +35,7 @@ unforeseen=1
 folder=$(mktemp -d)
 : >"$folder/header" # of no response yet
 trap 'rm -rf "$folder"; exit "${status:-$unforeseen}"' EXIT
-trap exit HUP INT TERM
+trap 'fail "$unforeseen" interrupted' HUP INT TERM
 
 # send PATH [BODY]: sends one request. Sets $curl, its exit status, and $http. curl
 # repeats nothing and follows no redirect; it reads the token from its input because
