@@ -36,6 +36,10 @@ docs: ## build bin/cimg.html, the contract as a web page; needs Node.js
 	go run ./internal/validate openapi.yaml
 	cd tests/contract && npm run --silent tools && npm run --silent docs ../../bin/cimg.html
 
+.PHONY: recording
+recording: ## record docs/demo.svg; needs asciinema and Node.js
+	.ci/recording
+
 .PHONY: check
 check: ## run what CI runs: contract, breaking changes, linters, race detector, fuzzing
 	.ci/check

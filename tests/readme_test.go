@@ -25,6 +25,7 @@ func blocks(text, language string) []string {
 // The pages that people read, from the module's root.
 var pages = []string{
 	"README.md", "README.zh-CN.md", "CONTRIBUTING.md", "SECURITY.md",
+	"docs/go.md", "docs/go.zh-CN.md",
 	"docs/other-languages.md", "docs/other-languages.zh-CN.md",
 	"docs/generated-clients.md", "docs/generated-clients.zh-CN.md",
 }
@@ -91,12 +92,12 @@ func TestPart(t *testing.T) {
 `, part, use, snapshot)
 }
 
-// The README's programs compile as they are. Tests, and parts of a program made
-// into one, also run. The translation has the same programs, but for comments:
+// The programs of the pages compile as they are. Tests, and parts of a program made
+// into one, also run. The translations have the same programs, but for comments:
 // see TestTranslationsAreComplete.
 func TestReadmePrograms(t *testing.T) {
 	programs, tests, parts := 0, 0, 0
-	for _, text := range blocks(read(t, "README.md"), "go") {
+	for _, text := range blocks(read(t, "README.md")+read(t, "docs/go.md"), "go") {
 		switch {
 		case strings.HasPrefix(text, "package main\n"):
 			programs++
@@ -109,7 +110,7 @@ func TestReadmePrograms(t *testing.T) {
 			run(t, asTest(text))
 		}
 	}
-	require.Equal(t, []int{1, 1, 2}, []int{programs, tests, parts})
+	require.Equal(t, []int{1, 1, 3}, []int{programs, tests, parts})
 }
 
 func run(t *testing.T, test string) {
@@ -148,6 +149,24 @@ func compile(t *testing.T, file, text string, command ...string) string {
 	return binary
 }
 
+// The shell blocks of the README, typed one after the other: from nothing to one image
+// in each of two regions.
+func TestReadmeCommands(t *testing.T) {
+	for _, page := range []string{"README.md", "README.zh-CN.md"} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			commands := blocks(read(t, page), "sh")
+			require.Len(t, commands, 2)
+			out, u := typed(t, strings.Join(commands, ""))
+			for _, region := range []string{"gz", "bj"} {
+				require.Regexp(t, `(?m)^`+region+` +\w{32} +succeeded +web-01$`, out)
+				require.Regexp(t, `(?m)^`+region+` +\w{32} +exists +web-01$`, out, "the same again, against the service")
+				require.Equal(t, []string{"web-01"}, u.images(t, region))
+			}
+		})
+	}
+}
+
 // The commands and files that the pages name exist.
 func TestCommandsAndLinksOfThePages(t *testing.T) {
 	makefile, err := os.ReadFile("../Makefile")
@@ -174,7 +193,7 @@ func TestCommandsAndLinksOfThePages(t *testing.T) {
 // in Go.
 func TestPathsOnThePages(t *testing.T) {
 	elsewhere := regexp.MustCompile(`^(bin|dist|testing)/`)
-	for _, page := range pages[:4] {
+	for _, page := range pages[:6] {
 		paths := regexp.MustCompile("`((?:[\\w.-]+/)+[\\w.*-]*)`").FindAllStringSubmatch(read(t, page), -1)
 		for _, path := range paths {
 			if elsewhere.MatchString(path[1]) {
@@ -197,6 +216,7 @@ var (
 func TestTranslationsAreComplete(t *testing.T) {
 	for translated, original := range map[string]string{
 		"README.zh-CN.md":                 "README.md",
+		"docs/go.zh-CN.md":                "docs/go.md",
 		"docs/other-languages.zh-CN.md":   "docs/other-languages.md",
 		"docs/generated-clients.zh-CN.md": "docs/generated-clients.md",
 	} {

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/wrapper"
 )
 
 // Each transcript is what a person types and reads: "$ " begins a command, and what
@@ -85,6 +88,25 @@ func (u *user) shell(t *testing.T, script string) *exec.Cmd {
 	return sh
 }
 
+// typed runs what a text tells a person to type, as it is printed, but for the port of
+// the mock. The mock stands in for the service, too.
+func typed(t *testing.T, script string) (string, *user) {
+	t.Helper()
+	mock := regexp.MustCompile(`(?m)^cimg mock(.*?) *&?\n`)
+	require.Regexp(t, mock, script)
+	flags := strings.ReplaceAll(mock.FindStringSubmatch(script)[1], ":8080", ":0")
+	u := newUser(t, strings.Fields(flags)...)
+	script = mock.ReplaceAllString(script, "")
+	for _, service := range []string{"http://127.0.0.1:8080", wrapper.DefaultBaseURL} {
+		script = strings.ReplaceAll(script, service, u.url(t, ""))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(u.state, ".didiyun-token"), []byte(emulator.DefaultToken), 0o600))
+	sh := u.shell(t, "set -e; unset DIDIYUN_BASE_URL DIDIYUN_ACCESS_TOKEN; HOME=$PWD\n"+script)
+	out, err := sh.CombinedOutput()
+	require.NoError(t, err, "%s%s", script, out)
+	return string(out), u
+}
+
 // Every --help has an example, and every example can be typed.
 func TestExamplesOfHelp(t *testing.T) {
 	u := newUser(t, "--job-duration", "10ms")
@@ -104,11 +126,17 @@ func TestExamplesOfHelp(t *testing.T) {
 			if command == "reconcile" {
 				require.Zero(t, u.run(t, createWeb+"web-01").code)
 			}
+			if command == "" {
+				script := ""
+				for _, line := range regexp.MustCompile(`(?m)^     ((?:cimg|export) .*)$`).FindAllStringSubmatch(help, -1) {
+					script += line[1] + "\n"
+				}
+				typed(t, script)
+				return
+			}
 			for _, example := range examples {
 				if flags, isMock := strings.CutPrefix(example[1], "cimg mock"); isMock {
-					if !strings.Contains(flags, "&") { // those of cimg --help are tested as the demo's
-						startMock(t, strings.Fields(flags)...).stop(t, os.Interrupt)
-					}
+					startMock(t, strings.Fields(flags)...).stop(t, os.Interrupt)
 					continue
 				}
 				sh := u.shell(t, strings.ReplaceAll(example[1], "~", u.state))

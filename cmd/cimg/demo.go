@@ -60,7 +60,7 @@ func demo(ctx context.Context, cmd *cli.Command, run *session) error {
 			fmt.Fprintf(cmd.Root().ErrWriter, format, args...)
 		}
 	}
-	tell("An emulator of the service runs on %s. Nothing leaves this machine.\n\n", run.client.BaseURL())
+	tell("Against an emulator on %s: nothing leaves this machine.\n\n", run.client.BaseURL())
 	tell("1. Create the image web-01 in gz from a snapshot:\n")
 	original := run.image("gz", "web-01")
 	if err := original.ensureCreated(ctx, wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshotUUID}); err != nil {
@@ -81,7 +81,8 @@ func demo(ctx context.Context, cmd *cli.Command, run *session) error {
 The same by hand: start an emulator in another terminal, with
   cimg mock --addr 127.0.0.1:8080
 and then
-  export DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=%s
+  export DIDIYUN_BASE_URL=http://127.0.0.1:8080
+  export DIDIYUN_ACCESS_TOKEN=%s
   cimg create --region gz --snapshot %s web-01
   cimg replicate --from gz --to bj web-01
   cimg list --region gz,bj
