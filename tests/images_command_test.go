@@ -229,6 +229,29 @@ func TestEnsureBelievesTheJournal(t *testing.T) {
 	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
 }
 
+// The journal has an image that the service does not: an emulator was started anew.
+// A command that ensures looks, makes the image again, and says what it does.
+func TestEnsureAsksTheService(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	ensure := createWeb + "--ensure --visibility-window 1s web-01"
+	for range 2 {
+		require.Zero(t, u.run(t, ensure).code)
+	}
+	resp, err := http.Post(u.url(t, "/_emulator/reset"), "", nil) //nolint:noctx // it ends with the mock
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	ensured := u.run(t, ensure)
+	require.Zero(t, ensured.code, ensured.stderr)
+	require.Regexp(t, `gz +\w{32} +succeeded +web-01`, ensured.stdout)
+	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
+
+	u.stop(t, os.Interrupt)
+	without := u.run(t, createWeb+"--ensure --visibility-window 1h web-01")
+	require.Equal(t, 1, without.code, without.stdout)
+	require.Contains(t, without.stderr, "connection refused")
+}
+
 // Two that do the same at the same time make one image.
 func TestTwoCommandsAtTheSameTime(t *testing.T) {
 	t.Parallel()

@@ -94,7 +94,7 @@ func (b *bars) show(i *image) {
 	s.mu.Unlock()
 	s.bar.SetCurrent(min(int64(i.Progress), 99)) // at 100 it would be complete
 	switch i.State {
-	case stateStarted, stateRunning:
+	case stateStarted, stateRunning, stateLooking:
 	case stateSucceeded, stateExists, stateFound:
 		s.bar.SetCurrent(100)
 	default:

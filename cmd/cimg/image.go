@@ -18,6 +18,7 @@ type state string
 const (
 	stateStarted   state = "started"   // the service has accepted the call
 	stateRunning   state = "running"   // its job reports progress
+	stateLooking   state = "looking"   // in the list, for what became of the call
 	stateSucceeded state = "succeeded" // its job has
 	stateExists    state = "exists"    // there was nothing to do
 	stateFound     state = "found"     // the call was carried out after all
@@ -185,6 +186,7 @@ var errNotObserved = errors.New("it was not carried out, as far as the list of i
 
 // resolve finds out what became of a call, and waits for its job.
 func (i *image) resolve(ctx context.Context) error {
+	i.is(stateLooking)
 	findings, err := i.session.recovery.Reconcile(ctx, i.call)
 	if err != nil {
 		return i.fails(stateUnended, fmt.Errorf("%w; %w", i.call, err))
