@@ -287,7 +287,7 @@ func TestMockWhoseAddressIsInUse(t *testing.T) {
 	u := newUser(t)
 	second := u.run(t, "mock --addr "+strings.TrimPrefix(u.url(t, ""), "http://"))
 	require.Equal(t, 1, second.code)
-	require.Regexp(t, `^cimg: cannot listen on .*in use; choose another address, port 0 takes a free one\n$`, second.stderr)
+	require.Regexp(t, `^cimg: cannot listen on .*in use; choose another address with --addr; port 0 takes a free one\n$`, second.stderr)
 }
 
 func TestMockAnnouncesItselfToPrograms(t *testing.T) {

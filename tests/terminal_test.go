@@ -128,6 +128,7 @@ func TestTerminalInterruptAndResume(t *testing.T) {
 	term.sees(`web-01 gz +█+░+ +\d+ %`)
 	term.types("C-c")
 	term.sees(`(?s)cimg: interrupted\ncimg: 1 job is unfinished; continue with: cimg wait --resume\ncode 130`)
+	require.Regexp(t, `(?m)^web-01 gz +█+░+ +unfinished$`, term.screen(), "whole, though the terminal echoes ^C")
 	term.clear()
 	term.types("cimg wait --resume; echo code $?", "Enter")
 	term.sees(`web-01 gz +█+░+ +\d+ %`)

@@ -35,7 +35,8 @@ type barState struct {
 // not draw twice. Each would let bars scroll away.
 type barWriter struct {
 	*cupwriter.Writer
-	rows int // since the last flush
+	terminal io.Writer
+	rows     int // since the last flush
 }
 
 func (w *barWriter) GetTermSize() (width, height int, err error) {
@@ -53,6 +54,7 @@ func (w *barWriter) ReadFrom(row io.Reader) (n int64, err error) {
 func (w *barWriter) Flush(int) error {
 	rows := w.rows
 	w.rows = 0
+	fmt.Fprint(w.terminal, "\r") // the echo of Ctrl-C would stay, and shift the first bar
 	return w.Writer.Flush(rows)
 }
 
@@ -60,7 +62,7 @@ func newBars(terminal *os.File) *bars { return &bars{terminal: terminal} }
 
 // start starts to draw.
 func (b *bars) start() {
-	writer := &barWriter{Writer: cupwriter.New(b.terminal, false)}
+	writer := &barWriter{Writer: cupwriter.New(b.terminal, false), terminal: b.terminal}
 	var err error
 	if b.width, b.height, err = writer.GetTermSize(); err != nil {
 		b.width, b.height = 80, 24

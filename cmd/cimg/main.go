@@ -71,9 +71,9 @@ func wrongUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 
 const help = `Configuration: --base-url, --region and --token-file, or DIDIYUN_BASE_URL, DIDIYUN_REGION and DIDIYUN_TOKEN_FILE; the
 token itself only in DIDIYUN_ACCESS_TOKEN or in that file. Without a base URL, commands talk to the service, which charges
-for images. Try them against an emulator first:
+for images. Try them against an emulator first ("kill %1" stops it):
 
-  cimg mock --addr 127.0.0.1:8080 &
+  cimg mock --quiet &
   export DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=` + emulator.DefaultToken + `
 
 An image from a snapshot, copied to another region:

@@ -20,7 +20,7 @@ type server struct {
 func serve(addr string, handler http.Handler) (*server, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %q: %w; choose another address, port 0 takes a free one", addr, err)
+		return nil, fmt.Errorf("cannot listen on %q: %w; choose another address with --addr; port 0 takes a free one", addr, err)
 	}
 	s := &server{
 		url:    "http://" + reachable(listener.Addr().(*net.TCPAddr)),

@@ -155,7 +155,7 @@ func (s *session) leftBehind(cmd *cli.Command, asked bool) ([]journal.Entry, err
 	for _, e := range left {
 		if command := commandLine(e.Command); slices.Contains(e.Command, "replicate") && !slices.Contains(commands, command) {
 			commands = append(commands, command)
-			fmt.Fprintf(cmd.Root().ErrWriter, "cimg: left behind by a command; afterwards, run it again for what it had not started: %s\n", command)
+			fmt.Fprintf(cmd.Root().ErrWriter, "cimg: an earlier command was cut short; afterwards, run it again for what it had not started: %s\n", command)
 		}
 	}
 	if len(left) == 0 {
