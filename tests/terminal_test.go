@@ -136,6 +136,18 @@ func TestTerminalInterruptAndResume(t *testing.T) {
 	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
 }
 
+// An earlier call was not carried out, so its image is made after all.
+func TestTerminalShowsASecondCall(t *testing.T) {
+	u := newUser(t, "--job-duration", "3s")
+	u.inject(t, `{operation: createCIMG, reset: true}`)
+	require.Equal(t, 5, u.run(t, createWeb+"web-01").code)
+	term := newTerminal(t, u, 80, 24)
+	term.types("cimg "+createWeb+"--ensure web-01; echo code $?", "Enter")
+	term.sees(`(?m)^web-01 gz +░+ +not observed\nweb-01 gz +█+░+ +\d+ %`)
+	term.sees(`code 0`)
+	require.Regexp(t, `(?m)^web-01 gz +█+ +succeeded$`, term.screen())
+}
+
 func TestTerminalAsksBeforeItDeletes(t *testing.T) {
 	u := newUser(t)
 	term := newTerminal(t, u, 80, 24)

@@ -79,12 +79,15 @@ func (b *bars) show(i *image) {
 	if b.container == nil {
 		b.start()
 	}
-	s := b.shown[i]
+	s, place := b.shown[i], 2*i.order
+	if s != nil && s.bar.Aborted() { // a further call gets a bar of its own, below
+		s, place = nil, place+1
+	}
 	if s == nil {
 		s = new(barState)
 		s.now = *i
 		s.bar = b.container.New(100, mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("█").Padding("░"),
-			mpb.BarPriority(i.order), mpb.BarFillerTrim(),
+			mpb.BarPriority(place), mpb.BarFillerTrim(),
 			mpb.BarOptional(mpb.BarRemoveOnComplete(), int(i.session.images.Load()) > b.height), // to make room
 			mpb.PrependDecorators(decor.Name(b.label(i), decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return s.text() }, decor.WCSyncSpace)),
