@@ -1,9 +1,10 @@
 package poller
 
 import (
-	"container/heap"
 	"slices"
 	"time"
+
+	"github.com/cimg-go/cimg/internal/queue"
 )
 
 // batch is jobs that are polled in one request. One that fails is halved until
@@ -22,12 +23,12 @@ func (b batch) live() []*entry {
 // If it was rejected as a whole and both are accepted, it had too many jobs.
 func (r *region) split(jobs []*entry, rejected bool) {
 	half := (len(jobs) + 1) / 2
-	proof := new(int)
-	if !rejected || len(jobs) <= r.mostAccepted || slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) {
-		// An id that was not known yet may have been the reason; or nothing
-		// lasting, if as many jobs were accepted before.
-		proof = nil
+	isNew := func(e *entry) bool { return !e.reported } // the service may not know it yet
+	var proof *int
+	if rejected && len(jobs) > r.mostAccepted && !slices.ContainsFunc(jobs, isNew) {
+		proof = new(int)
 	}
+	r.newApart = r.newApart || slices.ContainsFunc(jobs, func(e *entry) bool { return e.reported != jobs[0].reported })
 	r.suspect(batch{jobs: jobs[:half], halvesAccepted: proof})
 	r.suspect(batch{jobs: jobs[half:], halvesAccepted: proof})
 }
@@ -35,7 +36,7 @@ func (r *region) split(jobs []*entry, rejected bool) {
 // suspect lets jobs be polled in a batch of their own.
 func (r *region) suspect(b batch) {
 	for _, e := range b.jobs {
-		e.place = suspect
+		e.stage = suspect
 	}
 	r.suspects = append(r.suspects, b)
 }
@@ -46,11 +47,10 @@ func (r *region) suspect(b batch) {
 func (r *region) onAccepted(b batch) {
 	r.onResponse()
 	r.mostAccepted = max(r.mostAccepted, len(b.jobs))
-	if b.halvesAccepted == nil {
-		return
-	}
-	if *b.halvesAccepted++; *b.halvesAccepted == 2 {
-		r.maxJobs = min(r.maxJobs, r.mostAccepted)
+	if b.halvesAccepted != nil {
+		if *b.halvesAccepted++; *b.halvesAccepted == 2 {
+			r.maxJobs = min(r.maxJobs, r.mostAccepted)
+		}
 	}
 }
 
@@ -58,42 +58,42 @@ func (r *region) onAccepted(b batch) {
 // time; otherwise those that are due, the most urgent first, and if there is
 // room those that are at least half way to their next poll.
 func (r *region) choose(now time.Time) batch {
-	for r.waiting.Len() > 0 && !r.waiting.jobs[0].due.After(now) {
-		e := heap.Pop(&r.waiting).(*entry)
-		if e.alone {
+	for r.waiting.Len() > 0 && !r.waiting.First().due.After(now) {
+		if e := r.waiting.Remove(0); e.alone {
 			r.suspect(batch{jobs: []*entry{e}})
-			continue
+		} else {
+			e.stage = ready
+			r.ready.Add(e)
 		}
-		e.place = ready
-		heap.Push(&r.ready, e)
 	}
-	for r.maySuspect() && (r.lastSuspect == 0 || r.ready.Len() == 0) {
-		// Those that are not known to be bad come first.
-		i := max(slices.IndexFunc(r.suspects, func(b batch) bool { return len(b.jobs) > 0 && !b.jobs[0].alone }), 0)
-		b := r.suspects[i]
-		r.suspects = slices.Delete(r.suspects, i, i+1)
+	for r.maySuspect() && (!r.lastOfSuspects || r.ready.Len() == 0) {
+		b := r.suspects[0]
+		r.suspects = slices.Delete(r.suspects, 0, 1)
 		jobs := b.live()
 		if len(jobs) < len(b.jobs) {
 			b = batch{jobs: jobs} // a job that left may have been the reason, so it proves nothing
 		}
-		if len(jobs) > 1 && r.outage >= freeFailures {
-			// One id is the lightest question to a service that may be down, and any
-			// of them, since the bad ones may come first.
-			i := int(random() * float64(len(jobs)))
-			jobs[0], jobs[i] = jobs[i], jobs[0]
-			r.suspect(batch{jobs: jobs[1:]})
-			b = batch{jobs: jobs[:1]}
-		}
 		if len(jobs) > 0 {
-			r.lastSuspect = 1
-			return b
+			r.lastOfSuspects = true
+			return r.probe(b)
 		}
 	}
-	r.lastSuspect = 0
-	if r.ready.Len() == 0 {
+	if r.lastOfSuspects = false; r.ready.Len() == 0 {
 		return batch{}
 	}
-	return batch{jobs: r.fill(now)}
+	return r.probe(batch{jobs: r.fill(now)})
+}
+
+// probe returns one job of a batch if the service may be down: that is the lightest
+// question, and any of them, since the bad ones may come first.
+func (r *region) probe(b batch) batch {
+	if len(b.jobs) == 1 || r.outage < freeFailures {
+		return b
+	}
+	i := int(random() * float64(len(b.jobs)))
+	b.jobs[0], b.jobs[i] = b.jobs[i], b.jobs[0]
+	r.suspect(batch{jobs: b.jobs[1:]})
+	return batch{jobs: b.jobs[:1]}
 }
 
 // fill takes as many jobs as one request may carry, those that are due first.
@@ -101,14 +101,13 @@ func (r *region) fill(now time.Time) (jobs []*entry) {
 	bytes := r.overhead
 	fits := func(e *entry) bool {
 		halfWay := !e.alone && e.failures == 0 && now.Sub(e.polledAt) >= e.due.Sub(e.polledAt)/2
-		return (e.place == ready || halfWay) &&
-			(len(jobs) == 0 || len(jobs) < r.maxJobs && bytes+int(e.size) <= r.config.MaxBytes)
+		return (e.stage == ready || halfWay) && (len(jobs) == 0 ||
+			len(jobs) < r.maxJobs && bytes+int(e.size) <= r.config.MaxBytes && (e.reported == jobs[0].reported || !r.newApart))
 	}
-	for _, q := range []*queue{&r.ready, &r.waiting} {
-		for q.Len() > 0 && fits(q.jobs[0]) {
-			e := heap.Pop(q).(*entry)
-			jobs = append(jobs, e)
-			bytes += int(e.size)
+	for _, q := range []*queue.Queue[*entry]{&r.ready, &r.waiting} {
+		for q.Len() > 0 && fits(q.First()) {
+			jobs = append(jobs, q.Remove(0))
+			bytes += int(jobs[len(jobs)-1].size)
 		}
 	}
 	return jobs
@@ -118,32 +117,4 @@ func (r *region) fill(now time.Time) (jobs []*entry) {
 func (r *region) batchSize() int {
 	idSize := max(r.idSizes/max(len(r.jobs), 1), 1) // the mean
 	return max(min(r.maxJobs, (r.config.MaxBytes-r.overhead)/idSize), 1)
-}
-
-// queue is a heap of jobs.
-type queue struct {
-	jobs   []*entry
-	before func(a, b *entry) bool
-}
-
-func (q queue) Len() int           { return len(q.jobs) }
-func (q queue) Less(a, b int) bool { return q.before(q.jobs[a], q.jobs[b]) }
-
-func (q queue) Swap(a, b int) {
-	q.jobs[a], q.jobs[b] = q.jobs[b], q.jobs[a]
-	q.jobs[a].index, q.jobs[b].index = int32(a), int32(b)
-}
-
-func (q *queue) Push(x any) {
-	e := x.(*entry)
-	e.index = int32(len(q.jobs))
-	q.jobs = append(q.jobs, e)
-}
-
-func (q *queue) Pop() any {
-	n := len(q.jobs) - 1
-	e := q.jobs[n]
-	q.jobs[n] = nil
-	q.jobs = q.jobs[:n]
-	return e
 }

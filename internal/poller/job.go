@@ -36,7 +36,7 @@ func (j *job) subscribe(s *subscription, startedAt, now time.Time) {
 		j.since = earliest(startedAt, now) // clocks may differ
 		j.seen.Changes = make([]polling.Change, 1, polling.MaxChanges)
 	}
-	s.place = int32(len(j.subscriptions))
+	s.position = int32(len(j.subscriptions))
 	j.subscriptions = append(j.subscriptions, s)
 	if j.reported {
 		s.onChange()
@@ -47,7 +47,7 @@ func (j *job) subscribe(s *subscription, startedAt, now time.Time) {
 func (j *job) unsubscribe(gone *subscription) {
 	last := len(j.subscriptions) - 1
 	moved := j.subscriptions[last]
-	j.subscriptions[gone.place], moved.place = moved, gone.place
+	j.subscriptions[gone.position], moved.position = moved, gone.position
 	j.subscriptions = slices.Delete(j.subscriptions, last, last+1)
 }
 
@@ -83,23 +83,26 @@ func (j *job) onState(state gen.Job, now time.Time) {
 
 // onMissing takes note of a response without the job, or of the rejection of its
 // id alone. To a wait that joined after the poll began, that is no news: what it
-// waits for may have happened since.
-func (j *job) onMissing(rejection error, began, now time.Time) {
+// waits for may have happened since. Among others, one of those may be the reason: the
+// job is polled alone before it is given up.
+func (j *job) onMissing(rejection error, began, now time.Time, alone bool) {
 	j.failures, j.lastPoll, j.alone = 0, rejection, false
 	if j.missingSince.IsZero() {
 		j.missingSince = now
 	}
 	j.finish(ErrMissing, func(s *subscription) bool {
 		s.failures, s.countsFrom = 0, 0
-		return !began.Before(s.wait.joined) && !now.Before(j.graceEnds(s))
+		over := !began.Before(s.wait.joined) && !now.Before(j.graceEnds(s))
+		j.alone = j.alone || over
+		return over && alone
 	})
 }
 
-// onFailure takes note of a poll that failed: of this job or, in an outage, of
+// fail takes note of a poll that failed: of this job or, in an outage, of
 // another. If a gateway refused it, the service may just not know the job yet.
-func (j *job) onFailure(class ErrorClass, err error, now time.Time, interval time.Duration) {
+func (j *job) fail(class ErrorClass, err error, now time.Time, interval time.Duration) {
 	j.finish(err, func(s *subscription) bool {
-		impatient := s.onFailure(now, interval)
+		impatient := s.losePatience(now, interval)
 		return class >= Permanent || impatient && (class != Refused || !now.Before(j.graceEnds(s)))
 	})
 }
@@ -114,7 +117,7 @@ func (j *job) finish(cause error, ends func(*subscription) bool) {
 		return true
 	})
 	for i, s := range j.subscriptions {
-		s.place = int32(i)
+		s.position = int32(i)
 	}
 }
 

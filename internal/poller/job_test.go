@@ -152,16 +152,16 @@ func TestGrace(t *testing.T) {
 		settings.MissingGrace = 10 * time.Second
 		early := subscribe(j, 0, settings)
 		late := subscribe(j, 5, settings)
-		j.onMissing(rejection, after(1), after(1))
+		j.onMissing(rejection, after(1), after(1), true)
 		require.Equal(t, rejection, j.lastPoll)
-		j.onMissing(rejection, after(10.9), after(10.9))
+		j.onMissing(rejection, after(10.9), after(10.9), true)
 		require.Len(t, j.subscriptions, 2)
-		j.onMissing(rejection, after(11), after(11))
+		j.onMissing(rejection, after(11), after(11), true)
 		require.Equal(t, ErrMissing, early.final.Cause)
 		require.Equal(t, []*subscription{late}, j.subscriptions)
-		j.onMissing(rejection, after(14.9), after(14.9))
+		j.onMissing(rejection, after(14.9), after(14.9), true)
 		require.False(t, late.finished)
-		j.onMissing(rejection, after(15), after(15))
+		j.onMissing(rejection, after(15), after(15), true)
 		require.Equal(t, ErrMissing, late.final.Cause)
 		require.Empty(t, j.subscriptions)
 	}
@@ -172,14 +172,14 @@ func TestGrace(t *testing.T) {
 func TestGraceBeginsAnew(t *testing.T) {
 	j := newJob()
 	s := subscribe(j, 0, every(time.Second)) // 30 s
-	j.onMissing(errBadID, after(1), after(1))
+	j.onMissing(errBadID, after(1), after(1), true)
 	j.onState(progress(1), after(2))
 	require.False(t, j.alone)
 	require.NoError(t, j.lastPoll)
-	j.onMissing(nil, after(20), after(20))
-	j.onMissing(nil, after(49.9), after(49.9))
+	j.onMissing(nil, after(20), after(20), true)
+	j.onMissing(nil, after(49.9), after(49.9), true)
 	require.False(t, s.finished)
-	j.onMissing(nil, after(50), after(50))
+	j.onMissing(nil, after(50), after(50), true)
 	require.True(t, s.finished)
 }
 
@@ -189,17 +189,17 @@ func TestMaxFailures(t *testing.T) {
 	settings := every(time.Second)
 	settings.MaxFailures = 2
 	early := subscribe(j, 0, settings)
-	j.onFailure(Transient, errTransient, after(0), time.Second)
+	j.fail(Transient, errTransient, after(0), time.Second)
 	late := subscribe(j, 1, settings)
-	j.onFailure(Transient, errTransient, after(1), time.Second)
-	j.onFailure(Transient, errTransient, after(2.9), time.Second)
+	j.fail(Transient, errTransient, after(1), time.Second)
+	j.fail(Transient, errTransient, after(2.9), time.Second)
 	require.Len(t, j.subscriptions, 2, "the third came sooner than the early wait itself would have polled")
-	j.onFailure(Transient, errTransient, after(3), time.Second)
+	j.fail(Transient, errTransient, after(3), time.Second)
 	require.Equal(t, errTransient, early.final.Cause)
 	require.Equal(t, []*subscription{late}, j.subscriptions)
-	j.onFailure(Transient, errTransient, after(4.8), time.Second)
+	j.fail(Transient, errTransient, after(4.8), time.Second)
 	require.False(t, late.finished)
-	j.onFailure(Transient, errTransient, after(4.9), time.Second)
+	j.fail(Transient, errTransient, after(4.9), time.Second)
 	require.True(t, late.finished)
 }
 
@@ -209,9 +209,9 @@ func TestRefusals(t *testing.T) {
 	settings := every(time.Second)
 	settings.MaxFailures, settings.MissingGrace = 0, 10*time.Second
 	s := subscribe(j, 5, settings)
-	j.onFailure(Refused, errRefused, after(14.9), time.Second)
+	j.fail(Refused, errRefused, after(14.9), time.Second)
 	require.False(t, s.finished)
-	j.onFailure(Refused, errRefused, after(15), time.Second)
+	j.fail(Refused, errRefused, after(15), time.Second)
 	require.Equal(t, errRefused, s.final.Cause)
 }
 
@@ -219,7 +219,7 @@ func TestRefusals(t *testing.T) {
 func TestFailuresThatAreNotInARow(t *testing.T) {
 	for name, brings := range map[string]func(*job){
 		"a state": func(j *job) { j.onState(progress(1), after(1)) },
-		"no job":  func(j *job) { j.onMissing(nil, after(1), after(1)) },
+		"no job":  func(j *job) { j.onMissing(nil, after(1), after(1), true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJob()
@@ -228,7 +228,7 @@ func TestFailuresThatAreNotInARow(t *testing.T) {
 			s := subscribe(j, 0, settings)
 			for range 3 {
 				j.failures, j.lastPoll = 1, errTransient
-				j.onFailure(Transient, errTransient, after(1), time.Second)
+				j.fail(Transient, errTransient, after(1), time.Second)
 				brings(j)
 				require.Zero(t, j.failures)
 				require.NoError(t, j.lastPoll)
@@ -242,7 +242,7 @@ func TestFailuresThatAreNotInARow(t *testing.T) {
 func TestAPermanentFailure(t *testing.T) {
 	j := newJob()
 	s := subscribe(j, 0, every(time.Second))
-	j.onFailure(Permanent, errPermanent, after(1), time.Second)
+	j.fail(Permanent, errPermanent, after(1), time.Second)
 	require.Equal(t, errPermanent, s.final.Cause)
 	require.Empty(t, j.subscriptions)
 }
@@ -352,7 +352,7 @@ func TestNextPollComesInTime(t *testing.T) {
 	next := func() time.Time { return j.nextPoll(j.subscriptions, after(9), after(10), time.Second) }
 	j.onState(progress(1), after(10))
 	require.Equal(t, after(40), next(), "the end of its stall")
-	j.onMissing(nil, after(10), after(10))
+	j.onMissing(nil, after(10), after(10), true)
 	require.Equal(t, after(30), next(), "the end of its grace")
 	j.missingSince = time.Time{}
 	late := subscribe(j, 1, every(time.Minute))
@@ -376,7 +376,7 @@ func TestUnsubscribe(t *testing.T) {
 	one, two := subscribe(j, 0, every(time.Second)), subscribe(j, 0, every(time.Second))
 	ended := subscribe(j, 0, impatient)
 	three, four := subscribe(j, 0, every(time.Second)), subscribe(j, 0, every(time.Second))
-	j.onFailure(Transient, errTransient, now, time.Second)
+	j.fail(Transient, errTransient, now, time.Second)
 	require.True(t, ended.finished)
 	left := []*subscription{one, two, three, four}
 	for _, gone := range []*subscription{two, four, one, three} {

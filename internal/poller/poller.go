@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/queue"
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
@@ -34,16 +35,17 @@ type Config struct {
 }
 
 // ErrorClass is what an error means for the jobs that were polled.
-type ErrorClass int
+type ErrorClass uint8
 
-// The classes of errors. All but Fatal may be the trouble of one of the jobs.
+// The classes of errors. After the first four, a later poll may succeed. All but Fatal
+// may be the trouble of one of the jobs.
 const (
-	Transient ErrorClass = iota // a later poll may succeed
-	Limited                     // so it may: there were too many requests
-	Refused                     // so it may: a gateway rejects an id, or their number, or whatever it gets
-	BadID                       // so it may: the service rejected an id, or their number
+	Transient ErrorClass = iota // something broke
+	Limited                     // there were too many requests
+	Refused                     // a gateway rejects an id, their number, or whatever it gets
+	BadID                       // the service rejects an id, or their number
 	Permanent                   // a later poll of these jobs would fail as well
-	Fatal                       // so would one of others
+	Fatal                       // a later poll of any job would fail as well
 )
 
 // Job names a job to wait for.
@@ -110,12 +112,13 @@ func (p *Poller) region(name string) *region {
 	r := p.regions[name]
 	if r == nil {
 		overhead, _ := p.config.Size(name, "")
+		move := func(e *entry, index int) { e.index = int32(index) }
 		r = &region{
 			Poller: p, name: name, overhead: overhead, jobs: make(map[string]*entry),
-			maxJobs: p.config.MaxJobs, perInterval: 1,
-			waiting: queue{before: func(a, b *entry) bool { return a.due.Before(b.due) }},
+			maxJobs: p.config.MaxJobs, perInterval: 1, spacing: p.config.RequestInterval,
+			waiting: queue.New(func(a, b *entry) bool { return a.due.Before(b.due) }, move),
 			// By twice its interval, a job should have been polled.
-			ready: queue{before: func(a, b *entry) bool { return a.due.Add(a.interval).Before(b.due.Add(b.interval)) }},
+			ready: queue.New(func(a, b *entry) bool { return a.due.Add(a.interval).Before(b.due.Add(b.interval)) }, move),
 		}
 		r.timer = time.AfterFunc(time.Hour, r.tick)
 		r.timer.Stop() // until it is armed

@@ -1,10 +1,11 @@
 package poller
 
 import (
-	"container/heap"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/cimg-go/cimg/internal/queue"
 )
 
 // region is the jobs of a region that waits need, and the pace at which
@@ -15,25 +16,26 @@ type region struct {
 	overhead int // bytes of a request without ids
 
 	jobs         map[string]*entry
-	idSizes      int           // of all jobs, in bytes of a request
-	waiting      queue         // until they are due
-	ready        queue         // due
-	suspects     []batch       // parts of those that failed
-	maxJobs      int           // of a request, as far as the service accepts them
-	mostAccepted int           // jobs of one request
-	responses    int32         // to requests, from the service
-	slowest      time.Duration // of those that were accepted
+	idSizes      int                 // of all jobs, in bytes of a request
+	waiting      queue.Queue[*entry] // until they are due
+	ready        queue.Queue[*entry] // due
+	suspects     []batch             // parts of those that failed
+	maxJobs      int                 // of a request, as far as the service accepts them
+	mostAccepted int                 // jobs of one request
+	newApart     bool                // jobs that were never reported are not polled with others
+	responses    int32               // to requests, from the service
+	slowest      time.Duration       // of those that were accepted
+	spacing      time.Duration       // of requests: RequestInterval, or longer if that is too quick for the service
+	outage       int                 // requests in a row that failed, whatever their jobs
+	backoffEnds  time.Time           // before that, no request may start
 
-	outage      int       // requests in a row that failed, whatever their jobs
-	backoffEnds time.Time // before that, no request may start
-
-	timer       *time.Timer // for the next request
-	next        time.Time   // before that, no request may start
-	underWay    int         // requests
-	suspected   int         // of them
-	demand      float64     // polls a second that the jobs' intervals ask for
-	perInterval int         // requests that may start within a RequestInterval
-	lastSuspect int         // 1 if the last request was of suspects, otherwise 0
+	timer            *time.Timer // for the next request
+	next             time.Time   // before that, no request may start
+	underWay         int         // requests
+	suspectsUnderWay int         // requests of suspects
+	lastOfSuspects   bool        // the last request is one
+	demand           float64     // polls a second that the jobs' intervals ask for
+	perInterval      int         // requests that may start within a RequestInterval
 }
 
 // entry is a job in the queues of its region. There may be a hundred thousand,
@@ -42,22 +44,23 @@ type entry struct {
 	job
 	region *region
 
-	polledAt  time.Time // last; before the first poll, when it came
-	due       time.Time
-	interval  time.Duration // between its polls, as it counts for the pace
-	demand    float64       // its part of the region's
-	request   *request      // if its place is inRequest
-	index     int32         // in its place, if that is a heap
-	size      int32         // of the id in a request
-	responses int32         // to requests of the region, when its polls began to fail
-	place     place
+	polledAt        time.Time // last; before the first poll, when it came
+	due             time.Time
+	interval        time.Duration // between its polls, as it counts for the pace
+	demand          float64       // its part of the region's
+	request         *request      // if it is inRequest
+	index           int32         // in its queue, if it is waiting or ready
+	size            int32         // of the id in a request
+	responsesBefore int32         // of the region: before its polls began to fail as they do
+	stage           stage
+	trouble         ErrorClass // of its last poll, if that failed
 }
 
-// place is where a job stands between two polls.
-type place uint8
+// stage is where a job stands between two polls.
+type stage uint8
 
 const (
-	nowhere   place = iota
+	nowhere   stage = iota
 	waiting         // until it is due
 	ready           // to be polled with others
 	suspect         // to be polled in a batch of its own
@@ -72,34 +75,39 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 		e = &entry{job: job{id: named.ID, since: now}, region: r, size: int32(size), polledAt: now}
 		r.jobs[named.ID] = e
 		r.idSizes += size
+		if len(r.jobs) == 2 { // what the polls of one met says nothing of others
+			r.outage, r.backoffEnds = min(r.outage, 1), time.Time{}
+		}
 	}
 	s.entry = e
 	e.subscribe(s, named.StartedAt, now)
-	r.backoffEnds = earliest(r.backoffEnds, now.Add(newcomerPause*r.config.RequestInterval))
-	switch e.place {
+	r.backoffEnds = earliest(r.backoffEnds, now.Add(4*r.config.RequestInterval)) // it need not wait for long
+	defer r.arm(now)
+	due := now
+	switch e.stage {
 	case nowhere: // it is new
-		r.enqueue(e, e.firstPoll(s, now), s)
+		defer func() { r.enqueue(e, due, s) }()
+		due = e.firstPoll(s, now)
 	case waiting: // the new wait may want to know sooner
-		heap.Remove(&r.waiting, int(e.index))
-		e.place = nowhere
-		due := e.firstPoll(s, now)
+		r.waiting.Remove(int(e.index))
+		e.stage = nowhere
+		defer func() { r.enqueue(e, earliest(e.due, due), s) }()
+		due = e.firstPoll(s, now)
 		if e.failures == 0 && (e.reported || !e.missingSince.IsZero()) {
 			due = e.nextPoll([]*subscription{s}, e.polledAt, e.polledAt, r.config.RequestInterval)
 		}
 		e.failures = 0
-		r.enqueue(e, earliest(e.due, due), s)
 	}
-	r.arm(now)
 }
 
-// settle decides what happens to a job after a poll. A policy may exit the goroutine.
+// settle decides what happens to a job after a poll.
 func (r *region) settle(e *entry, began, now time.Time, pause time.Duration) {
 	switch {
 	case len(e.subscriptions) == 0:
 		r.drop(e)
-	case e.place == nowhere:
-		var due time.Time
-		defer func() { r.enqueue(e, due, e.subscriptions...) }()
+	case e.stage == nowhere:
+		due := now
+		defer func() { r.enqueue(e, due, e.subscriptions...) }() // also if a policy calls runtime.Goexit
 		due = latest(e.nextPoll(e.subscriptions, began, now, r.config.RequestInterval), now.Add(pause))
 	}
 }
@@ -114,12 +122,12 @@ func (r *region) enqueue(e *entry, due time.Time, asked ...*subscription) {
 			return
 		}
 	}
-	e.place, e.due = waiting, due
+	e.stage, e.due = waiting, due
 	e.interval = max(due.Sub(e.polledAt), r.round())
 	r.demand -= e.demand
 	e.demand = 1 / e.interval.Seconds()
 	r.demand += e.demand
-	heap.Push(&r.waiting, e)
+	r.waiting.Add(e)
 }
 
 // drop forgets a job that no wait needs.
@@ -127,11 +135,11 @@ func (r *region) drop(e *entry) {
 	delete(r.jobs, e.id)
 	r.idSizes -= int(e.size)
 	r.demand -= e.demand
-	switch e.place {
+	switch e.stage {
 	case waiting:
-		heap.Remove(&r.waiting, int(e.index))
+		r.waiting.Remove(int(e.index))
 	case ready:
-		heap.Remove(&r.ready, int(e.index))
+		r.ready.Remove(int(e.index))
 	case inRequest:
 		if e.request.awaited--; e.request.awaited == 0 {
 			e.request.cancel()
@@ -142,25 +150,28 @@ func (r *region) drop(e *entry) {
 	}
 }
 
-// freeFailures are how many requests in a row may fail because of bad ids: for
-// one, its batch and half of it. More look like an outage: pauses double, suspects
-// are polled one at a time, and the failure is that of all jobs in trouble.
+// freeFailures are how many requests in a row may fail because of one bad id: its
+// batch, a half and itself. More look like an outage: pauses double, one job at a time
+// is polled, and the failure is that of all jobs in trouble.
 const freeFailures = 3
 
-// newcomerPause is how many intervals a new wait stays without a poll in an outage.
-const newcomerPause = 4
-
-// onFailure takes note of a request that failed, maybe whatever its jobs.
-func (r *region) onFailure(class ErrorClass, err error, now time.Time) {
-	if r.outage++; r.outage <= freeFailures {
+// noteFailure takes note of a request that failed, maybe whatever its jobs. If its
+// pause was announced, it uses up no patience.
+func (r *region) noteFailure(class ErrorClass, err error, now time.Time, announced bool) {
+	if r.outage++; r.outage <= freeFailures || announced {
 		return
 	}
 	r.backoffEnds = now.Add(backoff(r.outage-freeFailures+1, r.config.RequestInterval))
 	for _, e := range r.jobs {
-		if e.place == nowhere || e.place == inRequest || e.place == waiting && e.lastPoll == nil {
+		for _, s := range e.subscriptions {
+			if s.wait.lastPoll.After(now) {
+				r.backoffEnds = earliest(r.backoffEnds, s.wait.lastPoll)
+			}
+		}
+		if e.stage == nowhere || e.stage == inRequest || e.stage == waiting && e.lastPoll == nil {
 			continue // it is or was being polled itself, or was fine when it was
 		}
-		if e.onFailure(class, err, now, r.config.RequestInterval); len(e.subscriptions) == 0 {
+		if e.fail(class, err, now, r.config.RequestInterval); len(e.subscriptions) == 0 {
 			r.drop(e)
 		}
 	}
@@ -174,7 +185,12 @@ func (r *region) onResponse() {
 			for _, s := range e.subscriptions {
 				s.failures = min(s.failures, e.failures)
 			}
+			if e.stage == suspect {
+				e.stage = ready
+				r.ready.Add(e)
+			}
 		}
+		r.suspects = nil
 	}
 	r.outage, r.backoffEnds = 0, time.Time{}
 }
@@ -209,7 +225,9 @@ func (r *region) setPace() {
 func (r *region) maxUnderWay() int { return 4 * r.perInterval }
 
 // maySuspect reports whether suspects may be polled: one request is for others.
-func (r *region) maySuspect() bool { return len(r.suspects) > 0 && r.suspected < r.maxUnderWay()-1 }
+func (r *region) maySuspect() bool {
+	return len(r.suspects) > 0 && r.suspectsUnderWay < r.maxUnderWay()-1
+}
 
 // arm sets the timer for the next request, if there is one to come.
 func (r *region) arm(now time.Time) {
@@ -220,7 +238,7 @@ func (r *region) arm(now time.Time) {
 		return
 	case r.maySuspect() || r.ready.Len() > 0:
 	case r.waiting.Len() > 0:
-		at = latest(at, r.waiting.jobs[0].due)
+		at = latest(at, r.waiting.First().due)
 	default: // all are being polled
 		return
 	}

@@ -11,15 +11,15 @@ import (
 
 // request is a poll under way.
 type request struct {
-	region    *region
-	batch     batch
-	ids       []string
-	started   time.Time
-	ctx       context.Context
-	cancel    context.CancelFunc
-	limit     time.Duration // of the time it takes; 0: as long as Poll allows
-	suspected int           // 1 if its jobs are suspects
-	awaited   int           // jobs that a wait still needs; when there is none, it is canceled
+	region     *region
+	batch      batch
+	ids        []string
+	started    time.Time
+	ctx        context.Context
+	cancel     context.CancelFunc
+	limit      time.Duration // of the time it takes; 0: as long as Poll allows
+	ofSuspects bool
+	awaited    int // jobs that a wait still needs; when there is none, it is canceled
 }
 
 // tick makes the request whose time has come, in the timer's goroutine.
@@ -48,19 +48,20 @@ func (r *region) start() *request {
 	if len(b.jobs) == 0 {
 		return nil
 	}
-	q := &request{region: r, batch: b, ids: make([]string, 0, len(b.jobs)), started: now, awaited: len(b.jobs), suspected: r.lastSuspect}
+	q := &request{region: r, batch: b, started: now, awaited: len(b.jobs), ofSuspects: r.lastOfSuspects}
 	q.ctx, q.cancel = context.WithCancel(b.values())
 	for _, e := range b.jobs {
-		e.place, e.request = inRequest, q
+		e.stage, e.request = inRequest, q
 		q.ids = append(q.ids, e.id)
 	}
-	r.underWay++
-	r.suspected += r.lastSuspect
-	if r.responses > 0 && q.suspected > 0 && !b.jobs[0].alone {
+	if r.underWay++; q.ofSuspects {
+		r.suspectsUnderWay++
+	}
+	if q.ofSuspects && r.responses > 0 && !b.jobs[0].alone {
 		q.limit = 4 * max(r.slowest, r.config.RequestInterval) << min(r.outage, 10)
 	}
 	r.setPace()
-	r.next = now.Add(r.config.RequestInterval / time.Duration(r.perInterval))
+	r.next = now.Add(r.spacing / time.Duration(r.perInterval))
 	return q
 }
 
@@ -68,10 +69,9 @@ func (r *region) start() *request {
 // polled for. Several waits have none in common.
 func (b batch) values() context.Context {
 	single := b.jobs[0].subscriptions[0].wait
-	for _, e := range b.jobs {
-		if slices.ContainsFunc(e.subscriptions, func(s *subscription) bool { return s.wait != single }) {
-			return context.Background()
-		}
+	isOther := func(s *subscription) bool { return s.wait != single }
+	if slices.ContainsFunc(b.jobs, func(e *entry) bool { return slices.ContainsFunc(e.subscriptions, isOther) }) {
+		return context.Background()
 	}
 	return single.values
 }
@@ -83,19 +83,21 @@ func (q *request) finish(states []gen.Job, unreadable map[string]error, err erro
 	defer r.mu.Unlock()
 	now := time.Now()
 	q.cancel()
-	r.underWay--
-	r.suspected -= q.suspected
+	if r.underWay--; q.ofSuspects {
+		r.suspectsUnderWay--
+	}
 	defer r.arm(now)
 	var pause time.Duration
 	jobs := q.batch.live()
 	for _, e := range slices.Backward(jobs) {
-		e.place, e.request, e.polledAt = nowhere, nil, now
+		e.stage, e.request, e.polledAt = nowhere, nil, now
 		defer func() { r.settle(e, q.started, now, pause) }() // whatever becomes of the others
 	}
 	switch {
 	case len(jobs) == 0: // everybody left, which may be why it failed
 	case err == nil:
 		r.slowest = max(r.slowest, now.Sub(q.started))
+		r.spacing = max(r.spacing-r.spacing/8, r.config.RequestInterval)
 		r.onAccepted(q.batch)
 		onStates(jobs, states, unreadable, q.started, now)
 	default:
@@ -118,9 +120,9 @@ func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, bega
 			e.onState(state, now)
 		case unreadable[e.id] != nil:
 			e.failures, e.lastPoll = e.failures+1, unreadable[e.id]
-			e.onFailure(Transient, e.lastPoll, now, e.region.config.RequestInterval)
+			e.fail(Transient, e.lastPoll, now, e.region.config.RequestInterval)
 		default:
-			e.onMissing(nil, began, now)
+			e.onMissing(nil, began, now, len(jobs) == 1)
 		}
 	}
 }
@@ -135,35 +137,40 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 		r.onResponse()
 	}
 	first := jobs[0]
-	itsOwn := first.alone && first.responses != r.responses
-	if class == Permanent && !itsOwn && len(r.jobs) > 1 {
-		class = Transient // until it is known to be the trouble of one
-	}
 	for _, e := range jobs {
-		if e.lastPoll == nil {
-			e.responses = r.responses
+		if e.lastPoll == nil || e.trouble != class {
+			e.responsesBefore, e.trouble = r.responses, class
 		}
 		e.lastPoll = err
 	}
+	responded := first.responsesBefore != r.responses // to others, since this trouble began
+	itsOwn := len(b.jobs) == 1 && responded
+	if class == Permanent && !(itsOwn && first.alone) && len(r.jobs) > 1 {
+		class = Transient // until it is known to be the trouble of one
+	}
 	announced := pause > 0 && (class == Limited || class < BadID && !itsOwn)
+	if class == Limited {
+		r.spacing = min(2*r.spacing, 16*r.config.RequestInterval)
+		pause = max(pause, r.spacing)
+	}
 	if !itsOwn || class == Limited {
 		r.next = latest(r.next, now.Add(pause))
 	}
-	if !itsOwn && !announced && class != BadID {
-		r.onFailure(class, err, now)
+	if class != BadID && !itsOwn {
+		r.noteFailure(class, err, now, announced)
 	}
 	switch {
-	case len(b.jobs) > 1 && class != Fatal: // a job that left may have been the reason
+	case len(b.jobs) > 1 && class != Fatal && (class != Limited || responded): // a job that left may have been the reason
 		r.split(jobs, (class == BadID || class == Refused) && len(jobs) == len(b.jobs))
 	case announced: // it uses up none of the failures that waits tolerate
 	case class == BadID: // it may still become known, like one that a response lacks
-		first.onMissing(err, began, now)
+		first.onMissing(err, began, now, true)
 	default:
 		for _, e := range jobs {
 			e.failures++
-			e.onFailure(class, err, now, r.config.RequestInterval)
+			e.fail(class, err, now, r.config.RequestInterval)
 		}
 	}
-	first.alone = len(b.jobs) == 1
+	first.alone = len(b.jobs) == 1 && (responded || class != Limited && !announced)
 	return pause
 }

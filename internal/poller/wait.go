@@ -39,7 +39,7 @@ type subscription struct {
 	countsFrom time.Duration // since wait.joined: before that, a failure does not count
 	failures   int32         // in a row that count
 	index      int32         // in the list that is followed
-	place      int32         // in the job's subscriptions
+	position   int32         // in the job's subscriptions
 	changed    bool          // is in wait.changed
 	finished   bool          // it has ended, with the job or before
 }
@@ -128,10 +128,10 @@ func (s *subscription) update() Update {
 	return Update{Index: int(s.index), Job: s.entry.state, Finished: s.finished, LastPoll: s.entry.lastPoll}
 }
 
-// onFailure counts a failed poll, and reports whether the wait has no patience left.
+// losePatience counts a failed poll, and reports whether the wait has no patience left.
 // One that comes sooner than the wait itself would poll again is others' doing, and
 // does not count.
-func (s *subscription) onFailure(now time.Time, interval time.Duration) bool {
+func (s *subscription) losePatience(now time.Time, interval time.Duration) bool {
 	if at := now.Sub(s.wait.joined); at >= s.countsFrom {
 		s.failures++
 		s.countsFrom = at + backoff(int(s.failures), interval)
