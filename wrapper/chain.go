@@ -34,8 +34,8 @@ type call struct {
 	received *response      // to the last attempt, empty if there was none; nil if that was not sent
 	sentAt   time.Time      // the last attempt; set by authorize, after all waits for its turn
 	once     bool           // not to be retried, although it may be
-	token    string         // set by authorize, on the copy it passes down
-	secret   *secret.Secret // of the token; so is it
+	token    string         // of the last attempt, set by authorize
+	secret   *secret.Secret // what hides it
 
 	timeLimit time.Duration // of an attempt, without the wait for its turn
 	limited   bool          // the caller's context has a deadline

@@ -25,9 +25,8 @@ func authorize(next handler, source TokenSource, base baseURL) handler {
 			return nil, notSent(c, err)
 		}
 		c.sentAt = time.Now()
-		authorized := *c
-		authorized.token, authorized.secret = token, tokens.Use(token)
-		r, err := next(&authorized)
+		c.token, c.secret = token, tokens.Use(token)
+		r, err := next(c)
 		if rejected, found := errors.AsType[*APIError](err); found && errors.Is(rejected, ErrAuth) {
 			forget(source, token)
 			rejected.mayRenew = mayRenew(source)

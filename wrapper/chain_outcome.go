@@ -18,6 +18,16 @@ type target struct {
 	items      int
 }
 
+// add adds what is known of an item.
+func (t *target) add(name, imageUUID string) {
+	if name != "" {
+		t.names = append(t.names, name)
+	}
+	if imageUUID != "" {
+		t.imageUUIDs = append(t.imageUUIDs, imageUUID)
+	}
+}
+
 // targetOf reads the target from the body of a POST, or from a query.
 func targetOf(req *http.Request, body []byte) target {
 	if req.Method == http.MethodGet {
@@ -42,12 +52,7 @@ func targetOf(req *http.Request, body []byte) target {
 	}
 	t := target{region: content.RegionID, items: len(items)}
 	for _, i := range items {
-		if i.Name != "" {
-			t.names = append(t.names, i.Name)
-		}
-		if i.CIMGUUID != "" {
-			t.imageUUIDs = append(t.imageUUIDs, i.CIMGUUID)
-		}
+		t.add(i.Name, i.CIMGUUID)
 	}
 	return t
 }
@@ -133,7 +138,9 @@ func newUnknown(c *call, r *response, cause error) *OutcomeUnknownError {
 	}
 	if r != nil {
 		unknown.RequestID = r.envelope.RequestID
-		unknown.Jobs = refsOf(c.target.region, r.jobs, c.sentAt)
+		for _, job := range r.jobs {
+			unknown.Jobs = append(unknown.Jobs, refOf(c.target.region, job, c.sentAt))
+		}
 	}
 	return unknown
 }

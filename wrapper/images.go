@@ -31,7 +31,7 @@ func (c *Client) CreateImages(ctx context.Context, region string, images []Creat
 		return nil, err
 	}
 	return start(ctx, c, opCreate, region, images,
-		func(t *target, image CreateImageInput) { t.names = append(t.names, image.Name) })
+		func(image CreateImageInput) (name, imageUUID string) { return image.Name, "" })
 }
 
 // ImportImage starts a job that copies an image from another region into region.
@@ -50,7 +50,7 @@ func (c *Client) ImportImages(ctx context.Context, region string, images []Impor
 		return nil, err
 	}
 	return start(ctx, c, opImport, region, images,
-		func(t *target, image ImportImageInput) { t.names = append(t.names, image.Name) })
+		func(image ImportImageInput) (name, imageUUID string) { return image.Name, "" })
 }
 
 // RenameImage starts a job that renames an image. It is sent at most once.
@@ -70,9 +70,7 @@ func (c *Client) RenameImages(ctx context.Context, region string, images []Renam
 		return nil, err
 	}
 	return start(ctx, c, opChangeName, region, images,
-		func(t *target, image RenameImageInput) {
-			t.names, t.imageUUIDs = append(t.names, image.Name), append(t.imageUUIDs, image.ImageUUID)
-		})
+		func(image RenameImageInput) (name, imageUUID string) { return image.Name, image.ImageUUID })
 }
 
 // DeleteImage starts a job that deletes an image. It is sent at most once.
@@ -94,14 +92,13 @@ func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []s
 		images[i].ImageUUID = uuid
 	}
 	return start(ctx, c, opDelete, region, images,
-		func(t *target, image gen.DeleteCIMGInput) { t.imageUUIDs = append(t.imageUUIDs, image.ImageUUID) })
+		func(image gen.DeleteCIMGInput) (name, imageUUID string) { return "", image.ImageUUID })
 }
 
-// start sends a mutating call and makes handles of the jobs that it started. Each
-// item adds itself to the target. There may be tens of thousands: encoding them, like
+// start sends a mutating call and makes handles of the jobs that it started. There may be tens of thousands: encoding them, like
 // checking them before, ends with the context, and then nothing is sent.
 func start[Item any](
-	ctx context.Context, c *Client, op operation, region string, items []Item, describe func(*target, Item),
+	ctx context.Context, c *Client, op operation, region string, items []Item, describe func(Item) (name, imageUUID string),
 ) ([]*JobHandle, error) {
 	begin, end := "[", "]"
 	if c.objectBody && (op == opCreate || op == opImport) { // the form of the provider's examples
@@ -114,6 +111,7 @@ func start[Item any](
 	var cut error
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body) // which ends each value with a line break
+	body.Grow(128 * (1 + len(items))) // about
 	body.WriteString(`{"regionId":`)
 	err := encoder.Encode(region)
 	body.WriteString(`,"cimg":` + begin)
@@ -126,7 +124,7 @@ func start[Item any](
 			body.WriteByte(',')
 		}
 		err = errors.Join(err, encoder.Encode(&items[i]))
-		describe(&about, items[i])
+		about.add(describe(items[i]))
 	}
 	body.WriteString(end + "}")
 	if err != nil {
@@ -142,11 +140,10 @@ func start[Item any](
 	if err != nil {
 		return nil, err
 	}
-	refs := refsOf(region, r.jobs, startedAt)
-	started := make([]JobHandle, len(refs))
-	handles := make([]*JobHandle, len(refs))
-	for i, ref := range refs {
-		started[i] = JobHandle{Ref: ref, client: c}
+	started := make([]JobHandle, len(r.jobs))
+	handles := make([]*JobHandle, len(r.jobs))
+	for i, job := range r.jobs {
+		started[i] = JobHandle{Ref: refOf(region, job, startedAt), client: c}
 		handles[i] = &started[i]
 	}
 	return handles, nil

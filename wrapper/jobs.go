@@ -110,18 +110,14 @@ type JobRef struct {
 // identity is what two references to one job have in common.
 func (r JobRef) identity() JobRef { return JobRef{Region: r.Region, JobUUID: r.JobUUID} }
 
-func refsOf(region string, jobs []Job, startedAt time.Time) []JobRef {
-	var refs []JobRef
-	for _, job := range jobs {
-		refs = append(refs, JobRef{
-			Region:       region,
-			JobUUID:      job.JobUUID,
-			Type:         job.Type,
-			ResourceUUID: job.ResourceUUID,
-			StartedAt:    startedAt.UTC().Truncate(time.Millisecond),
-		})
+func refOf(region string, job Job, startedAt time.Time) JobRef {
+	return JobRef{
+		Region:       region,
+		JobUUID:      job.JobUUID,
+		Type:         job.Type,
+		ResourceUUID: job.ResourceUUID,
+		StartedAt:    startedAt.UTC().Truncate(time.Millisecond),
 	}
-	return refs
 }
 
 const refPrefix = "cimg-job:v1?"

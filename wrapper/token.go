@@ -163,7 +163,7 @@ func checkToken(token string) error {
 	if token == "" {
 		return errors.New("no token: it is empty")
 	}
-	if strings.ContainsFunc(token, func(r rune) bool { return !strings.ContainsRune(tokenCharacters, r) }) {
+	if strings.Trim(token, tokenCharacters) != "" {
 		return errors.New("invalid token: it contains a character that no bearer token has, such as a space or a line break")
 	}
 	return nil

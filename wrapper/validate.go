@@ -149,22 +149,21 @@ func (c *inputCheck) unique(which argument, value string, i int, first map[strin
 
 // checkImages checks a region and a list of images, each with check, until ctx ends.
 func checkImages[Input any](ctx context.Context, region string, images []Input, check func(*imageCheck, Input)) error {
-	var c inputCheck
-	c.region(region)
-	c.items(named("images"), len(images))
-	one := &imageCheck{check: &c, first: make(map[string]int, len(images))}
+	one := &imageCheck{first: make(map[string]int, len(images))}
+	one.check.region(region)
+	one.check.items(named("images"), len(images))
 	for i, image := range images {
 		one.index = i
 		if check(one, image); ctx.Err() != nil {
 			break
 		}
 	}
-	return c.err
+	return one.check.err
 }
 
 // imageCheck checks the fields of one image of a list.
 type imageCheck struct {
-	check *inputCheck
+	check inputCheck
 	index int
 	first map[string]int
 }

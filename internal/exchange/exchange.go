@@ -49,17 +49,19 @@ func (e *Error) Error() string { return e.Cause.Error() }
 var ErrTooLarge = errors.New("response too large")
 
 // Send sends the request once.
-func (c *Clients) Send(r Request) (*Response, *Error) {
+func (c *Clients) Send(r Request) (Response, *Error) {
 	ctx := r.Context()
 	if ctx.Err() != nil {
-		return nil, &Error{context.Cause(ctx), true}
+		return Response{}, &Error{context.Cause(ctx), true}
 	}
 	limited, cancel := context.WithTimeout(ctx, r.Limit)
 	defer cancel()
 	seen := &evidence{content: bytes.NewReader(r.Content)}
-	req := r.Clone(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
-		GetConn: seen.getConn, GotConn: seen.gotConn, PutIdleConn: seen.putIdleConn,
-	}))
+	trace := &httptrace.ClientTrace{GetConn: seen.getConn, GotConn: seen.gotConn}
+	if !c.borrowed {
+		trace.PutIdleConn = seen.putIdleConn
+	}
+	req := r.Clone(httptrace.WithClientTrace(limited, trace))
 	if req.Header == nil {
 		req.Header = make(http.Header)
 	}
@@ -100,7 +102,7 @@ func (c *Clients) Send(r Request) (*Response, *Error) {
 	// could have sent nothing without reading the body.
 	isEvident := !c.borrowed || hostPort != nil && len(r.Content) > 0
 	wasUsed := seen.connected.Load() || seen.wasRead.Load() || !silent
-	return nil, &Error{err, isEvident && !wasUsed}
+	return Response{}, &Error{err, isEvident && !wasUsed}
 }
 
 // evidence is the body of a request, and what tells whether anything was sent: the
@@ -148,12 +150,12 @@ func isProxy(hostPort string, target *url.URL) bool {
 // send reports beside an error whether no response had begun, nor may still come: a
 // caller's transport, or the body that it returns, may not heed the end of the
 // request's context. This does.
-func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (response *Response, silent bool, err error) {
+func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (response Response, silent bool, err error) {
 	if !c.borrowed {
 		return roundTrip(client, req, maxBytes)
 	}
 	type result struct {
-		response *Response
+		response Response
 		silent   bool
 	}
 	end, err := Await(req.Context(), func() (result, error) {
@@ -199,14 +201,14 @@ func Await[T any](ctx context.Context, run func() (T, error)) (T, error) {
 	return e.result, e.err
 }
 
-func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response *Response, silent bool, err error) {
+func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response Response, silent bool, err error) {
 	resp, err := client.Do(req)
 	if err != nil {
 		// Without the URL, which may hold thousands of ids.
 		if wrapped, found := errors.AsType[*url.Error](err); found {
 			err = wrapped.Err
 		}
-		return nil, true, err
+		return Response{}, true, err
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		// The body is the connection, which neither a context nor a timeout
@@ -216,9 +218,9 @@ func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response
 	}
 	body, err := ReadAll(req.Context(), resp.Body, resp.ContentLength, maxBytes)
 	if err != nil {
-		return nil, false, fmt.Errorf("reading the response (HTTP %d): %w", resp.StatusCode, err)
+		return Response{}, false, fmt.Errorf("reading the response (HTTP %d): %w", resp.StatusCode, err)
 	}
-	return &Response{resp.StatusCode, resp.Header, body}, false, nil
+	return Response{resp.StatusCode, resp.Header, body}, false, nil
 }
 
 // ReadAll reads a body and closes it, once. It fails with ErrTooLarge beyond a limit,

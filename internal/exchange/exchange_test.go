@@ -51,7 +51,7 @@ func TestSend(t *testing.T) {
 	})
 	response, failure := clients.Send(request(t, t.Context(), "http://host/"))
 	require.Nil(t, failure)
-	require.Equal(t, &Response{http.StatusTeapot, http.Header{"Server": {"x"}}, []byte("body")}, response)
+	require.Equal(t, Response{http.StatusTeapot, http.Header{"Server": {"x"}}, []byte("body")}, response)
 }
 
 func TestAResponseWithoutABody(t *testing.T) {
