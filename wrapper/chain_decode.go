@@ -200,18 +200,32 @@ func isEmpty(data jsontext.Value) bool {
 	return true
 }
 
-// decodeJob returns, beside an error, what it can read of the job.
+// decodeEntry decodes an entry of a list: what is wrong with one says nothing of others.
+// What cannot be read of it is zero, and an error only if it is needed: the rest is only
+// shown.
+func decodeEntry[Entry, Needed any](entry jsontext.Value) (Entry, error) {
+	decoded, err := plain.Unmarshal[Entry](entry)
+	if err != nil {
+		_, err = plain.Unmarshal[Needed](entry)
+	}
+	return decoded, err
+}
+
+// decodeJob returns, beside an error, what it can read of the job. Success matters
+// once it is done: if that cannot be read, it must not be read as a failure.
 func decodeJob(item jsontext.Value) (Job, error) {
-	// Success matters once a job is done; if absent, it must not be read as a
-	// failure.
-	job, err := plain.Unmarshal[struct {
+	job, err := decodeEntry[struct {
 		Job
-		Success *bool `json:"success"`
+		Success jsontext.Value `json:"success"`
+	}, struct {
+		JobUUID      string `json:"jobUuid"`
+		ResourceUUID string `json:"resourceUuid"`
+		Done         bool   `json:"done"`
 	}](item)
-	if err == nil && job.Done && job.Success == nil {
+	job.Job.Success = job.Success.Kind() == jsontext.KindTrue
+	if err == nil && job.Done && !job.Job.Success && job.Success.Kind() != jsontext.KindFalse {
 		err = errors.New("it is done, but has no success field")
 	}
-	job.Job.Success = job.Success != nil && *job.Success
 	return job.Job, err
 }
 
@@ -244,15 +258,11 @@ func decodeImages(data jsontext.Value) (page imagePage, err error) {
 	}
 	items, err := plain.Unmarshal[[]jsontext.Value](data)
 	for i, item := range items {
-		// What is wrong with one image says nothing of others. It is listed without what
-		// cannot be read, but nobody could tell which image it is without id and name.
-		image, err := plain.Unmarshal[Image](item)
-		if err != nil {
-			_, err = plain.Unmarshal[struct {
-				UUID string `json:"cimgUuid"`
-				Name string `json:"name"`
-			}](item)
-		}
+		// Nobody could tell which image it is without id and name.
+		image, err := decodeEntry[Image, struct {
+			UUID string `json:"cimgUuid"`
+			Name string `json:"name"`
+		}](item)
 		if err != nil {
 			return page, fmt.Errorf("data: image %d: %w", i, err)
 		}

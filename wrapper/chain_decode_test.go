@@ -23,30 +23,29 @@ import (
 func TestMalformedEnvelopes(t *testing.T) {
 	const job = `[{"jobUuid":"j1","type":"CreateCIMG","progress":0,"done":false,"success":false}]`
 	bodies := map[string]string{
-		"empty":                  ``,
-		"white space":            " \n",
-		"null":                   `null`,
-		"an empty object":        `{}`,
-		"an array":               `[]`,
-		"a number":               `0`,
-		"no errno":               `{"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno null":             `{"errno":null,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno a string":         `{"errno":"0","errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno a fraction":       `{"errno":0.5,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno 1e400":            `{"errno":1e400,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno 2^70":             `{"errno":1180591620717411303424,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno true":             `{"errno":true,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno in another case":  `{"Errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"errno twice":            `{"errno":0,"errno":4,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
-		"data twice":             `{"errno":0,"errmsg":"ok","requestId":"r1","data":[],"data":` + job + `}`,
-		"a job's field twice":    `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","jobUuid":"j2"}]}`,
-		"bytes after the end":    `{"errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}{}`,
-		"cut short":              `{"errno":0,"errmsg":"ok","requestId":"r1","data":`,
-		"errmsg a number":        `{"errno":0,"errmsg":5,"requestId":"r1","data":` + job + `}`,
-		"done, no success":       `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":true}]}`,
-		"data an object":         `{"errno":0,"errmsg":"ok","requestId":"r1","data":{"jobUuid":"j1"}}`,
-		"done a string":          `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":"true"}]}`,
-		"progress not a float64": `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","progress":1e400}]}`,
+		"empty":                 ``,
+		"white space":           " \n",
+		"null":                  `null`,
+		"an empty object":       `{}`,
+		"an array":              `[]`,
+		"a number":              `0`,
+		"no errno":              `{"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno null":            `{"errno":null,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno a string":        `{"errno":"0","errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno a fraction":      `{"errno":0.5,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno 1e400":           `{"errno":1e400,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno 2^70":            `{"errno":1180591620717411303424,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno true":            `{"errno":true,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno in another case": `{"Errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"errno twice":           `{"errno":0,"errno":4,"errmsg":"ok","requestId":"r1","data":` + job + `}`,
+		"data twice":            `{"errno":0,"errmsg":"ok","requestId":"r1","data":[],"data":` + job + `}`,
+		"a job's field twice":   `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","jobUuid":"j2"}]}`,
+		"bytes after the end":   `{"errno":0,"errmsg":"ok","requestId":"r1","data":` + job + `}{}`,
+		"cut short":             `{"errno":0,"errmsg":"ok","requestId":"r1","data":`,
+		"errmsg a number":       `{"errno":0,"errmsg":5,"requestId":"r1","data":` + job + `}`,
+		"done, no success":      `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":true}]}`,
+		"data an object":        `{"errno":0,"errmsg":"ok","requestId":"r1","data":{"jobUuid":"j1"}}`,
+		"done a string":         `{"errno":0,"errmsg":"ok","requestId":"r1","data":[{"jobUuid":"j1","done":"true"}]}`,
 	}
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
@@ -97,6 +96,7 @@ func TestImagesInOddSpelling(t *testing.T) {
 		fails bool
 	}{
 		"text that is cut":       {field: "\"description\":\"\xe5\xa5\"", want: wrapper.Image{Description: "\ufffd\ufffd"}},
+		"raw control characters": {field: "\"description\":\"a\tb\nc\x00\"", want: wrapper.Image{Description: "a\ufffdb\ufffdc\ufffd"}},
 		"half a character":       {field: `"description":"a\ud83d"`, want: wrapper.Image{Description: "a\ufffd"}},
 		"the other half":         {field: `"name":"\ude00b"`, want: wrapper.Image{Name: "\ufffdb"}},
 		"a time with exponent":   {field: `"createTime":1.60379947E12`, want: wrapper.Image{CreateTime: 1603799470000}},
@@ -207,14 +207,49 @@ func TestStartedJobWithoutReadableID(t *testing.T) {
 	}
 }
 
+// What is only shown of a job costs neither its news nor a call that started it.
+func TestJobsInOddSpelling(t *testing.T) {
+	done := wrapper.Job{JobUUID: "j1", Done: true, Success: true, ResourceUUID: "i1"}
+	for field, want := range map[string]wrapper.Job{
+		`"progress":"100"`:             done,
+		`"progress":100,"progress":99`: done,
+		`"progress":1e400`:             done,
+		`"result":{"code":0}`:          done,
+		`"result":5,"x":1,"x":2`:       done,
+		`"type":5,"status":[]`:         done,
+		`"resourceType":true`:          done,
+		"\"result\":\"a\tb\"":          {JobUUID: "j1", Done: true, Success: true, ResourceUUID: "i1", Result: "a\ufffdb"},
+	} {
+		t.Run(field, func(t *testing.T) {
+			client := clientOf(t, serve(t, respondJSON(`{"errno":0,"data":[{"jobUuid":"j1","resourceUuid":"i1","done":true,"success":true,`+field+`}]}`)))
+			jobs, err := client.JobResults(t.Context(), "gz", "j1")
+			require.NoError(t, err)
+			require.Equal(t, []wrapper.Job{want}, jobs)
+			started, err := client.CreateImage(t.Context(), "gz", webImage)
+			require.NoError(t, err)
+			require.Equal(t, "i1", started.Ref.ResourceUUID)
+		})
+	}
+	client := clientOf(t, serve(t, respondJSON(`{"errno":0,"data":[{"jobUuid":"j1","done":false,"success":"not yet","progress":50}]}`)))
+	jobs, err := client.JobResults(t.Context(), "gz", "j1")
+	require.NoError(t, err)
+	require.Equal(t, []wrapper.Job{{JobUUID: "j1", Progress: 50}}, jobs, "before the end, success means nothing")
+
+	failed := clientOf(t, serve(t, respondJSON(`{"errno":0,"data":[{"jobUuid":"j1","done":true,"success":false,"result":{"code":1}}]}`)))
+	job, err := failed.Resume(wrapper.JobRef{Region: "gz", JobUUID: "j1"})
+	require.NoError(t, err)
+	_, err = job.Wait(t.Context())
+	require.ErrorAs(t, err, new(*wrapper.JobFailedError))
+}
+
 // One of two jobs cannot be read, whatever is wrong with it.
 func TestJobsThatCannotBeRead(t *testing.T) {
 	good := wrapper.Job{JobUUID: "good", Type: "T", Progress: 100, Done: true, Success: true}
 	const goodText = `{"jobUuid":"good","type":"T","progress":100,"done":true,"success":true}`
 	for _, bad := range []string{
-		`{"jobUuid":"bad","done":true}`, `{"jobUuid":"bad","done":true,"success":null}`, `{"progress":"50 %","jobUuid":"bad"}`,
-		`{"jobUuid":"bad","progress":1,"progress":1}`, `{"jobUuid":"bad","x":{"a":1,"a":2},"done":7}`, `{"x":1,"x":2,"jobUuid":"bad","type":null,"type":"T"}`,
-		`{"jobUuid":"bad","progress":1e400}`, `{"type":5,"jobUuid":"bad"}`, `{"jobUuid":"bad","done":"true"}`, `{"jobUuid":"bad","result":["x"]}`,
+		`{"jobUuid":"bad","done":true}`, `{"jobUuid":"bad","done":true,"success":null}`, `{"success":"true","done":true,"jobUuid":"bad"}`,
+		`{"jobUuid":"bad","done":true,"done":true}`, `{"jobUuid":"bad","x":{"a":1,"a":2},"done":7}`, `{"jobUuid":"bad","done":true,"success":true,"success":true}`,
+		`{"jobUuid":"bad","done":"true"}`, `{"jobUuid":"bad","resourceUuid":["x"]}`, `{"jobUuid":"bad","resourceUuid":"a","progress":"x","resourceUuid":"a"}`,
 	} {
 		for _, data := range []string{bad + "," + goodText, goodText + "," + bad} {
 			client := clientOf(t, serve(t, respondJSON(`{"errno":0,"requestId":"r1","data":[`+data+`]}`)))

@@ -83,12 +83,12 @@
 //
 // # Tolerant out
 //
-// Responses may have unknown fields and lack optional ones. Text that is not
-// Unicode shows U+FFFD, integers may be written with a fraction of zero or an
-// exponent, and a job that cannot be read hides no other. A listed image lacks what
-// cannot be read of it. A response without a valid errno, with a field of the contract
-// twice or with trailing bytes is malformed, never success, and a list without items
-// is malformed, never empty.
+// Responses may have unknown fields and lack optional ones. Text shows U+FFFD for what
+// is not Unicode and for raw control characters, integers may be written with a fraction
+// of zero or an exponent. A job or a listed image lacks what cannot be read of it, and a
+// job without what matters hides no other. A response without a valid errno, with a
+// field of the envelope twice or with trailing bytes is malformed, never success, and a
+// list without items is malformed, never empty.
 //
 // # Arguments are never modified
 //

@@ -4,6 +4,7 @@ package plain
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,11 +13,12 @@ import (
 )
 
 // JSON returns the same JSON with no more escapes than needed, and with U+FFFD for
-// whatever in a string is not Unicode (a cut character, half a surrogate pair). What is
-// not JSON is no JSON afterwards, either.
+// whatever in a string should not be there: what is not Unicode (a cut character, half a
+// surrogate pair) and raw control characters. What is no JSON otherwise stays as it is.
 func JSON(text []byte) []byte {
-	if bytes.IndexByte(text, '\\') >= 0 || !utf8.Valid(text) {
-		formatted, err := jsontext.AppendFormat(nil, text,
+	printable := replaceControls(text)
+	if len(printable) > len(text) || bytes.IndexByte(text, '\\') >= 0 || !utf8.Valid(text) {
+		formatted, err := jsontext.AppendFormat(nil, printable,
 			jsontext.PreserveRawStrings(false), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 		if err == nil {
 			return formatted
@@ -24,6 +26,32 @@ func JSON(text []byte) []byte {
 	}
 	return text
 }
+
+// replaceControls replaces control characters within strings, each by a longer one.
+func replaceControls(text []byte) []byte {
+	if !slices.ContainsFunc(text, isControl) { // as with nearly every response
+		return text
+	}
+	var replaced []byte
+	copied, inString := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			inString = !inString
+		case c == '\\':
+			i++
+		case isControl(c) && inString:
+			replaced = append(append(replaced, text[copied:i]...), "\ufffd"...)
+			copied = i + 1
+		}
+	}
+	if copied == 0 {
+		return text
+	}
+	return append(replaced, text[copied:]...)
+}
+
+func isControl(c byte) bool { return c < ' ' }
 
 // Integers returns the same JSON with whole numbers of up to 19 digits as integers:
 // 1.6e12 as 1600000000000. Other numbers, and the signs of all, stay as they are.
