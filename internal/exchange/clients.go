@@ -107,10 +107,12 @@ const readAhead = 2 << 10
 
 // quietConn is a connection that never has anything to read unless a request is
 // under way: net/http would write it to the standard logger, and it may be a
-// response that repeats the token. A connection with such bytes looks closed.
+// response that repeats the token; or take it for the response to the next request. A
+// connection with such bytes looks closed.
 type quietConn struct {
 	net.Conn
 	in        *bufio.Reader
+	unread    atomic.Bool  // something is in the buffer
 	announced atomic.Bool  // the next write begins a request
 	underWay  atomic.Int32 // requests; a new one may begin before the last one's end is noted
 }
@@ -129,15 +131,24 @@ func (c *quietConn) Read(p []byte) (int, error) {
 	if len(p) <= readAhead {
 		p = p[:min(1, len(p))]
 	}
+	if c.underWay.Load() < 1 && c.unread.Load() {
+		return 0, io.EOF // net/http closes the connection; a write may come first, and fails
+	}
 	n, err := c.in.Read(p)
+	c.unread.Store(c.in.Buffered() > 0)
 	if c.underWay.Load() < 1 {
-		return 0, io.EOF // net/http closes the connection, and uses it no more
+		return 0, io.EOF
 	}
 	return n, err
 }
 
+var errUnsolicited = errors.New("the server sent more than a response")
+
 func (c *quietConn) Write(p []byte) (int, error) {
 	if c.announced.CompareAndSwap(true, false) {
+		if c.unread.Load() {
+			return 0, errUnsolicited
+		}
 		c.underWay.Add(1)
 	}
 	return c.Conn.Write(p)

@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -333,6 +334,35 @@ func TestQuietConnections(t *testing.T) {
 	require.Equal(t, io.ErrNoProgress, err)
 }
 
+// Whatever came after a response is not taken for the response to the next request, even
+// if that begins before anything was read again.
+func TestRequestsDoNotFollowUnsolicitedBytes(t *testing.T) {
+	for _, unsolicited := range []string{"", "x", "HTTP/1.1 200 OK"} {
+		server, ours := net.Pipe()
+		conn, err := quiet(ours, nil)
+		require.NoError(t, err)
+		c := conn.(*quietConn)
+		go io.Copy(io.Discard, server)
+		c.announced.Store(true)
+		_, err = c.Write([]byte("request"))
+		require.NoError(t, err)
+		go io.WriteString(server, "ab"+unsolicited)
+		for range 2 {
+			_, err = c.Read(make([]byte, 1))
+			require.NoError(t, err)
+		}
+		c.underWay.Add(-1)
+		if unsolicited != "" {
+			_, err = c.Read(make([]byte, 1)) // net/http closes the connection, but a request may have it already
+			require.Equal(t, io.EOF, err)
+		}
+		c.announced.Store(true)
+		_, err = c.Write([]byte("request"))
+		require.Equal(t, unsolicited != "", err != nil)
+		require.NoError(t, c.Close())
+	}
+}
+
 // Reads share a connection, whatever their responses; each mutating call has its own.
 func TestConnections(t *testing.T) {
 	for _, chunked := range []bool{false, true} {
@@ -398,6 +428,50 @@ func TestUnsolicitedResponses(t *testing.T) {
 		<-ended
 		require.Empty(t, logged.String())
 	}
+}
+
+// A request may get a connection before it is noticed that the server sent more than its
+// response. It is not sent over that one, and the next is.
+func TestSecondResponsesAreNotTheNextRequests(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
+			io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+	}))
+	defer server.Close()
+	clients := NewClients(nil, &url.URL{Scheme: "http"})
+	read := func(trace *httptrace.ClientTrace) (string, *Error) {
+		r := request(t, httptrace.WithClientTrace(t.Context(), trace), server.URL)
+		r.Mutating = false
+		response, failure := clients.Send(r)
+		if failure != nil {
+			return "", failure
+		}
+		return string(response.Body), nil
+	}
+	failures := make(chan *Error, 1)
+	body, failure := read(&httptrace.ClientTrace{PutIdleConn: func(error) {
+		got := make(chan *quietConn, 1)
+		go func() {
+			_, failure := read(&httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { got <- info.Conn.(*quietConn) }})
+			failures <- failure
+		}()
+		for conn := <-got; conn.announced.Load(); { // until it writes
+			runtime.Gosched()
+		}
+	}})
+	require.Nil(t, failure)
+	require.Equal(t, "body", body)
+	require.NotNil(t, <-failures)
+	body, failure = read(&httptrace.ClientTrace{})
+	require.Nil(t, failure)
+	require.Equal(t, "body", body)
+	require.Empty(t, logged.String())
 }
 
 // A caller can ask for a connection that is not used again.

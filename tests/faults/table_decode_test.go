@@ -43,7 +43,7 @@ func decodeRows() []fault {
 		respondJSON(fmt.Sprintf(envelope, "0.0e-1", data))(w, r)
 	}
 	unreadable := func(w http.ResponseWriter, r *http.Request) {
-		data := `[{"jobUuid":"j1","done":true},{"jobUuid":"j2","progress":"half"},{"jobUuid":"j3","type":"T"}]`
+		data := `[{"jobUuid":"j1","done":true},{"jobUuid":"j2","done":"half"},{"jobUuid":"j3","type":"T"}]`
 		if strings.HasSuffix(r.URL.Path, "/list") { // what cannot be read must not look as if it were not there
 			data = `{"count":2,"items":[{"cimgUuid":5,"name":"n"},{"cimgUuid":"i1","name":"n"}]}`
 		}

@@ -198,7 +198,7 @@ func TestOutages(t *testing.T) {
 
 // Row 39: a response in which one state cannot be read is news of the others.
 func TestOneStateThatCannotBeRead(t *testing.T) {
-	for _, field := range []string{`"done":true`, `"progress":"half"`, `"done":true,"success":"yes"`} {
+	for _, field := range []string{`"done":true`, `"done":"half"`, `"done":true,"success":"yes"`} {
 		t.Run(field, func(t *testing.T) {
 			inVirtualTime(t, emulator.Options{}, func(t *testing.T, s *transport, client *wrapper.Client) {
 				jobs := createAll(t, client, 3)
