@@ -97,6 +97,9 @@ func startEach[Input any](images []Input, intend func(Input) (*wrapper.OutcomeUn
 // [reconcile.Ambiguous], unless only one name and one job are left: they belong
 // together. See [reconcile.Reconciler.Reconcile] for its errors.
 func Match(ctx context.Context, recovery *reconcile.Reconciler, names []string, jobs []*wrapper.JobHandle) ([]reconcile.Finding, error) {
+	if len(jobs) == 0 {
+		return nil, &wrapper.InputError{Field: "jobs", Reason: "it has no items"}
+	}
 	call := &wrapper.OutcomeUnknownError{Op: "createCIMG", Names: names} // as if it were lost, but for its jobs
 	for i, job := range jobs {
 		if job == nil || job.Ref.Region != jobs[0].Ref.Region {

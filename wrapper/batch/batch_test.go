@@ -232,10 +232,16 @@ func TestInvalidInputIsNotSent(t *testing.T) {
 	require.NoError(t, err)
 	bj, err := client.Resume(wrapper.JobRef{Region: "bj", JobUUID: "b"})
 	require.NoError(t, err)
-	for _, jobs := range [][]*wrapper.JobHandle{nil, {nil}, {gz, nil}, {gz, bj}} {
+	for field, jobs := range map[string][]*wrapper.JobHandle{"jobs": nil, "jobs[0]": {nil}, "jobs[1]": {gz, bj}} {
 		_, err := batch.Match(t.Context(), recovery, []string{"a", "b"}, jobs)
-		require.ErrorAs(t, err, new(*wrapper.InputError))
+		invalid, found := errors.AsType[*wrapper.InputError](err)
+		require.True(t, found)
+		require.Equal(t, field, invalid.Field)
 	}
+	_, err = batch.Match(t.Context(), recovery, []string{"a", "b"}, []*wrapper.JobHandle{gz, nil})
+	require.EqualError(t, err, "cimg: jobs[1]: it is not of the same call")
+	_, err = batch.Match(t.Context(), recovery, nil, []*wrapper.JobHandle{gz})
+	require.EqualError(t, err, "cimg: Names: it has no items")
 }
 
 // Jobs come in the service's order, and the list may lag.
