@@ -97,6 +97,9 @@ func (c *Client) ClockOffset() (ahead, uncertainty time.Duration, measured bool)
 	return c.http.ClockOffset()
 }
 
+// MaxRetryAfter returns [Polling].MaxRetryAfter.
+func (c *Client) MaxRetryAfter() time.Duration { return c.polling.MaxRetryAfter }
+
 // CloseIdleConnections closes idle connections. A transport that came with
 // [WithHTTPClient] is left to its owner.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdle() }

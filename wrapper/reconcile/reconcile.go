@@ -156,7 +156,8 @@ func waitForImage(ctx context.Context, job *wrapper.JobHandle, image wrapper.Ima
 // What is found is reported at once. That something is not there is reported
 // only after the visibility window, counted from now (see
 // [WithVisibilityWindow]), because how soon a new image is listed is not
-// published. If the response to the call named jobs, and the service knows them,
+// published. A pause that the service asks for (see [wrapper.Polling].MaxRetryAfter) is
+// kept, beyond the window, too. If the response to the call named jobs, and the service knows them,
 // they decide which image it is, whatever is listed.
 //
 // Ambiguous is: more than one image of the name, or a name requested twice; one
@@ -185,8 +186,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, unknown *wrapper.OutcomeUnkn
 	return findings, nil
 }
 
-// during looks until that settles something, but not past the visibility window.
-// Transient errors of a look count only at its end.
+// during looks until that settles something, but not past the visibility window, unless
+// the service asks for a pause that is longer. Transient errors of a look count only at
+// its end.
 func (r *Reconciler) during(ctx context.Context, subject string, look func(last bool) (settled bool, err error)) error {
 	end := time.Now().Add(r.window)
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
@@ -198,7 +200,7 @@ func (r *Reconciler) during(ctx context.Context, subject string, look func(last 
 			return err
 		case ctx.Err() == nil && err != nil && (last || isPermanent(err)):
 			return oneline.Wrap("reconciling "+subject, err)
-		case !sleep.For(ctx, min(max(pause, retryAfterOf(err)), time.Until(end))):
+		case !sleep.For(ctx, max(min(pause, time.Until(end)), min(retryAfterOf(err), r.client.MaxRetryAfter()))):
 			return oneline.Wrap("reconciling "+subject, endOf(ctx))
 		}
 	}

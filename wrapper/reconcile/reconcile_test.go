@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -788,6 +789,47 @@ func TestReconcileHonoursRetryAfter(t *testing.T) {
 		require.Equal(t, reconcile.Found, reconcileOne(t, client, lost).Verdict)
 		require.Equal(t, time.Minute, time.Since(start))
 	})
+}
+
+// A pause that is longer than the visibility window is kept, as by waits: the last look
+// comes after it, unless the client does not wait so long or the context ends.
+func TestReconcileKeepsAnAnnouncedPause(t *testing.T) {
+	const pause = 10 * time.Minute
+	for name, row := range map[string]struct {
+		longest  time.Duration // of the client's polls
+		deadline time.Duration
+		looks    []time.Duration
+		want     error
+	}{
+		"kept":              {looks: []time.Duration{0, pause, pause}},
+		"limited":           {longest: 5 * time.Minute, looks: []time.Duration{0, 5 * time.Minute}, want: wrapper.ErrServer},
+		"within the window": {longest: time.Minute, looks: []time.Duration{0, time.Minute, 2 * time.Minute}, want: wrapper.ErrServer},
+		"deadline":          {deadline: 3 * time.Minute, looks: []time.Duration{0}, want: context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				var looks []time.Duration
+				client := clientThrough(t, func(r *http.Request) (*http.Response, error) {
+					looks = append(looks, time.Since(start))
+					if time.Since(start) < pause {
+						return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"600"}}, Body: http.NoBody}, nil
+					}
+					return respondPage(r, "")
+				}, wrapper.WithPolling(wrapper.Polling{MaxRetryAfter: row.longest}))
+				ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(row.deadline, time.Hour))
+				defer cancel()
+				lost, err := wrapper.CreateIntent("gz", webImage)
+				require.NoError(t, err)
+				findings, err := recovery(t, client).Reconcile(ctx, lost)
+				require.Equal(t, row.looks, looks)
+				require.ErrorIs(t, err, row.want)
+				if row.want == nil {
+					require.Equal(t, reconcile.NotObserved, findings[0].Verdict)
+				}
+			})
+		})
+	}
 }
 
 // A job id that cannot be queried makes no handle.
