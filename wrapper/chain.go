@@ -2,6 +2,7 @@ package wrapper
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -122,7 +123,10 @@ func (c *Client) send(request *call) (*response, error) {
 		request.body, err = exchange.Await(req.Context(), func() ([]byte, error) {
 			return exchange.ReadAll(req.Context(), req.Body, req.ContentLength, math.MaxInt64)
 		})
-		if err != nil {
+		switch {
+		case req.Context().Err() != nil:
+			return nil, notSent(request, context.Cause(req.Context()))
+		case err != nil:
 			return nil, notSent(request, fmt.Errorf("reading the request's body: %w", err))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/internal/secrettest"
+	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -204,6 +205,44 @@ func TestMalformedResponsesReadWell(t *testing.T) {
 		_, err := clientOf(t, serve(t, respondJSON(body))).JobResults(t.Context(), "gz", "j1")
 		require.EqualError(t, err, "cimg: getJobResult: malformed response "+want)
 	}
+}
+
+// What a decoder says names no type of Go: it means nothing to who reads a log.
+func TestErrorsNameNoTypeOfGo(t *testing.T) {
+	for _, body := range []string{
+		`5`, `[]`, `"x"`, `{"errno":"0"}`, `{"errno":0.5}`, `{"errno":[1]}`, `{"errno":0,"errmsg":5}`, `{"errno":0,"data":{"count":"x","items":[]}}`,
+		`{"errno":0,"data":{"count":1,"items":[5]}}`, `{"errno":0,"data":[{"cimgUuid":5}]}`, `{"errno":0,"data":[{"cimgUuid":"i1","name":{}}]}`,
+		`{"errno":0,"data":[5]}`, `{"errno":0,"data":[null,[]]}`, `{"errno":0,"data":[{"jobUuid":5}]}`, `{"errno":0,"data":[{"jobUuid":"j1","done":"x"}]}`,
+		`{"errno":0,"data":[{"jobUuid":"j1","done":true,"success":1e400}]}`,
+	} {
+		client := clientOf(t, serve(t, respondJSON(body)))
+		_, create := client.CreateImage(t.Context(), "gz", webImage)
+		_, poll := client.JobResults(t.Context(), "gz", "j1")
+		errs := []error{create, poll}
+		for _, err := range client.Images(t.Context(), "gz") {
+			errs = append(errs, err)
+		}
+		for _, err := range errs {
+			if err != nil {
+				require.NotRegexp(t, `\bGo\b|gen\.|plain\.|wrapper\.|jsontext|struct|u?int\d*\b|float|slice|bool\b`, err.Error())
+			}
+		}
+	}
+}
+
+// A call whose context ended says so, and no more.
+func TestErrorsOfEndedContexts(t *testing.T) {
+	client := clientThrough(t, func(r *http.Request) (*http.Response, error) { return nil, r.Context().Err() })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.EqualError(t, readOnce(ctx, client), "cimg: getJobResult: context canceled")
+	for _, err := range client.Images(ctx, "gz") {
+		require.EqualError(t, err, "cimg: listCIMG: context canceled")
+	}
+	_, err := client.Generated().ListCIMGWithResponse(ctx, gen.ListCIMGRequest{RegionID: "gz"})
+	require.EqualError(t, err, "cimg: listCIMG: context canceled")
+	_, err = client.CreateImage(ctx, "gz", webImage)
+	require.EqualError(t, err, "cimg: createCIMG: not sent: context canceled")
 }
 
 func TestAPIErrorLogsItsFields(t *testing.T) {

@@ -34,9 +34,21 @@ func Unmarshal[T any](text []byte) (value T, err error) {
 	value = *new(T)
 	var first error
 	if err = decodeFields(text, &value, &first); err != nil { // it is no JSON, say: JSON changed nothing in it
-		return *new(T), err
+		return *new(T), withoutTypes(err)
 	}
 	return value, first
+}
+
+// withoutTypes takes the types of Go, which mean nothing to who reads a log, out of the
+// text of an error.
+func withoutTypes(err error) error {
+	for cause := err; ; {
+		semantic, found := errors.AsType[*json.SemanticError](cause)
+		if !found {
+			return err
+		}
+		semantic.GoType, cause = nil, semantic.Err
+	}
 }
 
 var numbers = json.JoinUnmarshalers(
@@ -86,7 +98,7 @@ func decodeFields(text []byte, value any, first *error) error {
 		}
 		decoded[place] = true
 		if err != nil {
-			*first = cmp.Or(*first, fmt.Errorf("%s: %w", place.LastToken(), err))
+			*first = cmp.Or(*first, fmt.Errorf("%s: %w", place.LastToken(), withoutTypes(err)))
 			setZero(reflect.ValueOf(v).Elem())
 		}
 		return nil
