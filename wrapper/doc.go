@@ -83,12 +83,12 @@
 //
 // # Tolerant out
 //
-// Responses may have unknown fields and lack optional ones. Text shows U+FFFD for what
-// is not Unicode and for raw control characters, integers may be written with a fraction
-// of zero or an exponent. A job or a listed image lacks what cannot be read of it, and a
-// job without what matters hides no other. A response without a valid errno, with a
-// field of the envelope twice or with trailing bytes is malformed, never success, and a
-// list without items is malformed, never empty.
+// Responses may have unknown fields and lack optional ones. Text shows U+FFFD for what is
+// not Unicode and for raw control characters, integers may have a fraction of zero or an
+// exponent. A job or a listed image lacks what cannot be read of it; a job without what
+// matters hides no other. A response without a valid errno, with a field of the envelope
+// twice or with trailing bytes is malformed, never success, and a list without items is
+// malformed, never empty.
 //
 // # Arguments are never modified
 //
@@ -111,7 +111,7 @@
 // # Waits share their polls
 //
 // All waits of a client are polled together: many jobs in a request, one request
-// a second in a region, and more only above some 2,000 jobs. How often a job is
+// a second in a region, and more only if the jobs fill 20 of them. How often a job is
 // polled follows its progress, see [PollPolicy]. The end, the options or the bad
 // id of one wait change nothing for another, and when nothing is waited for,
 // nothing runs.

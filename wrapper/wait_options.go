@@ -47,8 +47,8 @@ func PollPolicy(policy polling.Policy) WaitOption {
 // [Polling].RequestInterval to 60, a wait survives an outage of three minutes.
 //
 // A poll of many jobs that fails is halved until the failure is one job's; what
-// fails whatever the jobs counts for all of them. What other waits poll in between
-// does not count, nor do a pause that the service asks for (header Retry-After, see
+// fails whatever the jobs counts for all of them. Failed polls that other waits caused
+// do not count, nor do a pause that the service asks for (header Retry-After, see
 // [Polling].MaxRetryAfter) and the time in the client's own rate limiter.
 func MaxFailures(n int) WaitOption {
 	return func(s *waitSettings) error {

@@ -18,9 +18,9 @@ import (
 type Polling struct {
 	// RequestInterval is the time between two requests in a region, from when they
 	// are ready for the client's own rate limiter ([WithRateLimit]). Default: 1 s.
-	// Only above some 2,000 jobs at a time are there more requests: as many as it
-	// takes to poll each job within twice the pause of its policy, where a pause
-	// under 20 intervals counts as 20 intervals.
+	// Only if the jobs at a time fill more than 20 requests (2,000 jobs, or fewer, see
+	// MaxJobs) are there more: as many as it takes to poll each job within twice the
+	// pause of its policy, where a pause under 20 intervals counts as 20 intervals.
 	RequestInterval time.Duration
 	// MaxJobs is the most ids in one request. Default: 100. The client learns that
 	// the service accepts fewer: if it rejects more ids than it ever accepted, and
