@@ -2,6 +2,7 @@ package wrapper
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,12 +134,10 @@ func (c *Client) send(request *call) (*response, error) {
 	if request.target.region == "" {
 		request.target = targetOf(req, request.body)
 	}
-	switch {
-	case request.timeLimit > 0:
-	case request.op.mutates:
-		request.timeLimit = c.timeouts.Mutating
-	default:
-		request.timeLimit = c.timeouts.ReadOnly
+	limit := c.timeouts.ReadOnly
+	if request.op.mutates {
+		limit = c.timeouts.Mutating
 	}
+	request.timeLimit = cmp.Or(request.timeLimit, limit)
 	return c.chain(request)
 }

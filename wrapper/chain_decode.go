@@ -190,19 +190,13 @@ func checkStarted(entries int, jobs []Job, items int) error {
 // isEmpty reports whether data holds nothing.
 func isEmpty(data jsontext.Value) bool {
 	data = slices.Clone(data)
-	if data.Compact() != nil {
-		return true
-	}
-	switch data.Kind() {
-	case jsontext.KindBeginArray, jsontext.KindBeginObject:
-		return len(data) == len("[]")
-	}
-	return true
+	_ = data.Compact() // it is JSON, or there is none
+	isList := data.Kind() == jsontext.KindBeginArray || data.Kind() == jsontext.KindBeginObject
+	return !isList || len(data) == len("[]")
 }
 
-// decodeEntry decodes an entry of a list: what is wrong with one says nothing of others.
-// What cannot be read of it is zero, and an error only if it is needed: the rest is only
-// shown.
+// decodeEntry decodes an entry of a list. What cannot be read of it is zero, and an error
+// only if it is needed: the rest is only shown.
 func decodeEntry[Entry, Needed any](entry jsontext.Value) (Entry, error) {
 	decoded, err := plain.Unmarshal[Entry](entry)
 	if err != nil {

@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -137,9 +138,7 @@ func observeAttempts(next handler, hooks []Hooks) handler {
 		startedAt := time.Now()
 		r, err := next(c)
 		if !errors.Is(err, ErrNotSent) {
-			if c.received = r; r == nil {
-				c.received = &response{}
-			}
+			c.received = cmp.Or(r, &response{})
 		}
 		if len(hooks) == 0 {
 			return r, err

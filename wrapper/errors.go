@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,24 +139,20 @@ type WaitError struct {
 }
 
 func (e *WaitError) Error() string {
-	var b strings.Builder
+	jobs := fmt.Sprintf("%d jobs", len(e.Refs))
 	if len(e.Refs) == 1 {
-		fmt.Fprintf(&b, "cimg: waiting for job %s in %s: %s", oneline.Text(e.Refs[0].JobUUID), oneline.Text(e.Refs[0].Region), oneline.Error(e.Cause))
-	} else {
-		fmt.Fprintf(&b, "cimg: waiting for %d jobs: %s", len(e.Refs), oneline.Error(e.Cause))
+		jobs = fmt.Sprintf("job %s in %s", oneline.Text(e.Refs[0].JobUUID), oneline.Text(e.Refs[0].Region))
 	}
+	text := "cimg: waiting for " + jobs + ": " + oneline.Error(e.Cause)
 	if e.LastPoll != nil {
-		fmt.Fprintf(&b, " (last poll: %s)", oneline.Error(e.LastPoll))
+		text += " (last poll: " + oneline.Error(e.LastPoll) + ")"
 	}
-	return b.String()
+	return text
 }
 
 // Unwrap returns the cause and the last poll's error.
 func (e *WaitError) Unwrap() []error {
-	if e.LastPoll == nil {
-		return []error{e.Cause}
-	}
-	return []error{e.Cause, e.LastPoll}
+	return slices.DeleteFunc([]error{e.Cause, e.LastPoll}, func(err error) bool { return err == nil })
 }
 
 // InputError says that an argument is invalid. Nothing was sent: fix the field and

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cimg-go/cimg/internal/secrettest"
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/secrettest"
 	"github.com/cimg-go/cimg/wrapper"
 )
 

@@ -65,11 +65,10 @@ func (e *OutcomeUnknownError) Error() string {
 		fmt.Fprintf(&b, " in %s", oneline.Text(e.Region))
 	}
 	const shown = 3
-	for i, s := range items[:min(len(items), shown)] {
-		items[i] = `"` + oneline.Text(s) + `"`
-	}
-	if len(items) > 0 {
-		b.WriteString(" of " + strings.Join(items[:min(len(items), shown)], ", "))
+	separator := " of "
+	for _, item := range items[:min(len(items), shown)] {
+		b.WriteString(separator + `"` + oneline.Text(item) + `"`)
+		separator = ", "
 	}
 	if len(items) > shown {
 		fmt.Fprintf(&b, " and %d more", len(items)-shown)
