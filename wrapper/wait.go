@@ -135,7 +135,7 @@ func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettin
 	return func(yield func(jobChange) bool) {
 		jobs, places := distinct(refs)
 		report := func(update poller.Update, cause error) bool {
-			for _, index := range places[update.Index] {
+			for index := range places(update.Index) {
 				if !yield(jobChange{index, outcomeOfJob(refs[index], update, cause)}) {
 					return false
 				}
@@ -184,20 +184,23 @@ func endOf(ctx context.Context) error {
 	return cause
 }
 
-// distinct returns each job once, and of each the indexes at which it is listed.
-func distinct(refs []JobRef) (jobs []poller.Job, places [][]int) {
+// distinct returns each job once, and the indexes at which it is listed.
+func distinct(refs []JobRef) (jobs []poller.Job, places func(int) iter.Seq[int]) {
 	known := make(map[JobRef]int, len(refs)) // the index in jobs
+	again := make(map[int][]int)             // indexes in refs, of duplicates
+	firsts := make([]int, 0, len(refs))
 	for i, ref := range refs {
-		at, found := known[ref.identity()]
-		if !found {
-			at = len(jobs)
-			known[ref.identity()] = at
-			jobs = append(jobs, poller.Job{Region: ref.Region, ID: ref.JobUUID, StartedAt: ref.StartedAt})
-			places = append(places, nil)
+		if at, found := known[ref.identity()]; found {
+			again[at] = append(again[at], i)
+			continue
 		}
-		places[at] = append(places[at], i)
+		known[ref.identity()] = len(jobs)
+		jobs = append(jobs, poller.Job{Region: ref.Region, ID: ref.JobUUID, StartedAt: ref.StartedAt})
+		firsts = append(firsts, i)
 	}
-	return jobs, places
+	return jobs, func(at int) iter.Seq[int] {
+		return slices.Values(append([]int{firsts[at]}, again[at]...))
+	}
 }
 
 // outcomeOfJob returns the state of a job, or how the wait for it ended. The
