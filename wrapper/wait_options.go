@@ -59,10 +59,10 @@ func MaxFailures(n int) WaitOption {
 
 // MissingGrace is how long the service may not know a job, which it shows by
 // leaving it out or by rejecting its id (errno 1, 13, 41017, 41026, 16000002), before
-// the wait for it ends with [ErrJobUnknown]: it may lag behind a create. The
-// rejection is WaitError.LastPoll. The default is 30 s. A gateway's rejection, such as
-// HTTP 404 without an envelope, counts as a failure, see [MaxFailures], but ends no
-// wait before that time either.
+// the wait for it ends with [ErrJobUnknown], after a poll of this job alone: it may lag
+// behind a create. The rejection is WaitError.LastPoll. The default is 30 s. A
+// gateway's rejection, such as HTTP 404 without an envelope, counts as a failure, see
+// [MaxFailures], but ends no wait before that time either.
 func MissingGrace(d time.Duration) WaitOption {
 	return func(s *waitSettings) error {
 		s.polls.MissingGrace = d

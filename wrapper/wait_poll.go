@@ -17,7 +17,8 @@ import (
 // default.
 type Polling struct {
 	// RequestInterval is the time between two requests in a region, from when they
-	// are ready for the client's own rate limiter ([WithRateLimit]). Default: 1 s.
+	// are ready for the client's own rate limiter ([WithRateLimit]). Default: 1 s. HTTP
+	// 429 makes it longer, up to 16 times, until requests are accepted again.
 	// Only if the jobs at a time fill more than 20 requests (2,000 jobs, or fewer, see
 	// MaxJobs) are there more: as many as it takes to poll each job within twice the
 	// pause of its policy, where a pause under 20 intervals counts as 20 intervals.
