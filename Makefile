@@ -8,7 +8,7 @@ unexport GOOS GOARCH
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## create an image and copy it, against an emulator
@@ -49,8 +49,12 @@ release: ## build the programs to hand out, with checksums and SBOMs, into dist/
 	.ci/release
 
 .PHONY: bench
-bench: ## compare waiting with the policies of other clients
-	cd tests/bench && go test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS)
+bench: ## measure calls and waiting beside other clients; ARGS=-update keeps the tables
+	.ci/bench $(ARGS)
+
+.PHONY: bench-check
+bench-check: ## do calls allocate more than before? ARGS=-update accepts it
+	cd tests/bench && go test -count=1 -run '^TestAllocations$$' $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## fuzz what reads responses; INPUTS=10000000 for each target

@@ -1,4 +1,3 @@
-// Package bench measures waiting: the number of requests per job and the delay
-// until its end is noticed, in comparison with the policies of other clients.
-// Its README describes the measurements and has the figures.
+// Package bench measures what calls and waits cost, in comparison with other
+// clients. Its README describes the measurements and has the figures.
 package bench

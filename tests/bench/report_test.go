@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the tables of the sections that ran to README.md")
+var update = flag.Bool("update", false, "write what was measured: the tables of the sections that ran to README.md, and allocations.txt")
 
 const readme = "README.md"
 
@@ -138,6 +138,14 @@ var (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	sections := append(simulated.sections(), clients, steadily, bursts, pace, memory)
+	if *callsOutput != "" {
+		compared, err := callSections(*callsOutput)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		sections = append(sections, compared...)
+	}
 	for _, s := range sections {
 		if len(s.rows) > 0 {
 			fmt.Printf("\n%s\n\n%s", s.name, s.markdown())
