@@ -1,15 +1,18 @@
 package consumer
 
 import (
+	"bytes"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// An import of the wrapper may compile at most this many other modules, and
-// nothing that only the tests, the emulator or the command need.
-const maxModules = 6
+// An import of the wrapper compiles at most so much of other modules, adds at most so
+// many lines to go.sum, and compiles nothing that only the tests, the emulator or the
+// command need.
+const maxModules, maxPackages, maxSums = 5, 11, 44
 
 var forbidden = []string{
 	"github.com/getkin/kin-openapi",
@@ -30,6 +33,7 @@ func TestDependenciesOfTheWrapper(t *testing.T) {
 		t.Fatal(err)
 	}
 	var modules []string
+	packages := 0
 	for line := range strings.Lines(string(out)) {
 		pkg, module, _ := strings.Cut(strings.TrimSpace(line), " ")
 		for _, prefix := range forbidden {
@@ -40,12 +44,21 @@ func TestDependenciesOfTheWrapper(t *testing.T) {
 		if pkg == "github.com/cimg-go/cimg" {
 			t.Error("an import of the wrapper embeds the contract")
 		}
-		if module != "" && module != "github.com/cimg-go/cimg" && !slices.Contains(modules, module) {
+		if module == "" || module == "github.com/cimg-go/cimg" {
+			continue
+		}
+		packages++
+		if !slices.Contains(modules, module) {
 			modules = append(modules, module)
 		}
 	}
-	if len(modules) == 0 || len(modules) > maxModules {
-		t.Errorf("an import of the wrapper needs %d modules: %q", len(modules), modules)
+	sums, err := os.ReadFile("go.sum")
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Logf("modules: %q", modules)
+	lines := bytes.Count(sums, []byte("\n"))
+	if len(modules) == 0 || len(modules) > maxModules || packages > maxPackages || lines > maxSums {
+		t.Errorf("an import of the wrapper needs %d packages of %d modules, and %d lines in go.sum: %q", packages, len(modules), lines, modules)
+	}
+	t.Logf("%d packages of modules %q, %d lines in go.sum", packages, modules, lines)
 }
