@@ -6,12 +6,8 @@
 package contract
 
 import (
-	"bufio"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
-	"regexp"
 	"testing"
 	"time"
 
@@ -19,18 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/internal/prismtest"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-const (
-	contract = "../../openapi.yaml"
-	snapshot = "3fd352092a3f553cb124223f6a7f09b4" // in the contract's examples and in the emulator
-)
+const snapshot = "3fd352092a3f553cb124223f6a7f09b4" // in the contract's examples and in the emulator
 
 // Prism's mock answers the wrapper with the contract's examples.
 func TestMock(t *testing.T) {
 	t.Parallel()
-	client := newClient(t, startPrism(t, "mock"))
+	client := newClient(t, prismtest.Start(t, ".", "mock"))
 	created, err := client.CreateImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "web-01", SnapUUID: snapshot})
 	require.NoError(t, err)
 	image, err := created.Wait(t.Context())
@@ -56,7 +50,7 @@ func TestProxy(t *testing.T) {
 	require.NoError(t, err)
 	server := httptest.NewServer(cloud)
 	t.Cleanup(server.Close)
-	url := startPrism(t, "proxy", server.URL)
+	url := prismtest.Start(t, ".", "proxy", server.URL)
 	client := newClient(t, url)
 
 	created, err := client.CreateImage(t.Context(), "gz", wrapper.CreateImageInput{Name: "web & 镜像", SnapUUID: snapshot, Description: "<one>"})
@@ -89,26 +83,6 @@ func TestProxy(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	require.Contains(t, resp.Header.Get(violations), "jobuuids")
 	require.Contains(t, resp.Header.Get(violations), "requestId")
-}
-
-// startPrism runs a command of Prism until the test ends, and returns its URL.
-func startPrism(t *testing.T, command string, args ...string) string {
-	t.Helper()
-	args = append([]string{command, contract, "--port", "0"}, args...)
-	prism := exec.CommandContext(t.Context(), "node_modules/.bin/prism", args...)
-	output, err := prism.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, prism.Start(), "make contract installs Prism")
-	t.Cleanup(func() { _ = prism.Wait() })
-	listening := regexp.MustCompile(`Prism is listening on (http://[\w.:]+)`)
-	for lines := bufio.NewScanner(output); lines.Scan(); {
-		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
-			go func() { _, _ = io.Copy(io.Discard, output) }()
-			return found[1]
-		}
-	}
-	require.Fail(t, "Prism did not start")
-	return ""
 }
 
 // newClient returns a client that fails the test when Prism reports a violation.
