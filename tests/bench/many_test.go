@@ -3,15 +3,9 @@ package bench
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
-	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -27,8 +21,7 @@ const (
 	minInterval = 20 * time.Second
 )
 
-// BenchmarkManyPace keeps 100,000 jobs running: is each polled in time, and
-// what does that cost?
+// BenchmarkManyPace keeps 100,000 jobs running: is each polled in time?
 func BenchmarkManyPace(b *testing.B) {
 	for _, m := range []model{noisyLinear, silent} {
 		b.Run(m.name, func(b *testing.B) {
@@ -40,21 +33,15 @@ func BenchmarkManyPace(b *testing.B) {
 			seconds := manyTime.Seconds()
 			requests := float64(len(run.service.requests)) / seconds
 			polls := float64(run.service.polls) / manyJobs / manyTime.Minutes()
-			cpu, own := run.cpu/manyJobs, run.harnessCPU()/manyJobs
 			b.ReportMetric(requests, "requests/s")
 			b.ReportMetric(polls, "polls/job/min")
 			b.ReportMetric(run.longest, "intervals-max")
 			b.ReportMetric(run.firstRound.Seconds(), "s-first-round")
-			b.ReportMetric(float64(cpu.Nanoseconds()), "cpu-ns/job")
-			b.ReportMetric(float64(own.Nanoseconds()), "harness-cpu-ns/job")
 			pace.set(m.name, decimal(requests), fmt.Sprintf("%.2f", polls), fmt.Sprintf("%.2f intervals", run.longest),
-				fmt.Sprintf("%.0f s", run.firstRound.Seconds()), "≤ 2 intervals", yesNo(run.longest <= 2),
-				microseconds(cpu), microseconds(own))
+				fmt.Sprintf("%.0f s", run.firstRound.Seconds()), "≤ 2 intervals", yesNo(run.longest <= 2))
 		})
 	}
 }
-
-func microseconds(d time.Duration) string { return fmt.Sprintf("%d µs", d.Microseconds()) }
 
 // manyRun records how often each of many jobs is polled.
 type manyRun struct {
@@ -68,8 +55,6 @@ type manyRun struct {
 	unpolled   int // of the first jobs
 	firstRound time.Duration
 	longest    float64
-
-	cpu time.Duration
 }
 
 // watched is what is known of a job's polls.
@@ -112,11 +97,9 @@ func (m *manyRun) run(t *testing.T) {
 		j, at := midway(m.model, m.random)
 		handles[i] = resume(t, client, m.start(&remoteJob{job: j, started: at}, true))
 	}
-	cpu := cpuTime()
 	_, err := client.WaitAll(ctx, handles)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	waits.Wait()
-	m.cpu = cpuTime() - cpu
 	for _, w := range m.byRemote { // those with another poll due
 		if !w.done && !w.polled.IsZero() {
 			m.longest = max(m.longest, float64(time.Since(w.polled))/float64(w.interval))
@@ -162,80 +145,4 @@ func (p recorded) Pause(elapsed time.Duration, seen polling.History) time.Durati
 		w.interval = max(pause, minInterval)
 	}
 	return pause
-}
-
-// harnessCPU estimates the CPU time that the harness's responses took.
-func (m *manyRun) harnessCPU() time.Duration {
-	const requests, size = 1000, 100
-	quiet := &service{jobs: m.service.jobs}
-	var ids []string
-	for i := range size {
-		ids = append(ids, fmt.Sprintf("%032x", i*(len(quiet.jobs)/size)))
-	}
-	request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1/dicloud/i/result?regionId=gz&jobUuids="+strings.Join(ids, ","), nil)
-	if err != nil {
-		return 0
-	}
-	before := cpuTime()
-	for range requests {
-		response, err := quiet.RoundTrip(request)
-		if err != nil {
-			return 0
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
-	}
-	return (cpuTime() - before) * time.Duration(m.service.polls) / (requests * size)
-}
-
-// BenchmarkManyMemory waits for 100,000 jobs, none of which finishes meanwhile.
-func BenchmarkManyMemory(b *testing.B) {
-	for _, m := range []model{noisyLinear, silent} {
-		b.Run(m.name, func(b *testing.B) {
-			var perJob float64
-			for b.Loop() {
-				inBubble(b, func(t *testing.T) { perJob = heapPerJob(t, m) })
-			}
-			b.ReportMetric(perJob, "heap-B/job")
-			memory.set(m.name, strconv.Itoa(manyJobs), fmt.Sprintf("%.0f B", perJob), "≤ 1024 B", yesNo(perJob <= 1024))
-		})
-	}
-}
-
-// heapPerJob measures the heap that a wait for many jobs uses after each was
-// polled several times, without the jobs of the service and the caller's
-// handles.
-func heapPerJob(t *testing.T, m model) float64 {
-	const oldest, waited = 30 * time.Minute, 10 * time.Minute
-	var cloud service
-	client := cloud.client(t)
-	random := rand.New(rand.NewPCG(seeds[0], manyJobs))
-	handles := make([]*wrapper.JobHandle, manyJobs)
-	for i := range handles {
-		age := time.Duration(random.Int64N(int64(oldest)))
-		handles[i] = resume(t, client, cloud.start(&job{duration: longest, curve: m.curve(random)}, time.Now().Add(-age)))
-	}
-	cloud.requests = make([]time.Time, 0, 1<<20) // so that it does not grow
-	before := heap()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = client.WaitAll(ctx, handles)
-	}()
-	time.Sleep(waited + time.Millisecond)
-	synctest.Wait()
-	perJob := float64(heap()-before) / manyJobs
-	require.Less(t, len(cloud.requests), cap(cloud.requests))
-	cancel()
-	<-done
-	runtime.KeepAlive(handles)
-	return perJob
-}
-
-func heap() int64 {
-	runtime.GC()
-	runtime.GC() // frees the pools, which survive the first
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc)
 }

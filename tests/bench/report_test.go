@@ -117,6 +117,7 @@ func yesNo(met bool) string {
 // The results of the benchmarks.
 var (
 	simulated = make(comparison)
+	growth    = make(growing)
 
 	clients = &section{name: "clients", want: 3, columns: []string{
 		"client", "jobs", "requests per job: mean", "p95", "late: median", "p95", "max", "p95 in seconds",
@@ -128,16 +129,13 @@ var (
 		"client", "bursts", "requests per burst: mean", "p95", "late: median", "p95", "max", "p95 in seconds", "target", "met",
 	}}
 	pace = &section{name: "pace", want: 2, columns: []string{
-		"model", "requests per second", "polls per job and minute", "longest time between two polls", "until all were polled once", "target", "met", "CPU time", "of that, the harness",
-	}}
-	memory = &section{name: "memory", want: 2, columns: []string{
-		"model", "jobs", "heap per job", "target", "met",
+		"model", "requests per second", "polls per job and minute", "longest time between two polls", "until all were polled once", "target", "met",
 	}}
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	sections := append(simulated.sections(), clients, steadily, bursts, pace, memory)
+	sections := append(simulated.sections(), clients, steadily, bursts, pace, growth.section())
 	if *callsOutput != "" {
 		compared, err := callSections(*callsOutput)
 		if err != nil {
@@ -178,6 +176,11 @@ func updateReadme(sections []*section) error {
 			return fmt.Errorf("%s lacks the markers of section %s", readme, s.name)
 		}
 		text = before + begin + "\n" + s.markdown() + "\n" + end + after
+	}
+	if len(growth) == len(growthSizes) {
+		if err := growth.plot(); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(readme, []byte(text), 0o644)
 }
