@@ -135,7 +135,7 @@ var (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	sections := append(simulated.sections(), clients, steadily, bursts, pace, growth.section(), mocks)
+	sections := append(simulated.sections(), clients, steadily, bursts, pace, growth.section(), mocks, weights)
 	if *callsOutput != "" {
 		compared, err := callSections(*callsOutput)
 		if err != nil {
