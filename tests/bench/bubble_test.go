@@ -11,8 +11,9 @@ import (
 func inBubble(b *testing.B, measure func(*testing.T)) {
 	b.Helper()
 	all := func(string, string) (bool, error) { return true, nil }
-	bubble := testing.InternalTest{Name: b.Name(), F: func(t *testing.T) { synctest.Test(t, measure) }}
-	if !testing.RunTests(all, []testing.InternalTest{bubble}) {
+	ran := false
+	bubble := testing.InternalTest{Name: b.Name(), F: func(t *testing.T) { synctest.Test(t, measure); ran = true }}
+	if !testing.RunTests(all, []testing.InternalTest{bubble}) || !ran { // it does not run with -skip
 		b.FailNow()
 	}
 }
