@@ -1,7 +1,6 @@
 package wrapper
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -138,7 +137,9 @@ func observeAttempts(next handler, hooks []Hooks) handler {
 		startedAt := time.Now()
 		r, err := next(c)
 		if !errors.Is(err, ErrNotSent) {
-			c.received = cmp.Or(r, &response{})
+			if c.received = r; r == nil {
+				c.received = &response{}
+			}
 		}
 		if len(hooks) == 0 {
 			return r, err
