@@ -309,7 +309,35 @@ func TestTheLimitStaysIfAsManyWereAccepted(t *testing.T) {
 		defer s.inTurn(t.Context(), every(10*time.Second), "a", "b", "c", "d").Leave()
 		s.sleepUntil(33500 * time.Millisecond)
 		require.Equal(t, []string{"10s: a b c d", "20s: a b c d", "21s: a b", "22s: c d", "31s: a b c d"}, s.log()[:5])
+		defer s.follow(t.Context(), every(10*time.Second), "e").Leave()
+		s.sleepUntil(time.Minute)
+		require.Contains(t, sizes(s.newPolls()), 5, "more than were ever accepted")
 	})
+}
+
+// Jobs that the service may not know yet are polled apart from others once one of them
+// has made a poll of both fail, and not before.
+func TestNewJobsApart(t *testing.T) {
+	for _, bad := range []string{"", "a", "c"} {
+		inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+			if slices.Contains(p.ids, bad) && (p.at == 5*time.Second || bad == "c" && p.at < 15*time.Second) {
+				return nil, errBadID
+			}
+			return running(p)
+		}, func(t *testing.T, s *service) {
+			defer s.inTurn(t.Context(), every(5*time.Second), "a", "b").Leave()
+			s.sleepUntil(9 * time.Second)
+			defer s.inTurn(t.Context(), every(time.Second), "c").Leave()
+			s.sleepUntil(39 * time.Second)
+			s.log()
+			defer s.inTurn(t.Context(), every(time.Second), "d").Leave()
+			s.sleepUntil(time.Minute)
+			apart := !slices.ContainsFunc(s.newPolls(), func(p poll) bool {
+				return slices.Contains(p.ids, "d") && len(p.ids) > 1 && p.at < 41*time.Second
+			})
+			require.Equal(t, bad == "c", apart, bad)
+		})
+	}
 }
 
 // Suspects that are not known to be bad come first, wherever they are.

