@@ -1,15 +1,12 @@
 package exchange
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 )
 
@@ -100,56 +97,4 @@ func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
 		err = errors.New("the address of the proxy (HTTPS_PROXY) is invalid")
 	}
 	return proxy, err
-}
-
-// readAhead is the length of the buffer that net/http reads into.
-const readAhead = 2 << 10
-
-// quietConn is a connection that never has anything to read unless a request is
-// under way: net/http would write it to the standard logger, and it may be a
-// response that repeats the token; or take it for the response to the next request. A
-// connection with such bytes looks closed.
-type quietConn struct {
-	net.Conn
-	in        *bufio.Reader
-	unread    atomic.Bool  // something is in the buffer
-	announced atomic.Bool  // the next write begins a request
-	underWay  atomic.Int32 // requests; a new one may begin before the last one's end is noted
-}
-
-func quiet(conn net.Conn, err error) (net.Conn, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &quietConn{Conn: conn, in: bufio.NewReader(conn)}, nil
-}
-
-// Read gives net/http's own buffer one byte at a time, so that it never holds more
-// than the response at hand. What is larger than the buffer reads from a body, and
-// not beyond it.
-func (c *quietConn) Read(p []byte) (int, error) {
-	if len(p) <= readAhead {
-		p = p[:min(1, len(p))]
-	}
-	if c.underWay.Load() < 1 && c.unread.Load() {
-		return 0, io.EOF // net/http closes the connection; a write may come first, and fails
-	}
-	n, err := c.in.Read(p)
-	c.unread.Store(c.in.Buffered() > 0)
-	if c.underWay.Load() < 1 {
-		return 0, io.EOF
-	}
-	return n, err
-}
-
-var errUnsolicited = errors.New("the server sent more than a response")
-
-func (c *quietConn) Write(p []byte) (int, error) {
-	if c.announced.CompareAndSwap(true, false) {
-		if c.unread.Load() {
-			return 0, errUnsolicited
-		}
-		c.underWay.Add(1)
-	}
-	return c.Conn.Write(p)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -316,11 +317,13 @@ func TestQuietConnections(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.EqualValues(t, 1, c.underWay.Load())
-	go io.WriteString(server, strings.Repeat("a", 3*readAhead))
-	n, err := c.Read(make([]byte, readAhead))
-	require.NoError(t, err)
-	require.Equal(t, 1, n)
-	n, err = c.Read(make([]byte, readAhead+1))
+	go io.WriteString(server, "HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat("a", 3*readAhead))
+	for _, want := range []int{len("HTTP/1.1 200 OK\r\n"), len("\r\n"), 1, 1} {
+		n, err := c.Read(make([]byte, readAhead))
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	n, err := c.Read(make([]byte, readAhead+1))
 	require.NoError(t, err)
 	require.Greater(t, n, 1)
 	n, err = c.Read(nil)
@@ -332,6 +335,54 @@ func TestQuietConnections(t *testing.T) {
 	require.NoError(t, c.Close())
 	_, err = quiet(nil, io.ErrNoProgress)
 	require.Equal(t, io.ErrNoProgress, err)
+}
+
+// However a response arrives, net/http's buffer gets nothing of what follows it.
+func TestNothingBeyondAResponse(t *testing.T) {
+	const body, next = "a body\r\n\r\nwith lines\n\n", "HTTP/1.1 200 OK\r\n\r\n"
+	long := "Long: " + strings.Repeat("x", 2*readAhead) + "\r\n"
+	length := fmt.Sprintf("Content-Length: %d\r\n", len(body))
+	for _, row := range []struct{ method, header, body string }{
+		{"GET", "HTTP/1.1 200 OK\r\n" + long + length + "\r\n", body},
+		{"GET", "HTTP/1.1 200 OK\r\nA: b\r\n\r\n", body},
+		{"GET", "HTTP/1.1 200 OK\ncontent-length:" + fmt.Sprint(len(body)) + "\n\n", body},
+		{"GET", "HTTP/1.1 200 OK\r\n" + length + "Transfer-Encoding: chunked\r\n\r\n", "0\r\n\r\n"},
+		{"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + length + "\r\n", "0\r\n\r\n"},
+		{"GET", "HTTP/1.1 204 No Content\r\n" + length + "\r\n", ""},
+		{"GET", "HTTP/1.1 103 Early Hints\r\n" + length + "\r\n", "HTTP/1.1 204 No Content\r\n\r\n"},
+		{"HEAD", "HTTP/1.1 200 OK\r\n" + length + "\r\n", ""},
+		{"GET", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", ""},
+		{"GET", "\n", ""}, {"GET", "HTTP/1.1 200 OK\r\n\r\r\n\r\n", body},
+	} {
+		for seed := range uint64(30) {
+			rng, server := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
+			theirs, ours := net.Pipe()
+			conn, err := quiet(ours, nil)
+			require.NoError(t, err)
+			c := conn.(*quietConn)
+			go io.Copy(io.Discard, theirs)
+			c.announced.Store(true)
+			_, err = c.Write([]byte(row.method + " /"))
+			require.NoError(t, err)
+			whole := row.header + row.body
+			go func() {
+				for rest := whole + next; rest != ""; {
+					n := 1 + server.IntN(1+server.IntN(len(rest)))
+					io.WriteString(theirs, rest[:n])
+					rest = rest[n:]
+				}
+			}()
+			var read []byte
+			for len(read) < len(whole) {
+				p := make([]byte, 1+rng.IntN(readAhead))
+				n, err := c.Read(p)
+				require.NoError(t, err)
+				read = append(read, p[:n]...)
+			}
+			require.Equal(t, whole, string(read), "no more than that")
+			require.NoError(t, c.Close())
+		}
+	}
 }
 
 // Whatever came after a response is not taken for the response to the next request, even
