@@ -56,6 +56,25 @@ func TestSend(t *testing.T) {
 	require.Equal(t, Response{http.StatusTeapot, http.Header{"Server": {"x"}}, []byte("body")}, response)
 }
 
+// A request keeps its own header.
+func TestHeadersOfRequests(t *testing.T) {
+	for _, row := range []struct{ own, sent http.Header }{
+		{nil, http.Header{"Authorization": {"Bearer token"}, "User-Agent": {"agent"}}},
+		{http.Header{"A": {"b"}, "User-Agent": {"own"}}, http.Header{"A": {"b"}, "Authorization": {"Bearer token"}, "User-Agent": {"own"}}},
+	} {
+		clients := through(func(r *http.Request) (*http.Response, error) {
+			require.Equal(t, row.sent, r.Header)
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+		})
+		r := request(t, t.Context(), "http://host/")
+		r.Header = row.own
+		before := row.own.Clone()
+		_, failure := clients.Send(r)
+		require.Nil(t, failure)
+		require.Equal(t, before, row.own)
+	}
+}
+
 func TestAResponseWithoutABody(t *testing.T) {
 	clients := through(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: io.NopCloser(blocked{})}, nil

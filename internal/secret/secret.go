@@ -54,17 +54,11 @@ func (t *Tokens) Use(token string) *Secret {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	i := slices.IndexFunc(t.last, func(known spelledToken) bool { return known.token == token })
-	if i >= 0 && i == len(t.last)-1 { // as with nearly every call
-		return &Secret{t.last[i], t}
+	if n := len(t.last); n > 0 && t.last[n-1].token == token { // as with nearly every call
+		return &Secret{t.last[n-1], t}
 	}
-	own := spelledToken{token: token}
-	if i >= 0 {
-		own = t.last[i]
-		t.last = slices.Delete(t.last, i, i+1)
-	} else {
-		own.spellings = spell(token)
-	}
+	own := spelledToken{token, spell(token)}
+	t.last = slices.DeleteFunc(t.last, func(known spelledToken) bool { return known.token == token })
 	t.last = append(t.last[max(len(t.last)-remembered+1, 0):], own)
 	t.all = merge(t.last)
 	return &Secret{own, t}
@@ -98,7 +92,7 @@ func (s *Secret) spellings() []spelling {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	isOwn := func(known spelledToken) bool { return known.token == s.own.token }
-	if s.own.token == "" || slices.ContainsFunc(t.last, isOwn) {
+	if slices.ContainsFunc(t.last, isOwn) {
 		return t.all
 	}
 	return merge(append(slices.Clone(t.last), s.own))
@@ -164,16 +158,18 @@ func (s *Secret) HideBytes(body []byte) []byte {
 func (s *Secret) HideHeader(header http.Header) http.Header {
 	isShown := func(value string) bool { return s.Hide(value) != value }
 	for _, values := range header {
-		if !slices.ContainsFunc(values, isShown) {
-			continue
+		if slices.ContainsFunc(values, isShown) {
+			return s.hideAll(header.Clone()) // a caller's transport may share it
 		}
-		safe := header.Clone() // a caller's transport may share it
-		for _, values := range safe {
-			for i := range values {
-				values[i] = s.Hide(values[i])
-			}
+	}
+	return header
+}
+
+func (s *Secret) hideAll(header http.Header) http.Header {
+	for _, values := range header {
+		for i := range values {
+			values[i] = s.Hide(values[i])
 		}
-		return safe
 	}
 	return header
 }

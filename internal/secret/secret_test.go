@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -49,6 +50,7 @@ func TestSpellings(t *testing.T) {
 					return
 				}
 				require.Contains(t, s.Hide(text), hidden)
+				require.Equal(t, hidden, s.Hide(token), "as short as it may be")
 				left := len(s.Hide(text)) - len(`before "" after`) - len(hidden)
 				require.LessOrEqual(t, left, len(spell(""))+4, "what base64 shares with its neighbours")
 				require.Equal(t, s.Hide(text), string(s.HideBytes([]byte(text))))
@@ -122,4 +124,18 @@ func TestReplacedTokens(t *testing.T) {
 	require.Equal(t, hidden, last.Hide(longer), "no part of one that holds another")
 	require.Equal(t, "short", client.Use("short").Hide("short"))
 	require.True(t, isHidden(client.Use("short"), 5))
+}
+
+// A header that shows a token is replaced, and stays as it is.
+func TestHideHeader(t *testing.T) {
+	s := new(Tokens).Use(tokens[0])
+	for _, row := range []struct{ header, want http.Header }{
+		{nil, nil},
+		{http.Header{"A": {"b"}, "C": nil}, http.Header{"A": {"b"}, "C": nil}},
+		{http.Header{"A": {"b"}, "C": {"d", tokens[0]}, "E": {tokens[0], "f"}}, http.Header{"A": {"b"}, "C": {"d", hidden}, "E": {hidden, "f"}}},
+	} {
+		before := row.header.Clone()
+		require.Equal(t, row.want, s.HideHeader(row.header))
+		require.Equal(t, before, row.header)
+	}
 }
