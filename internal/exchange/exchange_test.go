@@ -371,7 +371,7 @@ func TestNothingBeyondAResponse(t *testing.T) {
 		{"GET", "HTTP/1.1 103 Early Hints\r\n" + length + "\r\n", "HTTP/1.1 204 No Content\r\n\r\n"},
 		{"HEAD", "HTTP/1.1 200 OK\r\n" + length + "\r\n", ""},
 		{"GET", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", ""},
-		{"GET", "\n", ""}, {"GET", "HTTP/1.1 200 OK\r\n\r\r\n\r\n", body},
+		{"GET", "HTTP/1.1 200 OK\r\n\r\r\n\r\n", body},
 	} {
 		for seed := range uint64(30) {
 			rng, server := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
@@ -399,6 +399,9 @@ func TestNothingBeyondAResponse(t *testing.T) {
 				read = append(read, p[:n]...)
 			}
 			require.Equal(t, whole, string(read), "no more than that")
+			n, err := c.Read(make([]byte, readAhead))
+			require.NoError(t, err)
+			require.Equal(t, 1, n, "of what follows: %s", row.header)
 			require.NoError(t, c.Close())
 		}
 	}

@@ -42,9 +42,7 @@ func (c *quietConn) Read(p []byte) (int, error) {
 	if c.underWay.Load() < 1 && c.unread.Load() {
 		return 0, io.EOF // net/http closes the connection; a write may come first, and fails
 	}
-	if len(p) > 0 {
-		_, _ = c.in.Peek(1) // Read will return the error
-	}
+	_, _ = c.in.Peek(1) // Read will return the error
 	if c.begins.CompareAndSwap(true, false) {
 		c.response = response{inHeader: true, hasBody: !c.ofHead.Load()}
 	}
