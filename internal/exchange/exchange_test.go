@@ -409,6 +409,28 @@ func TestNothingBeyondAResponse(t *testing.T) {
 
 // Whatever came after a response is not taken for the response to the next request, even
 // if that begins before anything was read again.
+// Why a connection broke is told once.
+func TestErrorsOfConnections(t *testing.T) {
+	conn, err := quiet(&brokenConn{errs: []error{errors.New("reset"), io.EOF}}, nil)
+	require.NoError(t, err)
+	c := conn.(*quietConn)
+	c.underWay.Store(1)
+	_, err = c.Read(make([]byte, 1))
+	require.EqualError(t, err, "reset")
+}
+
+// brokenConn is a connection whose reads fail.
+type brokenConn struct {
+	net.Conn
+	errs []error
+}
+
+func (c *brokenConn) Read([]byte) (int, error) {
+	err := c.errs[0]
+	c.errs = c.errs[1:]
+	return 0, err
+}
+
 func TestRequestsDoNotFollowUnsolicitedBytes(t *testing.T) {
 	for _, unsolicited := range []string{"", "x", "HTTP/1.1 200 OK"} {
 		server, ours := net.Pipe()

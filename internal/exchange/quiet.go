@@ -42,7 +42,7 @@ func (c *quietConn) Read(p []byte) (int, error) {
 	if c.underWay.Load() < 1 && c.unread.Load() {
 		return 0, io.EOF // net/http closes the connection; a write may come first, and fails
 	}
-	_, _ = c.in.Peek(1) // Read will return the error
+	_, err := c.in.Peek(1)
 	if c.begins.CompareAndSwap(true, false) {
 		c.response = response{inHeader: true, hasBody: !c.ofHead.Load()}
 	}
@@ -50,7 +50,10 @@ func (c *quietConn) Read(p []byte) (int, error) {
 		buffered, _ := c.in.Peek(c.in.Buffered())
 		p = p[:min(c.response.certain(buffered), len(p))]
 	}
-	n, err := c.in.Read(p)
+	n := 0
+	if err == nil {
+		n, err = c.in.Read(p)
+	}
 	c.response.read(p[:n])
 	c.unread.Store(c.in.Buffered() > 0)
 	if c.underWay.Load() < 1 {
