@@ -324,6 +324,32 @@ func TestDiskThatFillsUpAfterTheCall(t *testing.T) {
 	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
 }
 
+// What --forget cannot end is wrong usage, and changes nothing.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	u.inject(t, `{operation: createCIMG, reset: true}`)
+	require.Equal(t, 5, u.run(t, createWeb+"web-01").code)
+	entry := strings.Fields(u.run(t, "jobs").stdout)[6]
+	mistyped := u.run(t, "jobs --forget "+entry+"7")
+	require.Equal(t, 2, mistyped.code)
+	require.Contains(t, mistyped.stderr, `no entry "`+entry+`7"`)
+	require.Zero(t, u.run(t, "jobs --forget "+entry).code)
+	again := u.run(t, "jobs --forget "+entry)
+	require.Equal(t, 2, again.code)
+	require.Contains(t, again.stderr, "finished already: forgotten")
+
+	u.inject(t, `{operation: createCIMG, after: true, delay: 30s}`)
+	living := u.command(t, strings.Fields(createWeb+"web-01")...)
+	require.NoError(t, living.Start())
+	require.Eventually(t, func() bool { return len(u.images(t, "gz")) > 0 }, 10*time.Second, time.Millisecond)
+	underWay := u.run(t, "jobs --forget "+strings.Fields(u.run(t, "jobs").stdout)[6])
+	require.Equal(t, 2, underWay.code)
+	require.Contains(t, underWay.stderr, "still runs")
+	require.NoError(t, living.Process.Kill())
+	require.Error(t, living.Wait())
+}
+
 // inject makes the mock fail.
 func (u *user) inject(t *testing.T, fault string) {
 	t.Helper()

@@ -37,10 +37,7 @@ name. When you have looked what became of it, --forget ends it.`,
 			}
 			defer notes.Close()
 			if cmd.IsSet("forget") {
-				if _, err := notes.TakeOver(); err != nil {
-					return err
-				}
-				return notes.End(forget, "forgotten", "")
+				return forgetEntry(notes, forget)
 			}
 			entries, readErr := notes.Entries()
 			if err := showEntries(cmd, entries, all); err != nil {
@@ -49,6 +46,29 @@ name. When you have looked what became of it, --forget ends it.`,
 			return readErr
 		},
 	}
+}
+
+// forgetEntry ends an unfinished entry that no living process is at work on.
+func forgetEntry(notes *journal.Journal, id string) error {
+	if _, err := notes.TakeOver(); err != nil {
+		return err
+	}
+	entries, err := notes.Entries()
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		switch {
+		case e.ID != id:
+		case e.End != "":
+			return usageErrorf("entry %s is finished already: %s", id, e.End)
+		case e.Live:
+			return usageErrorf("the process of entry %s still runs; wait for it, or stop it", id)
+		default:
+			return notes.End(id, "forgotten", "")
+		}
+	}
+	return usageErrorf("no entry %q; cimg jobs shows those that are unfinished", id)
 }
 
 // entry is what a user sees of an entry of the journal.

@@ -27,6 +27,9 @@ type Entry struct {
 
 func isOpen(e Entry) bool { return e.End == "" }
 
+// isNeeded reports whether the file of an entry must be kept.
+func isNeeded(e Entry) bool { return isOpen(e) || time.Since(e.EndTime) < finishedAge }
+
 // Name returns the name that the image gets; empty for a delete.
 func (e Entry) Name() string { return first(e.Call.Names) }
 

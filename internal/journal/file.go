@@ -14,8 +14,9 @@ import (
 // file is a file that this process has locked.
 type file struct {
 	*os.File
-	name string
-	size int64 // up to the end of the last whole line
+	name    string
+	size    int64 // up to the end of the last whole line
+	entries int   // so far
 }
 
 var errLocked = errors.New("another process has locked it")
@@ -57,6 +58,7 @@ func (f *file) read() ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal: %s, %w", f.Name(), err)
 	}
+	f.entries = len(entries)
 	return entries, nil
 }
 

@@ -56,8 +56,12 @@ func DefaultDir() (string, error) {
 	return filepath.Join(dir, "cimg"), nil
 }
 
-// maxFinished is how many files without unfinished calls are kept.
-const maxFinished = 100
+// Files without unfinished calls are kept for finishedAge at least, so that a command
+// knows what was made lately, and the last maxFinished of them for longer.
+const (
+	maxFinished = 100
+	finishedAge = 24 * time.Hour
+)
 
 const suffix = ".jsonl"
 
@@ -72,7 +76,6 @@ type Journal struct {
 	mu   sync.Mutex
 	own  *file            // nil before the first call
 	held map[string]*file // those that this process has locked, by name
-	last int              // number of the own file's last entry
 
 	finished map[string][]Entry // of files that do not change any more, by name
 }
@@ -124,11 +127,11 @@ func (j *Journal) Intend(call *wrapper.OutcomeUnknownError) (id string, err erro
 			return "", fmt.Errorf("journal: %w", err)
 		}
 	}
-	if err := j.own.append(record{Entry: j.last + 1, Call: call}); err != nil {
+	if err := j.own.append(record{Entry: j.own.entries + 1, Call: call}); err != nil {
 		return "", fmt.Errorf("journal: %w", err)
 	}
-	j.last++
-	return j.own.name + "-" + strconv.Itoa(j.last), nil
+	j.own.entries++
+	return j.own.name + "-" + strconv.Itoa(j.own.entries), nil
 }
 
 // turn waits until nobody else, in this process or another, looks at the journal to
@@ -180,7 +183,7 @@ func (j *Journal) prune() {
 		}
 		entries, err := f.read()
 		f.close()
-		if err == nil && !slices.ContainsFunc(entries, isOpen) {
+		if err == nil && !slices.ContainsFunc(entries, isNeeded) {
 			os.Remove(j.path(name)) //nolint:errcheck // see above
 		}
 	}
@@ -223,7 +226,11 @@ func (j *Journal) find(id string) (*file, int) {
 	if at < 0 || err != nil {
 		return nil, 0
 	}
-	return j.held[id[:at]], number
+	f := j.held[id[:at]]
+	if f == nil || number < 1 || number > f.entries {
+		return nil, 0
+	}
+	return f, number
 }
 
 func (j *Journal) holds(id string) bool {

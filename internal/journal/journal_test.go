@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -176,19 +178,41 @@ func TestBrokenLine(t *testing.T) {
 }
 
 func TestOldFilesAreRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		j := open(t, dir)
+		intend(t, j, "unfinished")
+		j.Close()
+		create120 := func() {
+			for range 120 {
+				time.Sleep(time.Minute)
+				j := open(t, dir)
+				require.NoError(t, j.End(intend(t, j, "web-01"), "succeeded", ""))
+				j.Close()
+			}
+		}
+		create120()
+		require.Equal(t, 121, len(files(t, dir)), "what was made lately may not be listed yet")
+		time.Sleep(24 * time.Hour)
+		create120()
+		require.Equal(t, 121, len(files(t, dir)))
+		left, err := open(t, dir).TakeOver()
+		require.NoError(t, err)
+		require.Equal(t, "unfinished", left[0].Name())
+	})
+}
+
+func TestOnlyEntriesThatExistAreChanged(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir)
-	intend(t, j, "unfinished")
-	j.Close()
-	for range 120 {
-		j := open(t, dir)
-		require.NoError(t, j.End(intend(t, j, "web-01"), "succeeded", ""))
-		j.Close()
+	id := intend(t, j, "web-01")
+	for _, wrong := range []string{id + "0", id[:len(id)-1] + "0", id[:len(id)-1] + "2", id[:len(id)-2], "x-1", "", "-1"} {
+		require.ErrorContains(t, j.End(wrong, "forgotten", ""), `"`+wrong+`"`)
 	}
-	require.LessOrEqual(t, len(files(t, dir)), 102)
-	left, err := open(t, dir).TakeOver()
+	entries, err := j.Entries()
 	require.NoError(t, err)
-	require.Equal(t, "unfinished", left[0].Name())
+	require.Len(t, entries, 1)
+	require.Empty(t, entries[0].End)
 }
 
 func TestFileModes(t *testing.T) {
