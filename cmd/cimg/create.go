@@ -63,7 +63,7 @@ func (s *session) create(ctx context.Context, region string, input wrapper.Creat
 	if err != nil {
 		return err
 	}
-	return i.make(ctx, call, func(ctx context.Context) (made, error) {
+	return i.run(ctx, call, func(ctx context.Context) (made, error) {
 		job, err := s.client.CreateImage(ctx, region, input)
 		return made{job: job}, err
 	})

@@ -42,7 +42,7 @@ func deleteCommand() *cli.Command {
 				return err
 			}
 			if !yes {
-				if err := confirm(ctx, cmd, region, images); err != nil {
+				if err := ask(ctx, cmd, region, images); err != nil {
 					return err
 				}
 			}
@@ -55,8 +55,8 @@ func deleteCommand() *cli.Command {
 	}
 }
 
-// confirm asks whether to delete images.
-func confirm(ctx context.Context, cmd *cli.Command, region string, images []wrapper.Image) error {
+// ask makes a person confirm that images are deleted.
+func ask(ctx context.Context, cmd *cli.Command, region string, images []wrapper.Image) error {
 	in, isFile := cmd.Root().Reader.(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
 		return usageErrorf("nothing was deleted: there is no terminal to ask on; use --yes to delete without being asked")
@@ -92,7 +92,7 @@ func (s *session) delete(region string, target wrapper.Image) task {
 	i.UUID = target.UUID
 	call := &wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{target.UUID}}
 	return task{i, func(ctx context.Context) error {
-		return i.make(ctx, call, func(ctx context.Context) (made, error) {
+		return i.run(ctx, call, func(ctx context.Context) (made, error) {
 			job, err := s.client.DeleteImage(ctx, region, target.UUID)
 			return made{job: job}, err
 		})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cimg-go/cimg/internal/journal"
@@ -33,41 +34,84 @@ func (i *image) ensureImported(ctx context.Context, input wrapper.ImportImageInp
 }
 
 // ensure makes a call unless the region has an image of that name. First it
-// continues a call for it that is unfinished, and confirms one that has just made an
-// image, which the list may not show yet.
+// continues a call for it that is unfinished, and looks for the image that an earlier
+// one made, which the list may not show yet, or by another name. If another process
+// makes the image meanwhile, all that is done again.
 func (i *image) ensure(ctx context.Context, about *wrapper.OutcomeUnknownError, call func(context.Context) (reconcile.EnsuredImage, error)) error {
-	earlier, err := i.session.earlier(about)
-	if err != nil {
-		return i.fails(stateUnmade, err)
-	}
-	if earlier != nil {
-		proceed := i.resume
-		if earlier.End != "" {
-			proceed = i.confirm
-		}
-		err := proceed(ctx, *earlier)
-		if !errors.Is(err, errNotObserved) && !errors.As(err, new(*wrapper.JobFailedError)) {
-			return err
-		}
-		*i = image{session: i.session, order: i.order, Region: i.Region, Name: i.Name}
-	}
-	return i.make(ctx, about, func(ctx context.Context) (made, error) {
-		ensured, err := call(ctx)
+	renamed := "" // id of the job that was waited for
+	for {
+		past, err := i.session.pastOf(about)
 		if err != nil {
-			return made{}, err
+			return i.fails(stateUnmade, err)
 		}
-		result := made{job: ensured.Job, uuid: ensured.Image.UUID}
-		if ensured.Created {
-			result.verify = func(ctx context.Context) error { _, err := ensured.Wait(ctx); return err }
+		if past.open != nil {
+			if err := i.resume(ctx, *past.open); !isAbsent(err) {
+				return err
+			}
+			i.startAnew()
 		}
-		return result, nil
-	})
+		if past.made != nil {
+			if err := i.confirm(ctx, *past.made); !isAbsent(err) {
+				return err
+			}
+			i.startAnew()
+		}
+		result, err := i.send(ctx, &intent{call: about, isNeedlessAfter: past.lacks}, func(ctx context.Context) (made, error) {
+			ensured, err := call(ctx)
+			if err != nil {
+				return made{}, err
+			}
+			result := made{job: ensured.Job, uuid: ensured.Image.UUID}
+			if ensured.Created {
+				result.verify = func(ctx context.Context) error { _, err := ensured.Wait(ctx); return err }
+			}
+			return result, nil
+		})
+		if earlier, stands := errors.AsType[*journal.EarlierError](err); stands && !earlier.Entry.Live {
+			continue
+		}
+		if err == nil && result.job != nil && result.job.Ref.Type == "ChangeCIMGName" && result.job.Ref.JobUUID != renamed {
+			i.is(stateLooking) // when it is done, another name may be free
+			if _, err := result.job.Wait(ctx); err != nil && !isAbsent(err) {
+				return i.fails(stateUnmade, err)
+			}
+			renamed = result.job.Ref.JobUUID
+			continue
+		}
+		return i.proceed(ctx, result, err)
+	}
 }
 
-// confirm asks the service about an image that the journal has as made. One that
-// does not know the job may have lost it, or be an emulator that was started anew:
-// then the list tells.
+// isAbsent reports whether an error says that a call has made no image.
+func isAbsent(err error) bool {
+	return errors.Is(err, errNotObserved) || errors.As(err, new(*wrapper.JobFailedError))
+}
+
+// startAnew forgets what became of an earlier call.
+func (i *image) startAnew() {
+	i.UUID, i.Job, i.Error, i.Progress, i.startedAt = "", "", "", 0, time.Time{}
+	i.call, i.entry = nil, ""
+}
+
+// confirm looks for an image that the journal has as made. One that the list does not
+// show is believed to exist for as long as it may not be listed yet, if its job has
+// succeeded. A service that does not know the job may have lost it, or be an emulator
+// that was started anew: then the list tells. If there is no such image, or the list
+// is to tell, the error is one of those of isAbsent.
 func (i *image) confirm(ctx context.Context, earlier journal.Entry) error {
+	listed, found, err := i.find(ctx, earlier.Result)
+	switch {
+	case err != nil:
+		return i.fails(stateUnmade, err)
+	case found:
+		if err := i.isListed(earlier.ID, listed); err != nil {
+			i.UUID = listed.UUID
+			return i.fails(stateExists, err)
+		}
+		return errNotObserved // the list tells the rest
+	case earlier.Listed != "", earlier.Job == nil, time.Since(earlier.EndTime) >= i.session.visibility:
+		return errNotObserved
+	}
 	job, err := i.session.client.Resume(*earlier.Job)
 	if err != nil {
 		return i.fails(stateUnmade, err)
@@ -75,7 +119,7 @@ func (i *image) confirm(ctx context.Context, earlier journal.Entry) error {
 	_, err = job.Wait(ctx, wrapper.MissingGrace(0))
 	switch {
 	case err == nil:
-		return i.follow(ctx, made{uuid: earlier.Image})
+		return i.follow(ctx, made{uuid: earlier.Result})
 	case errors.Is(err, wrapper.ErrJobUnknown):
 		i.Operation, i.call = earlier.Call.Op, earlier.Call
 		return i.resolve(ctx)
@@ -86,34 +130,43 @@ func (i *image) confirm(ctx context.Context, earlier journal.Entry) error {
 	return i.fails(stateUnmade, err)
 }
 
-// earlier returns what the journal has of an earlier call for the same image: one
-// that another process left unfinished, or else the last one, if the list may not
-// show its image yet and it has not been deleted since; nil if it has none.
-func (s *session) earlier(about *wrapper.OutcomeUnknownError) (*journal.Entry, error) {
-	entries, err := s.journal.TakeOver()
+// past is what the journal has of earlier calls for an image.
+type past struct {
+	open  *journal.Entry // another process left it unfinished; nil if there is none
+	made  *journal.Entry // the last that made an image, if there is one and the list alone does not tell what became of it
+	known []string       // the entries of all that made one
+}
+
+// lacks reports whether a call has made an image since.
+func (p past) lacks(e journal.Entry) bool {
+	return e.Result != "" && !slices.Contains(p.known, e.ID)
+}
+
+func (s *session) pastOf(about *wrapper.OutcomeUnknownError) (past, error) {
+	left, err := s.journal.TakeOver()
 	if err != nil {
-		return nil, err
+		return past{}, err
 	}
-	for _, e := range entries {
-		if e.IsAbout(about) {
-			return &e, nil
+	all, err := s.journal.Entries()
+	if err != nil {
+		return past{}, err
+	}
+	var p past
+	if at := slices.IndexFunc(left, func(e journal.Entry) bool { return e.IsAbout(about) }); at >= 0 {
+		p.open = &left[at]
+	}
+	for _, e := range all {
+		if e.Service == s.client.BaseURL() && e.Result != "" && e.IsAbout(about) {
+			p.known = append(p.known, e.ID)
+			p.made = &e
 		}
 	}
-	if entries, err = s.journal.Entries(); err != nil {
-		return nil, err
+	// What is listed by its name, and what was or is being deleted or renamed, had to
+	// be found in the list.
+	if p.made != nil && (p.made.Listed == p.made.Name() || slices.ContainsFunc(all, func(e journal.Entry) bool {
+		return e.Target() == p.made.Result && (e.End == "" || e.Result != "")
+	})) {
+		p.made = nil
 	}
-	var last *journal.Entry
-	for _, e := range entries {
-		switch {
-		case e.Service != s.client.BaseURL() || e.Image == "":
-		case e.IsAbout(about):
-			last = &e
-		case last != nil && e.Image == last.Image: // deleted or renamed
-			last = nil
-		}
-	}
-	if last == nil || last.Job == nil || time.Since(last.EndTime) >= s.visibility {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	return last, nil
+	return p, nil
 }

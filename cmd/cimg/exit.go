@@ -60,13 +60,14 @@ func (e *ending) Unwrap() []error { return e.errs }
 // exitCodeOf returns the exit code for an error. Of several errors, the one counts
 // that needs the most care.
 func exitCodeOf(err error, interrupted bool) exitCode {
+	earlier, isEarlier := errors.AsType[*journal.EarlierError](err)
 	_, rejected := errors.AsType[*wrapper.APIError](err)
 	switch {
 	case err == nil:
 		return exitDone
 	case interrupted:
 		return exitInterrupted
-	case errors.As(err, new(*wrapper.OutcomeUnknownError)), errors.As(err, new(*reconcile.AmbiguousImageError)), errors.As(err, new(*journal.UnfinishedError)):
+	case errors.As(err, new(*wrapper.OutcomeUnknownError)), errors.As(err, new(*reconcile.AmbiguousImageError)), isEarlier && !earlier.Entry.Live:
 		return exitUnknown
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimedOut
@@ -84,11 +85,14 @@ func exitCodeOf(err error, interrupted bool) exitCode {
 
 // advice returns what to do about an error whose text does not say it.
 func advice(err error) string {
+	stored, isStored := errors.AsType[*reconcile.StoredNameError](err)
 	response, isResponse := errors.AsType[*wrapper.APIError](err)
 	network, isNetwork := errors.AsType[*net.OpError](err)
 	switch {
 	case errors.As(err, new(*wrapper.WaitError)), errors.As(err, new(*wrapper.OutcomeUnknownError)):
 		return ""
+	case isStored:
+		return fmt.Sprintf("; from now on, request it as %q: a search for %q does not find it", stored.Image.Name, stored.Name)
 	case errors.Is(err, wrapper.ErrAuth):
 		return "; check the token in " + tokenVariable + " or in the file of --token-file"
 	case isResponse && response.Errno == wrapper.ErrnoRegion:

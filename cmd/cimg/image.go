@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cimg-go/cimg/internal/journal"
@@ -72,33 +73,52 @@ type made struct {
 	verify func(context.Context) error // of the image's name, after the job; may be nil
 }
 
-// make makes a mutating call, journals it before and what became of it after, and
-// waits for its job unless the command does not wait.
-func (i *image) make(ctx context.Context, about *wrapper.OutcomeUnknownError, call func(context.Context) (made, error)) error {
-	i.Operation, i.call = about.Op, about
-	intended := &intent{call: about}
+// run makes a mutating call, and waits for its job unless the command does not wait.
+func (i *image) run(ctx context.Context, about *wrapper.OutcomeUnknownError, call func(context.Context) (made, error)) error {
+	result, err := i.send(ctx, &intent{call: about}, call)
+	return i.proceed(ctx, result, err)
+}
+
+// send makes a mutating call, and journals it before and what became of it after.
+func (i *image) send(ctx context.Context, intended *intent, call func(context.Context) (made, error)) (made, error) {
+	i.Operation, i.call = intended.call.Op, intended.call
 	i.session.turns <- struct{}{}
 	result, err := call(context.WithValue(ctx, intentKey{}, intended))
 	<-i.session.turns
 	i.entry = intended.entry
-	switch {
-	case intended.err != nil:
-		return i.fails(stateUnmade, intended.err)
-	case i.entry == "" && err != nil: // no call was made
-		return i.fails(stateUnmade, err)
-	case i.entry != "":
-		if noteErr := i.note(result, err); noteErr != nil && result.job != nil {
-			ref := result.job.Ref
-			unfinished := &wrapper.WaitError{Refs: []wrapper.JobRef{ref}, Cause: noteErr}
-			return i.fails(stateUnended, fmt.Errorf("%w; the job runs, continue with: cimg wait %s", unfinished, shellQuote(ref.String())))
-		} else if err == nil {
-			err = noteErr
+	if i.entry == "" { // no call was made
+		response, isResponse := errors.AsType[*wrapper.APIError](err)
+		switch {
+		case intended.err != nil:
+			err = intended.err
+		case isResponse: // of the list, which was sent
+			err = response
 		}
+		return result, err
 	}
-	if err != nil {
-		return i.fails(state(wrapper.OutcomeOf(err)), err)
+	noteErr := i.note(result, err)
+	if noteErr != nil && result.job != nil {
+		ref := result.job.Ref
+		unfinished := &wrapper.WaitError{Refs: []wrapper.JobRef{ref}, Cause: noteErr}
+		return result, fmt.Errorf("%w; the job runs, continue with: cimg wait %s", unfinished, shellQuote(ref.String()))
 	}
-	return i.follow(ctx, result)
+	if err == nil {
+		err = noteErr
+	}
+	return result, err
+}
+
+// proceed reports what send returned, and waits for the job.
+func (i *image) proceed(ctx context.Context, result made, err error) error {
+	switch {
+	case err == nil:
+		return i.follow(ctx, result)
+	case i.entry == "":
+		return i.fails(stateUnmade, err)
+	case errors.As(err, new(*wrapper.WaitError)):
+		return i.fails(stateUnended, err)
+	}
+	return i.fails(state(wrapper.OutcomeOf(err)), err)
 }
 
 // note journals what became of a call.
@@ -147,16 +167,60 @@ func (i *image) follow(ctx context.Context, from made) error {
 			i.is(stateRunning)
 		}
 	}
-	if from.verify != nil {
-		// The image exists. That its name could not be compared is no failure.
-		if err := from.verify(ctx); errors.As(err, new(*reconcile.StoredNameError)) {
-			return errors.Join(i.fails(stateSucceeded, err), i.end(string(stateSucceeded), i.UUID))
-		}
-	}
 	if err := i.end(string(stateSucceeded), i.UUID); err != nil {
 		return i.fails(stateSucceeded, err)
 	}
+	if err := i.checkName(ctx, from.verify); err != nil {
+		return i.fails(stateSucceeded, err)
+	}
 	i.is(stateSucceeded)
+	return nil
+}
+
+// checkName compares the name of an image that was just made, if the list shows the
+// image, and journals that it does: from then on the list tells what became of the
+// image. The image exists, so that its name could not be compared is no failure.
+func (i *image) checkName(ctx context.Context, verify func(context.Context) error) error {
+	if i.call == nil || len(i.call.ImageUUIDs) > 0 || i.UUID == "" {
+		return nil
+	}
+	listed, found, err := i.find(ctx, i.UUID)
+	if err == nil && !found && verify != nil {
+		verify(ctx) //nolint:errcheck // it waits until the image is listed, by whatever name
+		listed, found, err = i.find(ctx, i.UUID)
+	}
+	if err != nil || !found {
+		return nil //nolint:nilerr // see above
+	}
+	return i.isListed(i.entry, listed)
+}
+
+// find looks for an image in the list, which may show it by another name.
+func (i *image) find(ctx context.Context, uuid string) (listed wrapper.Image, found bool, err error) {
+	for _, names := range [][]string{{i.Name}, nil} {
+		images, err := readImages(ctx, i.session.client, i.Region, names...)
+		at := slices.IndexFunc(images, func(listed wrapper.Image) bool { return listed.UUID == uuid })
+		switch {
+		case err != nil:
+			return listed, false, err
+		case at >= 0:
+			return images[at], true, nil
+		}
+	}
+	return listed, false, nil
+}
+
+// isListed journals that the list shows the image that an entry's call made. Another
+// name than the requested one is an error.
+func (i *image) isListed(entry string, listed wrapper.Image) error {
+	if entry != "" {
+		if err := i.session.journal.Listed(entry, listed.Name); err != nil {
+			return err
+		}
+	}
+	if listed.Name != i.Name {
+		return &reconcile.StoredNameError{Region: i.Region, Name: i.Name, Image: listed}
+	}
 	return nil
 }
 

@@ -56,7 +56,7 @@ func (s *session) importImage(ctx context.Context, region string, input wrapper.
 	if err != nil {
 		return err
 	}
-	return i.make(ctx, call, func(ctx context.Context) (made, error) {
+	return i.run(ctx, call, func(ctx context.Context) (made, error) {
 		job, err := s.client.ImportImage(ctx, region, input)
 		return made{job: job}, err
 	})

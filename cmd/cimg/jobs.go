@@ -88,11 +88,11 @@ type entry struct {
 
 func newEntry(e journal.Entry) entry {
 	shown := entry{
-		e.ID, e.Time, e.Service, commandLine(e.Command), e.Call.Op, e.Call.Region, e.Name(), e.ImageUUID(), e.End, e.Job, nil,
+		e.ID, e.Time, e.Service, commandLine(e.Command), e.Call.Op, e.Call.Region, e.Name(), e.Target(), e.End, e.Job, nil,
 	}
 	switch {
 	case e.End != "":
-		shown.UUID = e.Image
+		shown.UUID = e.Result
 	case e.Live:
 		shown.State = "under way"
 	case e.Job != nil:

@@ -39,7 +39,7 @@ func (s *session) rename(ctx context.Context, region string, input wrapper.Renam
 	call := &wrapper.OutcomeUnknownError{Op: "changeNameCIMG", Region: region, Names: []string{input.Name}, ImageUUIDs: []string{input.ImageUUID}}
 	i := s.image(region, input.Name)
 	i.UUID = input.ImageUUID
-	return i.make(ctx, call, func(ctx context.Context) (made, error) {
+	return i.run(ctx, call, func(ctx context.Context) (made, error) {
 		job, err := s.client.RenameImage(ctx, region, input)
 		return made{job: job}, err
 	})

@@ -66,7 +66,7 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 			}
 			var tasks []task
 			for _, r := range replicas {
-				tasks = append(tasks, task{r.origin, r.make})
+				tasks = append(tasks, task{r.origin, r.run})
 			}
 			return run.all(ctx, tasks...)
 		}),
@@ -92,8 +92,8 @@ func (s *session) replica(from, name string, to []string, description string) *r
 	return r
 }
 
-// make makes what is missing.
-func (r *replica) make(ctx context.Context) error {
+// run makes what is missing.
+func (r *replica) run(ctx context.Context) error {
 	if err := r.makeOrigin(ctx); err != nil {
 		for _, c := range r.copies {
 			c.Error = "there is no original to copy"

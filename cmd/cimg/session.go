@@ -136,6 +136,8 @@ type intent struct {
 	call  *wrapper.OutcomeUnknownError
 	entry string // of the journal, once it is there
 	err   error  // of the journal
+
+	isNeedlessAfter func(journal.Entry) bool // a finished call for the same image; nil: none
 }
 
 type intentKey struct{}
@@ -151,7 +153,7 @@ func (s *session) intend(ctx context.Context, call wrapper.Call) context.Context
 		intended = &intent{err: fmt.Errorf("%s is not journalled", call.Op)}
 	} else {
 		intended.call.SentAt = time.Now()
-		intended.entry, intended.err = s.journal.Intend(intended.call)
+		intended.entry, intended.err = s.journal.Intend(intended.call, intended.isNeedlessAfter)
 	}
 	if intended.err == nil {
 		return nil

@@ -81,7 +81,7 @@ func (s *session) waitFor(ref wrapper.JobRef, left *[]journal.Entry) task {
 // resume returns the task to continue a call that another process left unfinished.
 func (s *session) resume(left journal.Entry) task {
 	i := s.image(left.Call.Region, left.Name())
-	i.UUID = left.ImageUUID()
+	i.UUID = left.Target()
 	return task{i, func(ctx context.Context) error { return i.resume(ctx, left) }}
 }
 

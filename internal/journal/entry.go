@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,7 +22,8 @@ type Entry struct {
 	Job     *wrapper.JobRef // nil unless the call is known to have been accepted
 	End     string          // why nothing is left to do; empty if something is
 	EndTime time.Time
-	Image   string // id of the image, if there is one at the end
+	Result  string // id of the image, if there is one at the end
+	Listed  string // name by which the list has shown that image; empty if it has not yet
 	Live    bool   // a process that still runs is at work on it
 }
 
@@ -33,8 +35,8 @@ func isNeeded(e Entry) bool { return isOpen(e) || time.Since(e.EndTime) < finish
 // Name returns the name that the image gets; empty for a delete.
 func (e Entry) Name() string { return first(e.Call.Names) }
 
-// ImageUUID returns the id of the image to rename or delete; empty otherwise.
-func (e Entry) ImageUUID() string { return first(e.Call.ImageUUIDs) }
+// Target returns the id of the image to rename or delete; empty otherwise.
+func (e Entry) Target() string { return first(e.Call.ImageUUIDs) }
 
 func first(texts []string) string {
 	if len(texts) == 0 {
@@ -46,17 +48,18 @@ func first(texts []string) string {
 // IsAbout reports whether another call should not be made at the same time: it
 // makes an image of the same name in the same region, or is of the same kind for
 // the same image.
-func (e Entry) IsAbout(call *wrapper.OutcomeUnknownError) bool { return about(e.Call) == about(call) }
-
-func about(call *wrapper.OutcomeUnknownError) string {
-	if len(call.ImageUUIDs) > 0 {
-		return fmt.Sprintf("%s %s %q", call.Op, call.Region, call.ImageUUIDs)
+func (e Entry) IsAbout(call *wrapper.OutcomeUnknownError) bool {
+	switch {
+	case e.Call.Region != call.Region || !slices.Equal(e.Call.ImageUUIDs, call.ImageUUIDs):
+		return false
+	case len(call.ImageUUIDs) > 0:
+		return e.Call.Op == call.Op
 	}
-	return fmt.Sprintf("%s %q", call.Region, call.Names)
+	return slices.Equal(e.Call.Names, call.Names)
 }
 
 // record is a line of a file. The first one has Service and Command, another one
-// Entry and one of the last three.
+// Entry and one of the others.
 type record struct {
 	Time    time.Time                    `json:"time"`
 	Service string                       `json:"service,omitempty"`
@@ -65,7 +68,8 @@ type record struct {
 	Call    *wrapper.OutcomeUnknownError `json:"call,omitempty"`
 	Job     *wrapper.JobRef              `json:"job,omitempty"`
 	End     string                       `json:"end,omitempty"`
-	Image   string                       `json:"image,omitempty"`
+	Image   string                       `json:"image,omitempty"` // with End
+	Listed  string                       `json:"listed,omitempty"`
 }
 
 // parse reads a file. What comes after the last line break is a line that was
@@ -97,7 +101,9 @@ func parse(name string, content []byte) ([]Entry, error) {
 			entries[r.Entry-1].Job = r.Job
 		case r.End != "":
 			e := &entries[r.Entry-1]
-			e.End, e.EndTime, e.Image = r.End, r.Time, r.Image
+			e.End, e.EndTime, e.Result = r.End, r.Time, r.Image
+		case r.Listed != "":
+			entries[r.Entry-1].Listed = r.Listed
 		default:
 			err = errors.New("it says nothing")
 		}

@@ -87,4 +87,16 @@ func (f *file) append(r record) error {
 	return nil
 }
 
+// note adds a line about an entry.
+func (f *file) note(number int, r record) error {
+	if number < 1 || number > f.entries {
+		return fmt.Errorf("journal: %s has no entry %d", f.Name(), number)
+	}
+	r.Entry = number
+	if err := f.append(r); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
 func (f *file) close() { f.Close() } // and unlock

@@ -4,7 +4,8 @@
 // A journal is a directory. Each process that makes mutating calls appends to a
 // file of its own there, a JSON object a line, and holds a lock on it while it
 // lives: what is unfinished in a file without a lock was left behind. So writers
-// never share a file, and a damaged one hides nothing but itself.
+// never share a file. While one is damaged no call is made: the line that cannot be
+// read may be about the same image.
 //
 // A line is on the disk when the method that wrote it returns. The lines of a call:
 //
@@ -12,7 +13,8 @@
 //	{"time":..., "entry":1, "call":"cimg-unknown:v1?..."}   before the call
 //	{"time":..., "entry":1, "job":"cimg-job:v1?..."}        it was accepted
 //	{"time":..., "entry":1, "call":"cimg-unknown:v1?..."}   its outcome is unknown
-//	{"time":..., "entry":1, "end":"succeeded"}              nothing is left to do
+//	{"time":..., "entry":1, "end":"succeeded", "image":"..."}   nothing is left to do
+//	{"time":..., "entry":1, "listed":"web-01"}              the list shows its image
 package journal
 
 import (
@@ -86,25 +88,29 @@ func New(dir, service string, command []string) *Journal {
 	return &Journal{dir: dir, service: service, command: command, held: make(map[string]*file), finished: make(map[string][]Entry)}
 }
 
-// UnfinishedError says that an earlier call for the same image is unfinished.
-type UnfinishedError struct{ Entry Entry }
+// EarlierError says that an earlier call for the same image stands in the way: it is
+// unfinished, or ended a moment ago.
+type EarlierError struct{ Entry Entry }
 
-func (e *UnfinishedError) Error() string {
+func (e *EarlierError) Error() string {
 	what, next := "may have been carried out", "run cimg reconcile --resume"
 	switch {
 	case e.Entry.Live:
-		next = "its process still runs"
+		what, next = "is under way in another process", "wait for it, then run this again"
+	case e.Entry.End != "":
+		what, next = "has just ended", "run this again"
 	case e.Entry.Job != nil:
 		what, next = "was accepted", "run cimg wait --resume"
 	}
 	return fmt.Sprintf("nothing was sent: an earlier %s of %q in %s %s; %s (entry %s)",
-		e.Entry.Call.Op, cmp.Or(e.Entry.Name(), e.Entry.ImageUUID()), e.Entry.Call.Region, what, next, e.Entry.ID)
+		e.Entry.Call.Op, cmp.Or(e.Entry.Name(), e.Entry.Target()), e.Entry.Call.Region, what, next, e.Entry.ID)
 }
 
 // Intend records that a call is about to be made, and returns the id of its entry.
-// Unless the error is nil, the call must not be made. It is an [*UnfinishedError]
-// if the journal has an unfinished call for the same image.
-func (j *Journal) Intend(call *wrapper.OutcomeUnknownError) (id string, err error) {
+// Unless the error is nil, the call must not be made. It is an [*EarlierError] if
+// the journal has a call for the same image that is unfinished, or that is finished
+// and makes this one needless. A nil function means that none does.
+func (j *Journal) Intend(call *wrapper.OutcomeUnknownError, isNeedlessAfter func(Entry) bool) (id string, err error) {
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return "", fmt.Errorf("journal: %w", err)
 	}
@@ -118,8 +124,11 @@ func (j *Journal) Intend(call *wrapper.OutcomeUnknownError) (id string, err erro
 		return "", err
 	}
 	for _, entry := range entries {
-		if entry.Service == j.service && entry.End == "" && entry.IsAbout(call) {
-			return "", &UnfinishedError{entry}
+		if entry.Service != j.service || !entry.IsAbout(call) {
+			continue
+		}
+		if isOpen(entry) || isNeedlessAfter != nil && isNeedlessAfter(entry) {
+			return "", &EarlierError{entry}
 		}
 	}
 	if j.own == nil {
@@ -208,36 +217,57 @@ func (j *Journal) End(id, why, image string) error {
 func (j *Journal) record(id string, r record) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	f, number := j.find(id)
+	name, number := split(id)
+	f := j.held[name]
 	if f == nil {
 		return fmt.Errorf("journal: no entry %q that this process may change", id)
 	}
-	r.Entry = number
-	if err := f.append(r); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
+	return f.note(number, r)
 }
 
-// find returns the file of an entry, if this process holds it, and its number there.
-func (j *Journal) find(id string) (*file, int) {
-	at := strings.LastIndexByte(id, '-')
-	number, err := strconv.Atoi(id[at+1:])
-	if at < 0 || err != nil {
-		return nil, 0
+// split returns the file of an entry, and its number there; 0 if it is none.
+func split(id string) (file string, number int) {
+	at := max(strings.LastIndexByte(id, '-'), 0)
+	number, err := strconv.Atoi(strings.TrimPrefix(id[at:], "-"))
+	if err != nil {
+		return id, 0
 	}
-	f := j.held[id[:at]]
-	if f == nil || number < 1 || number > f.entries {
-		return nil, 0
-	}
-	return f, number
+	return id[:at], number
 }
 
 func (j *Journal) holds(id string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	f, _ := j.find(id)
-	return f != nil
+	name, _ := split(id)
+	return j.held[name] != nil
+}
+
+// Listed records the name by which the list has shown the image of a call. The call
+// may be finished, and another process's; if that one still runs, nothing is recorded.
+func (j *Journal) Listed(id, name string) error {
+	line := record{Listed: name}
+	if j.holds(id) {
+		return j.record(id, line)
+	}
+	done, err := j.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
+	in, number := split(id)
+	f, err := takeFile(j.path(in), in)
+	if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	defer f.close()
+	if _, err := f.read(); err != nil {
+		return err
+	}
+	delete(j.finished, in)
+	return f.note(number, line)
 }
 
 // Entries returns the calls that the journal has, the oldest first. If files cannot
@@ -365,5 +395,6 @@ func (j *Journal) read() ([]Entry, error) {
 		}
 		all = append(all, entries...)
 	}
+	slices.SortStableFunc(all, func(a, b Entry) int { return a.Time.Compare(b.Time) })
 	return all, firstErr
 }

@@ -32,7 +32,7 @@ func create(t *testing.T, name string) *wrapper.OutcomeUnknownError {
 
 func intend(t *testing.T, j *journal.Journal, name string) (id string) {
 	t.Helper()
-	id, err := j.Intend(create(t, name))
+	id, err := j.Intend(create(t, name), nil)
 	require.NoError(t, err)
 	return id
 }
@@ -103,14 +103,14 @@ func TestNothingIsIntendedTwice(t *testing.T) {
 	id := intend(t, first, "web-01")
 	intend(t, second, "web-02")
 	for _, j := range []*journal.Journal{first, second} {
-		var unfinished *journal.UnfinishedError
-		_, err := j.Intend(create(t, "web-01"))
+		var unfinished *journal.EarlierError
+		_, err := j.Intend(create(t, "web-01"), nil)
 		require.ErrorAs(t, err, &unfinished)
 		require.Equal(t, id, unfinished.Entry.ID)
 	}
 	copied, err := wrapper.ImportIntent("gz", wrapper.ImportImageInput{Name: "web-01", OriginImageUUID: "i", OriginRegionID: "bj"})
 	require.NoError(t, err)
-	_, err = second.Intend(copied)
+	_, err = second.Intend(copied, nil)
 	require.Error(t, err, "it would have the same name")
 
 	elsewhere := journal.New(dir, "https://other.example", nil)
@@ -122,6 +122,46 @@ func TestNothingIsIntendedTwice(t *testing.T) {
 
 	require.NoError(t, first.End(id, "succeeded", ""))
 	intend(t, second, "web-01")
+}
+
+// A process decides to make an image by what it has read of the journal. Meanwhile
+// another one may have begun and ended.
+func TestNothingIsIntendedAfterNews(t *testing.T) {
+	dir := t.TempDir()
+	first, second := open(t, dir), open(t, dir)
+	needless := func(e journal.Entry) bool { return e.Result == "i" }
+	require.NoError(t, first.End(intend(t, first, "web-01"), "rejected", ""))
+	require.NoError(t, first.End(intend(t, first, "web-02"), "succeeded", "i"))
+	rejected, err := second.Intend(create(t, "web-01"), needless)
+	require.NoError(t, err)
+	require.NoError(t, second.End(rejected, "rejected", ""))
+	var earlier *journal.EarlierError
+	_, err = second.Intend(create(t, "web-02"), needless)
+	require.ErrorAs(t, err, &earlier)
+	require.Equal(t, "i", earlier.Entry.Result)
+	intend(t, second, "web-02")
+}
+
+// What the list shows is recorded by whoever sees it, also after the end.
+func TestListed(t *testing.T) {
+	dir := t.TempDir()
+	first, second := open(t, dir), open(t, dir)
+	id := intend(t, first, "web-01")
+	require.NoError(t, second.Listed(id, "another process is at work on it"))
+	require.NoError(t, first.End(id, "succeeded", "i"))
+	listed := func() string {
+		entries, err := open(t, dir).Entries()
+		require.NoError(t, err)
+		return entries[0].Listed
+	}
+	require.Empty(t, listed())
+	require.NoError(t, first.Listed(id, "web-01"))
+	require.Equal(t, "web-01", listed())
+	first.Close()
+	require.NoError(t, second.Listed(id, "web-02"))
+	require.Equal(t, "web-02", listed())
+	require.Error(t, second.Listed(id+"0", "web-02"))
+	require.NoError(t, second.Listed("removed-1", "web-02"))
 }
 
 // A process may be killed in the middle of a write.
@@ -169,7 +209,7 @@ func TestBrokenLine(t *testing.T) {
 		_, err = open(t, dir).TakeOver()
 		require.ErrorContains(t, err, path+", line 3")
 		require.NotContains(t, err.Error(), "\n")
-		_, err = open(t, dir).Intend(create(t, "web-02"))
+		_, err = open(t, dir).Intend(create(t, "web-02"), nil)
 		require.ErrorContains(t, err, "line 3")
 		after, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -192,10 +232,10 @@ func TestOldFilesAreRemoved(t *testing.T) {
 			}
 		}
 		create120()
-		require.Equal(t, 121, len(files(t, dir)), "what was made lately may not be listed yet")
+		require.Len(t, files(t, dir), 121, "what was made lately may not be listed yet")
 		time.Sleep(24 * time.Hour)
 		create120()
-		require.Equal(t, 121, len(files(t, dir)))
+		require.Len(t, files(t, dir), 121)
 		left, err := open(t, dir).TakeOver()
 		require.NoError(t, err)
 		require.Equal(t, "unfinished", left[0].Name())
@@ -207,7 +247,7 @@ func TestOnlyEntriesThatExistAreChanged(t *testing.T) {
 	j := open(t, dir)
 	id := intend(t, j, "web-01")
 	for _, wrong := range []string{id + "0", id[:len(id)-1] + "0", id[:len(id)-1] + "2", id[:len(id)-2], "x-1", "", "-1"} {
-		require.ErrorContains(t, j.End(wrong, "forgotten", ""), `"`+wrong+`"`)
+		require.Error(t, j.End(wrong, "forgotten", ""), wrong)
 	}
 	entries, err := j.Entries()
 	require.NoError(t, err)
