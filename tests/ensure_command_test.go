@@ -174,3 +174,34 @@ func TestEnsureAfterManyOthers(t *testing.T) {
 	require.Contains(t, u.run(t, ensureWeb+"web-01").stdout, "exists")
 	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
 }
+
+// That a region does not exist is the same to all commands, and known before anything is made.
+func TestUnknownRegion(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	for _, line := range []string{
+		"list --region nowhere",
+		"create --region nowhere --snapshot " + snapshot + " web-01",
+		"create --ensure --region nowhere --snapshot " + snapshot + " web-01",
+		"replicate --from nowhere --to bj --snapshot " + snapshot + " web-01",
+		"replicate --from gz --to bj,nowhere --snapshot " + snapshot + " web-01",
+		"replicate --from bj --to nowhere 北京02",
+	} {
+		r := u.run(t, line)
+		require.Equal(t, 3, r.code, line+": "+r.stderr)
+		require.Contains(t, r.stderr, "check the id of the region", line)
+		require.NotContains(t, r.stderr, "not sent", line)
+	}
+	for _, to := range []string{"bj,,gz", ",", "bj,g\x01z"} {
+		r := u.run(t, "replicate --from gz --to "+to+" --snapshot "+snapshot+" web-01")
+		require.Equal(t, 2, r.code, to+": "+r.stderr)
+	}
+	require.Empty(t, u.images(t, "gz"))
+	require.Empty(t, u.images(t, "bj"))
+
+	blanks := outcomeOf(t, u.command(t, "replicate", "--from", "gz", "--to", " bj,bj , gz", "--snapshot", snapshot, "web-01"))
+	require.Zero(t, blanks.code, blanks.stderr)
+	for _, region := range []string{"gz", "bj"} {
+		require.Equal(t, []string{"web-01"}, u.images(t, region))
+	}
+}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -39,7 +41,10 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 				return usageErrorf("no region to copy to: name some with --to")
 			}
 			run.again = "then run the same command again: it makes what is missing"
-			to = slices.DeleteFunc(to, func(region string) bool { return region == from })
+			to, err := otherRegions(to, from)
+			if err != nil {
+				return err
+			}
 			var replicas []*replica
 			if snapshot != "" {
 				for _, name := range names {
@@ -64,6 +69,9 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 					replicas = append(replicas, r)
 				}
 			}
+			if err := run.checkRegions(ctx, to); err != nil {
+				return err
+			}
 			var tasks []task
 			for _, r := range replicas {
 				tasks = append(tasks, task{r.origin, r.run})
@@ -71,6 +79,35 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 			return run.all(ctx, tasks...)
 		}),
 	}
+}
+
+// otherRegions returns regions without blanks around them, each once, and without the
+// origin.
+func otherRegions(regions []string, origin string) (others []string, err error) {
+	for _, region := range regions {
+		region = strings.TrimSpace(region)
+		switch {
+		case region == "":
+			return nil, usageErrorf("--to: an empty region in %q", strings.Join(regions, ","))
+		case region != origin && !slices.Contains(others, region):
+			others = append(others, region)
+		}
+	}
+	return others, nil
+}
+
+// checkRegions reads a page of the list of each region, so that one that does not
+// exist is noticed before anything is made. Another failure is left to the work there.
+func (s *session) checkRegions(ctx context.Context, regions []string) error {
+	for _, region := range regions {
+		for _, err := range s.client.Images(ctx, region) {
+			if outcome := wrapper.OutcomeOf(err); outcome == wrapper.OutcomeRejected || outcome == wrapper.OutcomeNotSent {
+				return fmt.Errorf("nothing was made; --to %q: %w", region, err)
+			}
+			break
+		}
+	}
+	return nil
 }
 
 // replica is an image, and its copies in other regions.
