@@ -161,6 +161,26 @@ func TestEnsureWithNamesThatAreStoredAltered(t *testing.T) {
 	})
 }
 
+// The response is lost, too: what the list has since by a similar name may be the
+// image.
+func TestLostResponseAndAlteredName(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "--scenario", scenario(t, `storeName: "web-acct-*"`))
+	u.inject(t, `{operation: createCIMG, after: true, reset: true}`)
+	require.Equal(t, 5, u.run(t, createWeb+"--ensure web-01").code)
+	for _, line := range []string{"wait --resume", "reconcile --resume", createWeb + "--ensure web-01", "replicate --from gz --to bj --snapshot " + snapshot + " web-01"} {
+		r := u.run(t, line)
+		require.Equal(t, 5, r.code, line+": "+r.stderr)
+		require.Contains(t, r.stderr, `"web-acct-web-01"`, line)
+	}
+	require.Equal(t, "1", u.sent(t, "createCIMG"))
+
+	// One that was made before is not.
+	u.inject(t, `{operation: createCIMG, reset: true}`)
+	require.Equal(t, 5, u.run(t, createWeb+"--ensure 广州02-new").code)
+	require.Contains(t, u.run(t, "wait --resume").stderr, "广州02-new in gz: it was not carried out")
+}
+
 // The journal keeps what may not be listed yet, however much else was made since.
 func TestEnsureAfterManyOthers(t *testing.T) {
 	t.Parallel()

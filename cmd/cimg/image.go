@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cimg-go/cimg/internal/journal"
@@ -263,12 +264,16 @@ func (i *image) settle(ctx context.Context, found reconcile.Finding) error {
 	i.UUID = cmp.Or(found.Image.UUID, found.ImageUUID)
 	switch {
 	case found.Verdict == reconcile.Ambiguous:
-		var err error = &reconcile.AmbiguousImageError{Region: i.Region, Name: i.subject(), Images: found.Candidates}
-		if i.entry != "" {
-			err = fmt.Errorf("%w; try again later, or look what became of it, then run: cimg jobs --forget %s", err, i.entry)
-		}
-		return i.fails(stateAmbiguous, err)
+		return i.isAmbiguous(&reconcile.AmbiguousImageError{Region: i.Region, Name: i.subject(), Images: found.Candidates})
 	case found.Verdict == reconcile.NotObserved:
+		altered, err := i.alteredNames(ctx)
+		switch {
+		case err != nil:
+			return i.fails(stateUnended, fmt.Errorf("%w; %w", i.call, err))
+		case len(altered) > 0:
+			ambiguous := &reconcile.AmbiguousImageError{Region: i.Region, Name: i.Name, Images: altered}
+			return i.isAmbiguous(fmt.Errorf("%w; %q, %s, may be it, if the service alters names", ambiguous, altered[0].Name, altered[0].UUID))
+		}
 		i.Job = ""
 		return errors.Join(i.fails(stateMissing, errNotObserved), i.end(string(stateMissing), ""))
 	case found.Job != nil && found.Job.Ref.String() != i.Job:
@@ -287,6 +292,44 @@ func (i *image) settle(ctx context.Context, found reconcile.Finding) error {
 	}
 	i.is(stateFound)
 	return nil
+}
+
+// isAmbiguous reports that it is not clear which image a call has made, if any.
+func (i *image) isAmbiguous(err error) error {
+	if i.entry != "" {
+		err = fmt.Errorf("%w; try again later, or look what became of it, then run: cimg jobs --forget %s", err, i.entry)
+	}
+	return i.fails(stateAmbiguous, err)
+}
+
+// alteredNames returns the images that a call may have made, by a name that the
+// service has altered: made since the call, of a name that has the requested one in
+// it, or is in it, and not known to the journal as another call's.
+func (i *image) alteredNames(ctx context.Context) (altered []wrapper.Image, err error) {
+	if i.call == nil || len(i.call.ImageUUIDs) > 0 {
+		return nil, nil
+	}
+	images, err := readImages(ctx, i.session.client, i.Region)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := i.session.journal.Entries()
+	if err != nil {
+		return nil, err
+	}
+	ahead, uncertainty, _ := i.session.client.ClockOffset()
+	earliest := i.call.SentAt.Add(ahead - uncertainty - reconcile.DefaultClockTolerance)
+	name := strings.ToLower(i.Name)
+	for _, listed := range images {
+		isAnother := func(e journal.Entry) bool {
+			return e.Result == listed.UUID || e.Job != nil && e.Job.ResourceUUID == listed.UUID || e.Call.Region == i.Region && e.Name() == listed.Name
+		}
+		stored := strings.ToLower(listed.Name)
+		if (strings.Contains(stored, name) || strings.Contains(name, stored)) && time.UnixMilli(listed.CreateTime).After(earliest) && !slices.ContainsFunc(entries, isAnother) {
+			altered = append(altered, listed)
+		}
+	}
+	return altered, nil
 }
 
 // accepted journals the job of a call.
