@@ -224,4 +224,10 @@ func TestUnknownRegion(t *testing.T) {
 	for _, region := range []string{"gz", "bj"} {
 		require.Equal(t, []string{"web-01"}, u.images(t, region))
 	}
+
+	require.Zero(t, u.run(t, createWeb+"web-01").code)
+	ids := regexp.MustCompile(`\w{32}`).FindAllString(u.run(t, "list --region gz web-01").stdout, -1)
+	twice := u.run(t, "replicate --from gz --to bj "+strings.Join(ids, " "))
+	require.Equal(t, 2, twice.code, twice.stderr)
+	require.Contains(t, twice.stderr, `two of the images have the name "web-01"`)
 }

@@ -47,27 +47,12 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 			}
 			var replicas []*replica
 			if snapshot != "" {
-				for _, name := range names {
-					replicas = append(replicas, run.replica(from, name, to, description))
-				}
-				inputs := make([]wrapper.CreateImageInput, len(names))
-				for n, r := range replicas {
-					r.input = wrapper.CreateImageInput{Name: names[n], SnapUUID: snapshot, Description: description}
-					inputs[n] = r.input
-				}
-				if err := wrapper.ValidateCreate(from, inputs...); err != nil {
-					return err
-				}
+				replicas, err = run.replicasOfSnapshot(from, snapshot, names, to, description)
 			} else {
-				images, err := find(ctx, run.client, from, names)
-				if err != nil {
-					return err
-				}
-				for _, image := range images {
-					r := run.replica(from, image.Name, to, description)
-					r.existing = &image
-					replicas = append(replicas, r)
-				}
+				replicas, err = run.replicasOfImages(ctx, from, names, to, description)
+			}
+			if err != nil {
+				return err
 			}
 			if err := run.checkRegions(ctx, to); err != nil {
 				return err
@@ -127,6 +112,32 @@ func (s *session) replica(from, name string, to []string, description string) *r
 		r.copies = append(r.copies, s.image(region, name))
 	}
 	return r
+}
+
+func (s *session) replicasOfSnapshot(from, snapshot string, names, to []string, description string) ([]*replica, error) {
+	inputs, replicas := make([]wrapper.CreateImageInput, len(names)), make([]*replica, len(names))
+	for n, name := range names {
+		inputs[n] = wrapper.CreateImageInput{Name: name, SnapUUID: snapshot, Description: description}
+		replicas[n] = s.replica(from, name, to, description)
+		replicas[n].input = inputs[n]
+	}
+	return replicas, wrapper.ValidateCreate(from, inputs...)
+}
+
+func (s *session) replicasOfImages(ctx context.Context, from string, idsOrNames, to []string, description string) ([]*replica, error) {
+	images, err := find(ctx, s.client, from, idsOrNames)
+	if err != nil {
+		return nil, err
+	}
+	replicas := make([]*replica, len(images))
+	for n, image := range images {
+		if slices.ContainsFunc(images[:n], func(other wrapper.Image) bool { return other.Name == image.Name }) {
+			return nil, usageErrorf("two of the images have the name %q, and their copies would, too", image.Name)
+		}
+		replicas[n] = s.replica(from, image.Name, to, description)
+		replicas[n].existing = &image
+	}
+	return replicas, nil
 }
 
 // run makes what is missing.
