@@ -38,7 +38,7 @@ func (i *image) ensureImported(ctx context.Context, input wrapper.ImportImageInp
 // one made, which the list may not show yet, or by another name. If another process
 // makes the image meanwhile, all that is done again.
 func (i *image) ensure(ctx context.Context, about *wrapper.OutcomeUnknownError, call func(context.Context) (reconcile.EnsuredImage, error)) error {
-	renamed := "" // id of the job that was waited for
+	var awaited wrapper.JobRef
 	for {
 		past, err := i.session.pastOf(about)
 		if err != nil {
@@ -58,28 +58,56 @@ func (i *image) ensure(ctx context.Context, about *wrapper.OutcomeUnknownError, 
 		}
 		result, err := i.send(ctx, &intent{call: about, isNeedlessAfter: past.lacks}, func(ctx context.Context) (made, error) {
 			ensured, err := call(ctx)
-			if err != nil {
-				return made{}, err
-			}
-			result := made{job: ensured.Job, uuid: ensured.Image.UUID}
-			if ensured.Created {
-				result.verify = func(ctx context.Context) error { _, err := ensured.Wait(ctx); return err }
-			}
-			return result, nil
+			return madeBy(ensured), err
 		})
 		if earlier, stands := errors.AsType[*journal.EarlierError](err); stands && !earlier.Entry.Live {
 			continue
 		}
-		if err == nil && result.job != nil && result.job.Ref.Type == "ChangeCIMGName" && result.job.Ref.JobUUID != renamed {
-			i.is(stateLooking) // when it is done, another name may be free
-			if _, err := result.job.Wait(ctx); err != nil && !isAbsent(err) {
+		if freeing, found := i.freeing(result, err); found && i.entry == "" && freeing.JobUUID != awaited.JobUUID {
+			i.is(stateLooking)
+			if err := i.await(ctx, freeing); err != nil && !isAbsent(err) && !errors.Is(err, wrapper.ErrJobUnknown) {
 				return i.fails(stateUnmade, err)
 			}
-			renamed = result.job.Ref.JobUUID
+			awaited = freeing
 			continue
 		}
 		return i.proceed(ctx, result, err)
 	}
+}
+
+func madeBy(ensured reconcile.EnsuredImage) made {
+	result := made{job: ensured.Job, uuid: ensured.Image.UUID}
+	if ensured.Created {
+		result.verify = func(ctx context.Context) error { _, err := ensured.Wait(ctx); return err }
+	}
+	return result
+}
+
+// freeing returns the job after which the name may be free: that deletes or renames
+// the only image that has it.
+func (i *image) freeing(result made, err error) (job wrapper.JobRef, found bool) {
+	if err == nil && result.job != nil {
+		return result.job.Ref, result.job.Ref.Type == "ChangeCIMGName"
+	}
+	ambiguous, found := errors.AsType[*reconcile.AmbiguousImageError](err)
+	if !found || len(ambiguous.Images) != 1 || ambiguous.Images[0].Job == nil {
+		return job, false
+	}
+	deleted := ambiguous.Images[0]
+	return wrapper.JobRef{Region: i.Region, JobUUID: deleted.Job.JobUUID, Type: deleted.Job.Type, ResourceUUID: deleted.UUID}, deleted.Job.Type == "DeleteCIMG"
+}
+
+// await waits for the end of a job that another command started.
+func (i *image) await(ctx context.Context, ref wrapper.JobRef) error {
+	job, err := i.session.client.Resume(ref)
+	if err != nil {
+		return err
+	}
+	_, err = job.Wait(ctx, wrapper.MissingGrace(0))
+	if wait, ended := errors.AsType[*wrapper.WaitError](err); ended && !errors.Is(err, wrapper.ErrJobUnknown) {
+		return wait.Cause // nothing of this command is unfinished
+	}
+	return err
 }
 
 // isAbsent reports whether an error says that a call has made no image.
@@ -112,20 +140,13 @@ func (i *image) confirm(ctx context.Context, earlier journal.Entry) error {
 	case earlier.Listed != "", earlier.Job == nil, time.Since(earlier.EndTime) >= i.session.visibility:
 		return errNotObserved
 	}
-	job, err := i.session.client.Resume(*earlier.Job)
-	if err != nil {
-		return i.fails(stateUnmade, err)
-	}
-	_, err = job.Wait(ctx, wrapper.MissingGrace(0))
+	err = i.await(ctx, *earlier.Job)
 	switch {
 	case err == nil:
 		return i.follow(ctx, made{uuid: earlier.Result})
 	case errors.Is(err, wrapper.ErrJobUnknown):
 		i.Operation, i.call = earlier.Call.Op, earlier.Call
 		return i.resolve(ctx)
-	}
-	if wait, ended := errors.AsType[*wrapper.WaitError](err); ended {
-		err = wait.Cause // nothing is unfinished
 	}
 	return i.fails(stateUnmade, err)
 }
