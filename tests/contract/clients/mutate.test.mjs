@@ -6,7 +6,9 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { load, respond, serve, tools, unusedURL } from './servers.mjs'
 
-const outcomes = JSON.parse(readFileSync(new URL('outcomes.json', import.meta.url)))
+const read = (file) => JSON.parse(readFileSync(new URL(file, import.meta.url)))
+const outcomes = read('outcomes.json')
+const urls = read('urls.json')
 const images = [{ name: 'one', snapUuid: 's' }, { name: 'two', snapUuid: 's' }]
 
 for (const tool of tools) {
@@ -52,9 +54,17 @@ for (const tool of tools) {
     test('invalid input is rejected before anything is sent', async (t) => {
       const { url, requests } = await serve(t, (_, response) => response.end())
       await assert.rejects(createImages(connect(url, 'token'), 'gz', []), RangeError)
-      assert.throws(() => connect(url, 'secret\nsecret'), (error) => !String(error).includes('secret'))
-      assert.throws(() => connect(url, ''), /empty/)
       assert.deepEqual(requests, [])
+    })
+
+    test('connect throws if the URL or the token is missing or malformed', () => {
+      for (const wrong of [undefined, null, ...urls.wrong]) {
+        assert.throws(() => connect(wrong, 'token'), /^Error: the URL is not that of a service/, String(wrong))
+      }
+      for (const wrong of [undefined, null, '', 'secret secret', 'secret\nsecret']) {
+        assert.throws(() => connect(urls.right[0], wrong), ({ message }) => /^the token is missing/.test(message) && !/secret/.test(message), String(wrong))
+      }
+      for (const right of urls.right) connect(right, 'token')
     })
   })
 }

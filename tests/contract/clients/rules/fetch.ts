@@ -15,8 +15,19 @@ export const fetchOnce: typeof fetch = (input, init) => {
   return fetch(request, { redirect: 'error', signal: controller.signal })
 }
 
-/** Returns the Authorization header for a token. The error does not show the token. */
-export function bearer(token: string): string {
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new Error('the token is empty, or has a character that is invalid in a header')
-  return `Bearer ${token}`
+// What fetch cannot send to must not look like a call whose outcome is unknown.
+const urlOfService = /^https?:\/\/([\w-]+(\.[\w-]+)*\.?|\[[\da-f:.]+\])(:\d+)?(\/[!-"$->@-~]*)?$/i
+
+/**
+ * What a client needs to send requests. Throws if the URL or the token is missing or
+ * malformed, with an error that does not show them.
+ */
+export function connection(baseUrl: string, token: string) {
+  if (!urlOfService.test(baseUrl) || !URL.canParse(baseUrl)) {
+    throw new Error('the URL is not that of a service, such as https://open.didiyunapi.com')
+  }
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
+    throw new Error('the token is missing, or has a character that is invalid in a header')
+  }
+  return { baseUrl: baseUrl.replace(/\/$/, ''), headers: { Authorization: `Bearer ${token}` }, fetch: fetchOnce }
 }
