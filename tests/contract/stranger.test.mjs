@@ -73,7 +73,8 @@ describe('in a folder of their own', { concurrency: 2 }, () => {
         assert.match(await run('node main.mjs', root), /^\[ '[0-9a-f]{32}' \]$/m)
         const lossy = await serve(t, (request, response) => // not a fault: another case would meet it
           forward(mock.url, request, request.url.endsWith('/create') ? () => response.socket.destroy() : copyTo(response)))
-        await assert.rejects(run(`CIMG_URL=${lossy.url} node main.mjs`, root), /create: unknown: .*; found in gz: [0-9a-f]{32}/)
+        await assert.rejects(run(`CIMG_URL=${lossy.url} node main.mjs`, root), ({ stderr }) => /^create: unknown: .*; found in gz: [0-9a-f,]+\n$/.test(stderr))
+        await assert.rejects(run('CIMG_URL= node main.mjs', root), ({ stderr }) => /^the URL is not that of a service.*\n$/.test(stderr))
       }
     })
   }
@@ -98,6 +99,6 @@ function run(script, cwd) {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, CIMG_URL: mock.url, CIMG_TOKEN: mock.token, REDOCLY_SUPPRESS_NOTIFICATIONS: 'true', NO_COLOR: '1' }
     execFile('bash', ['-euc', script], { cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
-      error ? reject(new Error(`${error.message}\n${stdout}\n${stderr}`)) : resolve(stdout))
+      error ? reject(Object.assign(new Error(`${error.message}\n${stdout}\n${stderr}`), { stderr })) : resolve(stdout))
   })
 }
