@@ -64,6 +64,14 @@ describe('against cimg mock', () => {
     assert.equal((await control('requests')).createCIMG, created + 1)
   })
 
+  test('a name that looks like an option is a name', async () => {
+    const names = ['-n', '--', '--arg']
+    const { code, stdout, stderr } = await create(...names)
+    assert.equal(code, 0, stderr)
+    assert.equal(stdout.trim().split('\n').length, names.length)
+    for (const name of names) assert.equal((await run(mock, ['find', 'gz', name])).code, 0, name)
+  })
+
   test('a create with an unknown snapshot is rejected', async () => {
     const { code, stderr } = await run(mock, ['create', 'gz', 'no-such-snapshot', 'rejected'])
     assert.equal(code, 3)
@@ -128,6 +136,12 @@ describe('against scripted responses', { concurrency: 2 }, () => {
     assert.deepEqual([code, stdout], [4, 'i\n'])
     assert.match(stderr, /job a\/b failed: no space\n.*job c succeeded, but does not name its image.*\n.*job d failed: no reason given\n$/)
     assert.equal(server.requests[0], 'GET /dicloud/i/result?regionId=gz&jobUuids=a%2Fb')
+  })
+
+  test('an id that looks like an option is an id', async (t) => {
+    const server = await serveEach(t, json(200, envelope(0, [job({ jobUuid: '-n', done: true, success: true, resourceUuid: 'i' })])))
+    assert.deepEqual(await run(server, ['wait', 'gz', '-n'], { CIMG_DEADLINE: '2', CIMG_PAUSE: '1' }), { code: 0, stdout: 'i\n', stderr: '' })
+    assert.deepEqual(server.requests, ['GET /dicloud/i/result?regionId=gz&jobUuids=-n'])
   })
 
   const later = (value) => (response) => { response.setHeader('Retry-After', value); html(429)(response) }

@@ -86,7 +86,7 @@ rest() {
 }
 
 create() { # REGION SNAPSHOT NAME...
-	body=$(jq --null-input '{regionId: $ARGS.positional[0], cimg: [$ARGS.positional[1] as $snapshot | $ARGS.positional[2:][] | {name: ., snapUuid: $snapshot}]}' --args "$@")
+	body=$(jq --null-input '{regionId: $ARGS.positional[0], cimg: [$ARGS.positional[1] as $snapshot | $ARGS.positional[2:][] | {name: ., snapUuid: $snapshot}]}' --args -- "$@")
 	send /dicloud/i/storage/cimg/create "$body"
 	case $curl in 5 | 6 | 7 | 35 | 60) fail 1 "not sent: curl $curl" ;; esac # no connection
 	outcome=$(read_response '
@@ -109,7 +109,7 @@ wait_for() { # REGION JOB...
 		pause=${CIMG_PAUSE:-1} missing_since= image= state=
 		until [ "$state" = done ] || [ "$state" = failed ]; do
 			rest "$ends" || fail 6 "gave up waiting; left: $*"
-			send "/dicloud/i/result?$(jq --null-input --raw-output '$ARGS.positional | map(@uri) | "regionId=\(.[0])&jobUuids=\(.[1])"' --args "$region" "$1")"
+			send "/dicloud/i/result?$(jq --null-input --raw-output '$ARGS.positional | map(@uri) | "regionId=\(.[0])&jobUuids=\(.[1])"' --args -- "$region" "$1")"
 			state=$(read_response '
 				if $is_success and ($data | type == "array") then
 					job($id) | if . == null then "missing" elif .done | not then "running" elif .success then "done" else "failed" end
