@@ -14,9 +14,22 @@ import { envelope, html, job, json, respond, serve, unusedURL } from './servers.
 const read = (file) => JSON.parse(readFileSync(new URL(file, import.meta.url)))
 const script = new URL('shell/cimg.sh', import.meta.url).pathname
 
+/** Writes programs into a folder and returns a PATH on which they come first; theirs is without. */
+function pathWith(programs) {
+  const folder = mkdtempSync(join(tmpdir(), 'path-'))
+  after(() => rmSync(folder, { recursive: true }))
+  for (const [name, text] of Object.entries(programs)) {
+    writeFileSync(join(folder, name), `#!/bin/sh\nPATH=\${PATH#*:}\n${text}\n`, { mode: 0o700 })
+  }
+  return `${folder}:${process.env.PATH}`
+}
+
+// The pauses are whole seconds. Here one takes 10 ms.
+const quick = pathWith({ sleep: 'exec sleep "$(($1 / 100)).$(printf %02d $(($1 % 100)))"' })
+
 /** Runs the script and returns its exit status and what it prints. */
 function run({ url, token = 'token' }, args, settings) {
-  const env = { ...process.env, CIMG_URL: url, CIMG_TOKEN: token, CIMG_PAUSE: '0', CIMG_DEADLINE: '20', ...settings }
+  const env = { ...process.env, PATH: quick, CIMG_URL: url, CIMG_TOKEN: token, CIMG_DEADLINE: '600', ...settings }
   return new Promise((resolve) => {
     execFile('sh', [script, ...args], { env }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }))
   })
@@ -41,14 +54,14 @@ describe('against cimg mock', () => {
     const names = ['one', "it's \\t two"]
     const { code, stdout, stderr } = await create(...names)
     assert.equal(code, 0, stderr)
-    const waited = await run(mock, ['wait', 'gz', ...stdout.trim().split('\n')], { CIMG_PAUSE: '1' })
+    const waited = await run(mock, ['wait', 'gz', ...stdout.trim().split('\n')])
     assert.equal(waited.code, 0, waited.stderr)
     for (const name of names) {
       const found = await run(mock, ['find', 'gz', name])
       assert.equal(found.code, 0)
       assert.ok(waited.stdout.split('\n').includes(found.stdout.trim()))
     }
-    assert.deepEqual(await run({ ...mock, url: `${mock.url}/` }, ['find', 'gz', 'another'], { CIMG_PAUSE: '1', CIMG_WINDOW: '0' }),
+    assert.deepEqual(await run({ ...mock, url: `${mock.url}/` }, ['find', 'gz', 'another'], { CIMG_WINDOW: '0' }),
       { code: 5, stdout: '', stderr: 'cimg.sh: no image is named another yet\n' })
   })
 
@@ -93,7 +106,7 @@ describe('against scripted responses', { concurrency: 2 }, () => {
   for (const poll of read('polls.json')) {
     test(`${poll.kind}: ${poll.name}`, async (t) => {
       const server = await serveEach(t, (response) => respond(response, poll), done)
-      const { code, stdout, stderr } = await run(server, ['wait', 'gz', 'a'], { CIMG_GRACE: '-1' })
+      const { code, stdout, stderr } = await run(server, ['wait', 'gz', 'a'], { CIMG_GRACE: '0' })
       const kind = code === 0 ? 'transient' : /not found/.test(stderr) ? 'bad id' : 'permanent'
       assert.equal(kind, poll.kind, stderr)
       if (code === 0) assert.equal(stdout, 'image\n')
@@ -140,13 +153,13 @@ describe('against scripted responses', { concurrency: 2 }, () => {
 
   test('an id that looks like an option is an id', async (t) => {
     const server = await serveEach(t, json(200, envelope(0, [job({ jobUuid: '-n', done: true, success: true, resourceUuid: 'i' })])))
-    assert.deepEqual(await run(server, ['wait', 'gz', '-n'], { CIMG_DEADLINE: '2', CIMG_PAUSE: '1' }), { code: 0, stdout: 'i\n', stderr: '' })
+    assert.deepEqual(await run(server, ['wait', 'gz', '-n'], { CIMG_DEADLINE: '2' }), { code: 0, stdout: 'i\n', stderr: '' })
     assert.deepEqual(server.requests, ['GET /dicloud/i/result?regionId=gz&jobUuids=-n'])
   })
 
   const later = (value) => (response) => { response.setHeader('Retry-After', value); html(429)(response) }
   for (const [name, respondWith, code, text, settings] of [
-    ['a job that never finishes', json(200, envelope(0, [job()])), 6, /gave up waiting; left: a b\n/, { CIMG_DEADLINE: '0', CIMG_PAUSE: '1' }],
+    ['a job that never finishes', json(200, envelope(0, [job()])), 6, /gave up waiting; left: a b\n/, { CIMG_DEADLINE: '0' }],
     ['a rejected poll', html(401), 5, /rejected: HTTP 401, no envelope; left: a b\n/],
     ['Retry-After beyond the deadline', later('3600'), 6, /gave up/],
     ['a date beyond the deadline', later(new Date(Date.now() + 3_600_000).toUTCString()), 6, /gave up/],
@@ -162,6 +175,27 @@ describe('against scripted responses', { concurrency: 2 }, () => {
   test('a Retry-After without a time to wait is ignored', async (t) => {
     const server = await serveEach(t, ...['0', 'soon', '-1', new Date(0).toUTCString()].map(later), done)
     assert.deepEqual(await run(server, ['wait', 'gz', 'a']), { code: 0, stdout: 'image\n', stderr: '' })
+  })
+
+  test('pauses grow by half, and by a second at least', async (t) => {
+    for (const [first, pauses] of [[undefined, [1, 2, 4]], ['0', [0, 1, 2, 4]], ['10', [10, 16, 25]], ['50', [50, 60, 60]]]) {
+      const PATH = pathWith({ sleep: 'echo "slept $1" >&2' })
+      const server = await serveEach(t, ...pauses.slice(1).map(() => json(200, envelope(0, [job()]))), done)
+      const { stderr } = await run(server, ['wait', 'gz', 'a'], { PATH, ...first && { CIMG_PAUSE: first } })
+      assert.deepEqual(stderr.match(/\d+/g).map(Number), pauses)
+    }
+  })
+
+  test('a setting that is no whole number of seconds is wrong usage', async (t) => {
+    const server = await serveEach(t, done)
+    for (const name of ['CIMG_PAUSE', 'CIMG_GRACE', 'CIMG_DEADLINE', 'CIMG_WINDOW']) {
+      for (const value of ['0.5', '-1', '1s', ' 1', '08', '9'.repeat(20), '1\n2']) {
+        const { code, stderr } = await run(server, ['wait', 'gz', 'a'], { [name]: value })
+        assert.equal(code, 2, `${name}=${value}`)
+        assert.match(stderr, /whole numbers of seconds/)
+      }
+    }
+    assert.deepEqual(server.requests, [])
   })
 
   test('wrong usage sends nothing', async (t) => {
@@ -198,12 +232,9 @@ describe('against scripted responses', { concurrency: 2 }, () => {
 
   test('unknown: jq fails once the create was sent; not sent: before', async (t) => {
     for (const [calls, code, sent] of [[1, 5, 1], [0, 1, 0]]) {
-      const folder = mkdtempSync(join(tmpdir(), 'jq-'))
-      t.after(() => rmSync(folder, { recursive: true }))
-      writeFileSync(join(folder, 'jq'), `#!/bin/sh\n[ "$(wc -l <"$0.calls")" -lt ${calls} ] || exit 3\necho >>"$0.calls"\nPATH=\${PATH#*:} exec jq "$@"\n`, { mode: 0o700 })
-      writeFileSync(join(folder, 'jq.calls'), '')
+      const PATH = pathWith({ jq: `echo >>"$0.calls"\n[ "$(wc -l <"$0.calls")" -le ${calls} ] || exit 3\nexec jq "$@"` })
       const server = await serveEach(t, json(200, envelope(0, [job()])))
-      assert.equal((await run(server, ['create', 'gz', 's', 'one'], { PATH: `${folder}:${process.env.PATH}` })).code, code)
+      assert.equal((await run(server, ['create', 'gz', 's', 'one'], { PATH })).code, code)
       assert.equal(server.requests.length, sent)
     }
   })
@@ -216,7 +247,7 @@ describe('against scripted responses', { concurrency: 2 }, () => {
       assert.equal(server.requests.length, 2)
     }
     for (const broken of [json(200, envelope(2, [])), json(500, envelope(0, [])), html(200), json(200, envelope(0, null))]) {
-      const { code, stderr } = await run(await serveEach(t, broken), ['find', 'gz', 'one'], { CIMG_PAUSE: '1', CIMG_WINDOW: '0' })
+      const { code, stderr } = await run(await serveEach(t, broken), ['find', 'gz', 'one'], { CIMG_WINDOW: '0' })
       assert.equal(code, 5)
       assert.match(stderr, /cannot list: HTTP/)
     }

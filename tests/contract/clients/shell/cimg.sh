@@ -16,8 +16,8 @@
 # 3 rejected; 4 a job failed; 5 unknown: the call may have been carried out, or a job
 # may still run, or there is no such image yet; 6 timed out, the jobs may still run.
 #
-# In seconds: CIMG_PAUSE before the first poll, CIMG_GRACE for which the service may
-# not know a job yet, CIMG_DEADLINE after which wait gives up, CIMG_WINDOW for find.
+# In whole seconds: CIMG_PAUSE before the first poll, CIMG_GRACE for which the service
+# may not know a job yet, CIMG_DEADLINE after which wait gives up, CIMG_WINDOW for find.
 set -eu
 LC_ALL=C
 
@@ -81,7 +81,7 @@ rest() {
 	[ "$retry_after" -le "$pause" ] || pause=$retry_after
 	[ $(($(date +%s) + pause)) -le "$1" ] || return 1
 	sleep "$pause"
-	pause=$(((pause * 3 + 1) / 2))
+	pause=$((pause * 3 / 2 + 1))
 	[ "$pause" -le 60 ] || pause=60
 }
 
@@ -103,10 +103,10 @@ create() { # REGION SNAPSHOT NAME...
 }
 
 wait_for() { # REGION JOB...
-	region=$1 ends=$(($(date +%s) + ${CIMG_DEADLINE:-3600})) failed=
+	region=$1 ends=$(($(date +%s) + deadline)) failed=
 	shift
 	while [ $# -gt 0 ]; do
-		pause=${CIMG_PAUSE:-1} missing_since= image= state=
+		pause=$first_pause missing_since= image= state=
 		until [ "$state" = done ] || [ "$state" = failed ]; do
 			rest "$ends" || fail 6 "gave up waiting; left: $*"
 			send "/dicloud/i/result?$(jq --null-input --raw-output '$ARGS.positional | map(@uri) | "regionId=\(.[0])&jobUuids=\(.[1])"' --args -- "$region" "$1")"
@@ -127,7 +127,7 @@ wait_for() { # REGION JOB...
 			rejected) fail 5 "the poll was rejected: $(describe); left: $*" ;;
 			missing)
 				missing_since=${missing_since:-$(date +%s)}
-				[ $(($(date +%s) - missing_since)) -le "${CIMG_GRACE:-30}" ] || fail 5 "job $1 not found: $(describe); left: $*"
+				[ $(($(date +%s) - missing_since)) -lt "$grace" ] || fail 5 "job $1 not found: $(describe); left: $*"
 				;;
 			esac
 		done
@@ -167,7 +167,7 @@ list() {
 }
 
 find_images() { # REGION NAME
-	pause=${CIMG_PAUSE:-1} ends=$(($(date +%s) + ${CIMG_WINDOW:-300}))
+	pause=$first_pause ends=$(($(date +%s) + window))
 	until list "$@"; do
 		rest "$ends" || fail 5 "$why"
 	done
@@ -178,6 +178,10 @@ for tool in curl jq; do
 done
 case ${CIMG_URL:-} in http://?* | https://?*) ;; *) fail 2 "CIMG_URL is not the URL of a service" ;; esac
 case ${CIMG_TOKEN:-} in '' | *[!!-~]*) fail 2 "CIMG_TOKEN is empty, or has a character that is invalid in a header" ;; esac
+first_pause=${CIMG_PAUSE:-1} grace=${CIMG_GRACE:-30} deadline=${CIMG_DEADLINE:-3600} window=${CIMG_WINDOW:-300}
+for seconds in "$first_pause" "$grace" "$deadline" "$window"; do
+	case $seconds in *[!0-9]* | 0?* | ??????????*) fail 2 "CIMG_PAUSE, CIMG_GRACE, CIMG_DEADLINE and CIMG_WINDOW are whole numbers of seconds, not '$seconds'" ;; esac
+done
 usage() { fail 2 "usage: create REGION SNAPSHOT NAME..., wait REGION JOB... or find REGION NAME"; }
 for argument; do
 	[ -n "$argument" ] || usage
