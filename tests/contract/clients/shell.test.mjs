@@ -12,6 +12,7 @@ import { snapshotUuid, startMock } from '../mock.mjs'
 import { envelope, html, job, json, respond, serve, unusedURL } from './servers.mjs'
 
 const read = (file) => JSON.parse(readFileSync(new URL(file, import.meta.url)))
+const urls = read('urls.json')
 const script = new URL('shell/cimg.sh', import.meta.url).pathname
 
 /** Writes programs into a folder and returns a PATH on which they come first; theirs is without. */
@@ -205,9 +206,9 @@ describe('against scripted responses', { concurrency: 2 }, () => {
       assert.equal(code, 2, args)
       assert.match(stderr, /usage/)
     }
-    for (const settings of [{ CIMG_TOKEN: '' }, { CIMG_TOKEN: 'secret\nsecret' }, { CIMG_URL: '' }, { CIMG_URL: 'example.com' }]) {
+    for (const settings of [{ CIMG_TOKEN: '' }, { CIMG_TOKEN: 'secret\nsecret' }, ...urls.wrong.map((url) => ({ CIMG_URL: url }))]) {
       const { code, stderr } = await run(server, ['create', 'gz', 's', 'one'], settings)
-      assert.equal(code, 2)
+      assert.equal(code, 2, JSON.stringify(settings))
       assert.match(stderr, /^cimg.sh: CIMG_(URL|TOKEN) is (not|empty)/)
       assert.doesNotMatch(stderr, /secret/)
     }
@@ -227,7 +228,11 @@ describe('against scripted responses', { concurrency: 2 }, () => {
   })
 
   test('not sent: no connection', async () => {
-    assert.equal((await run({ url: await unusedURL() }, ['create', 'gz', 's', 'one'])).code, 1)
+    for (const url of [await unusedURL(), ...urls.right]) {
+      const { code, stderr } = await run({ url }, ['create', 'gz', 's', 'one'])
+      assert.equal(code, 1, url)
+      assert.match(stderr, /^cimg.sh: not sent: curl \d+\n$/)
+    }
   })
 
   test('unknown: jq fails once the create was sent; not sent: before', async (t) => {

@@ -17,6 +17,7 @@ import email.utils
 import http.client
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -28,6 +29,8 @@ REJECTIONS = {1, 4, 13, 41017, 41026, 1000011, 1100020, 10000001, 16000002}
 TRANSIENT_ERRNOS, TRANSIENT_STATUSES = {2, 3, 40000}, {408, 425} | set(range(500, 600))
 # What one bad id may cause, or too many: how the service handles an unknown id is not published.
 BAD_ID_ERRNOS, BAD_ID_STATUSES = {1, 13, 41017, 41026, 16000002}, {400, 404, 413, 414, 431, 494}
+# What http.client cannot send to must not look like a call whose outcome is unknown.
+URL_OF_SERVICE = re.compile(r"https?://([\w-]{1,63}(\.[\w-]{1,63})*\.?|\[[\da-f:.]+\])(:\d+)?(/[!-\"$->@-~]*)?", re.ASCII | re.IGNORECASE)
 MAX_BODY = 4 << 20  # bytes
 IDS_PER_POLL = 100
 
@@ -118,7 +121,7 @@ class Client:
     def __init__(self, url, token):
         try:
             self._url = urllib.parse.urlsplit(url)
-            is_valid = self._url.scheme in ("http", "https") and self._url.hostname and self._url.port != 0
+            is_valid = URL_OF_SERVICE.fullmatch(url) and self._url.port != 0
         except ValueError:  # of the port, for instance
             is_valid = False
         if not is_valid:

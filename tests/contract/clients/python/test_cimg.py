@@ -131,7 +131,7 @@ class Program(unittest.TestCase):
                 self.assertEqual((result.returncode, result.stdout), (2, ""), arguments)
                 self.assertRegex(result.stderr, "^usage: .*\n.*(required|empty)")
             self.assertEqual(server.requests, [])
-        for url, token in (("", "token"), ("example.com", "token"), ("ftp://127.0.0.1", "token"), ("http://127.0.0.1:x", "token"), ("http://127.0.0.1", ""), ("http://127.0.0.1", "secret secret")):
+        for url, token in (("", "token"), ("http://a..b", "token"), ("http://127.0.0.1/a b", "token"), ("http://127.0.0.1", ""), ("http://127.0.0.1", "secret secret")):
             result = run_program(url, token, "gz", "s", "one")
             self.assertEqual(result.returncode, 2, url)
             self.assertRegex(result.stderr, "^usage: .*\n.*error: the (token|URL) ")
@@ -248,13 +248,17 @@ class Create(unittest.TestCase):
         self.assertEqual(([job["jobUuid"] for job in self.error.jobs], self.error.request_id), (["a"], "r"))
 
     def test_not_sent(self):
-        with self.assertRaises(cimg.NotSent):
-            cimg.Client(f"http://127.0.0.1:{unused_port()}", "token").create("gz", "s", ["one"])
+        for url in (f"http://127.0.0.1:{unused_port()}", *table("urls.json")["right"]):
+            with self.subTest(url), self.assertRaises(cimg.NotSent):
+                cimg.Client(url, "token").create("gz", "s", ["one"])
 
     def test_invalid_input_is_rejected_before_anything_is_sent(self):
         with Scripted(envelope(0)) as server:
             self.assertRaises(ValueError, server.client.create, "gz", "s", [])
             self.assertEqual(server.requests, [])
+        for url in table("urls.json")["wrong"]:
+            with self.subTest(url), self.assertRaises(ValueError):
+                cimg.Client(url, "token")
         for token in ("", "secret\nsecret"):
             with self.assertRaises(ValueError) as raised:
                 cimg.Client("http://127.0.0.1", token)

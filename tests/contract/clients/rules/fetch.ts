@@ -16,7 +16,7 @@ export const fetchOnce: typeof fetch = (input, init) => {
 }
 
 // What fetch cannot send to must not look like a call whose outcome is unknown.
-const urlOfService = /^https?:\/\/([\w-]+(\.[\w-]+)*\.?|\[[\da-f:.]+\])(:\d+)?(\/[!-"$->@-~]*)?$/i
+const urlOfService = /^https?:\/\/([\w-]{1,63}(\.[\w-]{1,63})*\.?|\[[\da-f:.]+\])(:\d+)?(\/[!-"$->@-~]*)?$/i
 
 /**
  * What a client needs to send requests. Throws if the URL or the token is missing or

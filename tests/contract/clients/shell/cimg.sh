@@ -48,6 +48,7 @@ send() {
 	http=$(printf 'Authorization: Bearer %s\n' "$CIMG_TOKEN" |
 		curl --disable --silent --max-time 30 --max-filesize 4194304 --header @- ${1:+--header 'Content-Type: application/json' --data-raw "$1"} \
 			--output "$folder/body" --dump-header "$folder/header" --write-out '%{http_code}' "${CIMG_URL%/}$path") || curl=$?
+	case $curl in 1 | 3) fail 2 "CIMG_URL is not the URL of a service that curl can call: nothing was sent, curl $curl" ;; esac
 }
 
 # read_response PROGRAM [ARGUMENT...]: runs jq on the last response, which may be
@@ -176,7 +177,11 @@ find_images() { # REGION NAME
 for tool in curl jq; do
 	command -v "$tool" >/dev/null || fail 1 "$tool is not installed"
 done
-case ${CIMG_URL:-} in http://?* | https://?*) ;; *) fail 2 "CIMG_URL is not the URL of a service" ;; esac
+is_url() {
+	case $1 in *[!!-~]*) return 1 ;; esac
+	printf '%s\n' "$1" | grep -Eiqx 'https?://([a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\])(:[0-9]+)?(/[^?#]*)?'
+}
+is_url "${CIMG_URL:-}" || fail 2 "CIMG_URL is not the URL of a service"
 case ${CIMG_TOKEN:-} in '' | *[!!-~]*) fail 2 "CIMG_TOKEN is empty, or has a character that is invalid in a header" ;; esac
 first_pause=${CIMG_PAUSE:-1} grace=${CIMG_GRACE:-30} deadline=${CIMG_DEADLINE:-3600} window=${CIMG_WINDOW:-300}
 for seconds in "$first_pause" "$grace" "$deadline" "$window"; do
