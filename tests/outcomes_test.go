@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -136,6 +137,45 @@ func TestRejectionsAreTheSameEverywhere(t *testing.T) {
 		got := number.FindAllString(found[1], -1)
 		slices.SortFunc(got, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 		require.Equal(t, want, got, file)
+	}
+}
+
+// The first row of the pages that matches a response says what it means.
+func TestPollsMatchTheFirstRow(t *testing.T) {
+	kinds := []string{"transient", "permanent", "bad id", "permanent", "transient"} // of the rows without done
+	number := regexp.MustCompile(`\d+`)
+	for file, start := range map[string]string{"docs/other-languages.md": "| response to a poll |", "docs/other-languages.zh-CN.md": "| 查询的响应 |"} {
+		_, table, found := strings.Cut(read(t, file), start)
+		require.True(t, found, file)
+		table, _, _ = strings.Cut(table, "\n\n")
+		rows := strings.Split(table, "\n")[4:]
+		require.Len(t, rows, len(kinds), file)
+		matches := func(row string, status int, errno *int64) bool {
+			for _, part := range strings.FieldsFunc(strings.Split(row, "|")[1], func(r rune) bool { return r == ';' || r == '；' }) {
+				numbers := number.FindAllString(part, -1)
+				switch {
+				case strings.Contains(part, "HTTP"):
+					if slices.Contains(numbers, strconv.Itoa(status)) || strings.Contains(part, "5xx") && status >= 500 {
+						return true
+					}
+				case strings.Contains(part, "errno") && errno != nil:
+					anyOther := len(numbers) == 1 && numbers[0] == "0"
+					if anyOther && *errno != 0 || !anyOther && slices.Contains(numbers, strconv.FormatInt(*errno, 10)) {
+						return true
+					}
+				}
+			}
+			return false
+		}
+		for _, poll := range samples(t, "polls.json", 30) {
+			var envelope struct{ Errno *int64 }
+			_ = json.Unmarshal(poll.JSON, &envelope) // with an error, it is none
+			first := slices.IndexFunc(rows, func(row string) bool { return matches(row, cmp.Or(poll.Status, http.StatusOK), envelope.Errno) })
+			if first < 0 {
+				first = len(rows) - 1 // anything else
+			}
+			require.Equal(t, poll.Kind, kinds[first], "%s: %s", file, poll.Name)
+		}
 	}
 }
 
