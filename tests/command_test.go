@@ -257,7 +257,9 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 		want string
 	}{
 		{"mock --addr nonsense", 2, `--addr: "nonsense" has no port`},
-		{"mock --addr 127.0.0.1:99999", 1, "99999"},
+		{"mock --addr 127.0.0.1:99999", 2, "--addr: address 99999: invalid port"},
+		{"mock --addr 127.0.0.1:-1", 2, "--addr: address -1: invalid port"},
+		{"mock --addr 127.0.0.1:no-such", 2, "--addr: lookup tcp/no-such: unknown port"},
 		{"mock --addr=", 2, `--addr: "" has no port`},
 		{"mock --addr :", 2, `--addr: ":" has no port`},
 		{"mock --addr 127.0.0.1:", 2, `--addr: "127.0.0.1:" has no port`},
@@ -271,6 +273,9 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 		{"mock --job-duration soon", 2, "soon"},
 		{"mock --no-such-flag", 2, "no-such-flag"},
 		{"mock --token= --addr 127.0.0.1:0", 2, "--token"},
+		{"mock --token é --addr 127.0.0.1:0", 2, "--token: it has a character"},
+		{"mock --token=a\\x20b --addr 127.0.0.1:0", 2, "--token: it has a character"},
+		{"mock --token=a\\x0ab --addr 127.0.0.1:0", 2, "--token: it has a character"},
 		{"demo extra", 2, "extra"},
 		{"version extra", 2, "extra"},
 		{"mock extra", 2, "extra"},
@@ -282,7 +287,11 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 		t.Run(row.args, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a mock started by mistake would serve forever
 			defer cancel()
-			out, err := exec.CommandContext(ctx, program, strings.Fields(row.args)...).CombinedOutput()
+			arguments := strings.Fields(row.args)
+			for i, argument := range arguments {
+				arguments[i] = strings.NewReplacer(`\x20`, " ", `\x0a`, "\n").Replace(argument)
+			}
+			out, err := exec.CommandContext(ctx, program, arguments...).CombinedOutput()
 			var exit *exec.ExitError
 			require.ErrorAs(t, err, &exit, string(out))
 			require.Equal(t, row.code, exit.ExitCode(), string(out))

@@ -48,13 +48,18 @@ func mockCommand() *cli.Command {
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			_, port, _ := net.SplitHostPort(addr)
+			_, wrongPort := net.LookupPort("tcp", port)
 			switch {
 			case port == "":
 				return usageErrorf("--addr: %q has no port, unlike 127.0.0.1:8080; port 0 takes a free one", addr)
+			case wrongPort != nil:
+				return usageErrorf("--addr: %w", wrongPort)
 			case duration < 0:
 				return usageErrorf("--job-duration: %v is negative", duration)
 			case options.Emulator.Token == "":
 				return usageErrorf("--token: it is empty")
+			case strings.ContainsFunc(options.Emulator.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
+				return usageErrorf("--token: it has a character that is not allowed in a header")
 			}
 			options.Emulator.Stock = stock()
 			options.Emulator.Plan = func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: duration} }
