@@ -77,6 +77,11 @@ func (p problems) err() error {
 	return errors.New(strings.Join(p, "; "))
 }
 
+// meansNothing matches the fields that decode as if they were missing, although
+// whoever wrote them wanted something, such as a fault that is met 0 times.
+var meansNothing = regexp.MustCompile(`^(?:(?:count|status|errno|maxJobUuids|maxPageSize|for): [-+]?0[xob]?[0_.]*(?:[nuµm]?s|m|h)?|` +
+	`(?:operation|region|name|fail|unknownJobs|storeName|body|contentType): "")$`)
+
 // rejectValues finds the scalars that decode to something else than what is
 // written: null to the zero value, and what JSON, in which a document is returned,
 // cannot hold.
@@ -88,7 +93,13 @@ func rejectValues(node *yaml.Node, problems *problems) {
 		tag == "!!float" && node.Decode(&number) == nil && (math.IsNaN(number) || math.IsInf(number, 0)):
 		problems.add("", fmt.Errorf("line %d: JSON cannot express `%s`", node.Line, node.Value))
 	}
-	for _, child := range node.Content {
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && i%2 == 1 && child.Kind == yaml.ScalarNode && child.ShortTag() != "!!null" {
+			field := node.Content[i-1].Value + ": " + cmp.Or(child.Value, `""`)
+			if meansNothing.MatchString(field) {
+				problems.add("", fmt.Errorf("line %d: `%s` means nothing: leave it out", child.Line, field))
+			}
+		}
 		rejectValues(child, problems)
 	}
 }

@@ -129,6 +129,14 @@ func TestWrongScenariosChangeNothing(t *testing.T) {
 		"jobs: [{progress: [-.inf, .NaN]}]":       "line 1: JSON cannot express `-.inf`; line 1: JSON cannot express `.NaN`",
 		"jobs: [{fail: !!binary gIGC}]":           "line 1: JSON cannot express `gIGC`",
 
+		"maxJobUuids: 0":                     "line 1: `maxJobUuids: 0` means nothing: leave it out",
+		"unknownJobs: ''\nstoreName: ''":     "line 1: `unknownJobs: \"\"` means nothing: leave it out; line 2: `storeName: \"\"` means nothing: leave it out",
+		`{"jobs":[{"fail":""}]}`:             "line 1: `fail: \"\"` means nothing: leave it out",
+		`{"faults":[{"count":0,"errno":2}]}`: "line 1: `count: 0` means nothing: leave it out",
+		"faults:\n- reset: true\n  for: 0s":  "line 3: `for: 0s` means nothing: leave it out",
+		`faults: [{delay: 1s, "body": ""}]`:  "line 1: `body: \"\"` means nothing: leave it out",
+		"faults: [{status: 0, errno: 0x0}]":  "line 1: `status: 0` means nothing: leave it out; line 1: `errno: 0x0` means nothing: leave it out",
+
 		"jobs: [{}, {operation: listCIMG}]": `jobs[1]: operation: "listCIMG" is not one of changeNameCIMG, createCIMG, deleteCIMG, importCIMG`,
 		"jobs: [{region: xx}]":              `jobs[0]: region: there is no "xx"`,
 		`jobs: [{name: "["}]`:               `jobs[0]: name: "[" is not a pattern such as web-*`,
@@ -168,6 +176,12 @@ func TestWrongScenariosChangeNothing(t *testing.T) {
 }
 
 // Each field of a rule, and that the first rule that matches decides alone.
+func TestZerosThatMeanSomething(t *testing.T) {
+	s := serve(t, mock.Options{})
+	s.control(http.MethodPut, "scenario", `{listLag: 0s, jobs: [{duration: 0, missingFor: 0s, progress: [0], fail: x, failAt: 0}],
+		faults: [{skip: 0, after: false, delay: 1s, header: {X-Empty: ""}}]}`)
+}
+
 func TestJobRules(t *testing.T) {
 	s := serve(t, mock.Options{})
 	s.control(http.MethodPut, "scenario", `
