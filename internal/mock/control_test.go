@@ -32,6 +32,9 @@ func TestControl(t *testing.T) {
 	require.JSONEq(t, `[]`, s.control(http.MethodGet, "faults", ""), "they were the old scenario's")
 	job := s.create("a").JobUUID
 	s.control(http.MethodPost, "faults", `{operation: listCIMG, errno: 2}`)
+	s.control(http.MethodPost, "faults", `{operation: createCIMG, count: 2, errno: 2}`)
+	require.EqualValues(t, 2, s.call(http.MethodPost, createPath, createBody("c")).Errno)
+	require.Contains(t, s.control(http.MethodGet, "faults", ""), `{"count":2,"errno":2,"operation":"createCIMG"}`, "as it was queued")
 	s.control(http.MethodDelete, "faults", "")
 	require.JSONEq(t, `{"storeName": "x-*"}`, s.control(http.MethodGet, "scenario", ""))
 
@@ -40,7 +43,7 @@ func TestControl(t *testing.T) {
 	require.Equal(t, []string{"x-a"}, s.images())
 	s.advance(emulator.DefaultDuration)
 	require.True(t, s.job(job).Success)
-	require.JSONEq(t, `{"createCIMG": 2, "getJobResult": 1, "importCIMG": 0, "listCIMG": 0, "changeNameCIMG": 0, "deleteCIMG": 0}`,
+	require.JSONEq(t, `{"createCIMG": 3, "getJobResult": 1, "importCIMG": 0, "listCIMG": 0, "changeNameCIMG": 0, "deleteCIMG": 0}`,
 		s.control(http.MethodGet, "requests", ""))
 	require.Contains(t, s.control(http.MethodGet, "jobs?regionId=gz", ""), job)
 
