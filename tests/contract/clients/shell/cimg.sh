@@ -187,7 +187,15 @@ first_pause=${CIMG_PAUSE:-1} grace=${CIMG_GRACE:-30} deadline=${CIMG_DEADLINE:-3
 for seconds in "$first_pause" "$grace" "$deadline" "$window"; do
 	case $seconds in *[!0-9]* | 0?* | ??????????*) fail 2 "CIMG_PAUSE, CIMG_GRACE, CIMG_DEADLINE and CIMG_WINDOW are whole numbers of seconds, not '$seconds'" ;; esac
 done
-usage() { fail 2 "usage: create REGION SNAPSHOT NAME..., wait REGION JOB... or find REGION NAME"; }
+usage() {
+	status=2
+	cat >&2 <<-END
+		usage: sh cimg.sh create REGION SNAPSHOT NAME...
+		       sh cimg.sh wait REGION JOB...
+		       sh cimg.sh find REGION NAME
+	END
+	exit
+}
 for argument; do
 	[ -n "$argument" ] || usage
 done
