@@ -32,9 +32,9 @@ func doctorCommand() *cli.Command {
 			if region == "" {
 				return errNoRegion
 			}
-			d := &doctor{region: region}
+			d := &doctor{region: region, pageSize: s.pageSize}
 			var err error
-			if d.client, err = s.client(wrapper.WithHooks(wrapper.Hooks{Attempt: d.attempt}), wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1})); err != nil {
+			if d.client, err = s.client(d.options()...); err != nil {
 				return err
 			}
 			defer d.client.CloseIdleConnections()
@@ -51,11 +51,16 @@ func doctorCommand() *cli.Command {
 type doctor struct {
 	client   *wrapper.Client
 	region   string
+	pageSize int // as set
 	findings []finding
-	usual    page // the first page of the region, with as many images as cimg requests
 
-	mu       sync.Mutex
-	attempts []wrapper.Attempt
+	mu   sync.Mutex
+	took []time.Duration // by each request
+}
+
+// options are those of a client that reports each response as it is.
+func (d *doctor) options() []wrapper.Option {
+	return []wrapper.Option{wrapper.WithHooks(wrapper.Hooks{Attempt: d.attempt}), wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1})}
 }
 
 // finding is what a probe found out.
@@ -72,51 +77,38 @@ func (d *doctor) found(check, setting, result string, args ...any) {
 func (d *doctor) attempt(_ context.Context, a wrapper.Attempt) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.attempts = append(d.attempts, a)
+	d.took = append(d.took, a.Duration)
 }
 
-// last returns the last attempt.
-func (d *doctor) last() wrapper.Attempt {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.attempts) == 0 {
-		return wrapper.Attempt{}
-	}
-	return d.attempts[len(d.attempts)-1]
-}
-
-// examine makes all probes, until one cannot be made.
+// examine makes all probes. Only the first one, whether the service can be used at
+// all, must succeed for the others to be made.
 func (d *doctor) examine(ctx context.Context, baseURL string) error {
-	for _, probe := range []func(context.Context) error{d.list, d.page, d.unknownJob, d.errors, d.wrongToken(baseURL)} {
-		if err := probe(ctx); err != nil {
-			return err
-		}
-	}
-	d.clock()
-	return nil
-}
-
-// list finds out whether the token is accepted, and the form of lists.
-func (d *doctor) list(ctx context.Context) error {
-	one, err := d.readPage(ctx, 1)
+	one, err := d.readPage(ctx, d.client, d.region, 0, 1)
 	if err != nil {
 		return err
 	}
 	d.found("token", "", "accepted")
-	if d.usual, err = d.readPage(ctx, wrapper.DefaultPageSize); err != nil {
-		return err
+	var errs []error
+	for _, probe := range []struct {
+		check string
+		make  func(context.Context) error
+	}{
+		{"lists", func(ctx context.Context) error { return d.lists(ctx, one) }},
+		{"unknown job", d.unknownJob},
+		{"errors", d.unknownRegion},
+		{"wrong token", func(ctx context.Context) error { return d.wrongToken(ctx, baseURL) }},
+	} {
+		err := probe.make(ctx)
+		if ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			d.found(probe.check, "", "could not be checked")
+			errs = append(errs, fmt.Errorf("%s: %w", probe.check, err))
+		}
 	}
-	switch {
-	case d.usual.bare:
-		d.found("list", "", "a bare array of images; cimg reads it, generated clients of other languages may not")
-	case d.usual.images <= 1:
-		d.found("list", "", "an object with count and items; the region has too few images to see what count counts")
-	case one.count == d.usual.count:
-		d.found("list", "", "an object with items, and with the count of all images")
-	default:
-		d.found("list", "", "an object with items, and with the count of those in the page")
-	}
-	return nil
+	d.clock()
+	return joined(errs)
 }
 
 // page is what a response to listCIMG shows.
@@ -126,12 +118,12 @@ type page struct {
 	images int
 }
 
-func (d *doctor) readPage(ctx context.Context, limit int) (page, error) {
-	req, err := gen.NewListCIMGRequest(d.client.BaseURL()+"/", gen.ListCIMGRequest{RegionID: d.region, Limit: int64(limit)})
+func (d *doctor) readPage(ctx context.Context, client *wrapper.Client, region string, start, limit int) (page, error) {
+	req, err := gen.NewListCIMGRequest(client.BaseURL()+"/", gen.ListCIMGRequest{RegionID: region, Start: int64(start), Limit: int64(limit)})
 	if err != nil {
 		return page{}, err
 	}
-	resp, err := d.client.Do(req.WithContext(ctx))
+	resp, err := client.Do(req.WithContext(ctx))
 	if err != nil {
 		return page{}, err
 	}
@@ -156,22 +148,65 @@ func (d *doctor) readPage(ctx context.Context, limit int) (page, error) {
 	return page{count: object.Count, images: len(object.Items)}, err
 }
 
-// page finds out how many images a request may ask for.
-func (d *doctor) page(ctx context.Context) error {
-	const many = 1000
-	switch large, err := d.readPage(ctx, many); {
-	case isResponse(err):
-		d.found("page size", "", "%d images in a request are accepted, %d are not: %s", wrapper.DefaultPageSize, many, reason(err))
-	case err != nil:
-		return err
-	case large.images > d.usual.images:
-		d.found("page size", fmt.Sprintf("--page-size %d", large.images), "%d images come in a response to a request for %d", large.images, many)
-	case d.usual.images < wrapper.DefaultPageSize && d.usual.count > d.usual.images:
-		d.found("page size", fmt.Sprintf("--page-size %d", d.usual.images), "at most %d images come in a response", d.usual.images)
+// lists finds out how many images a request may ask for, how many come, and the
+// form of lists. one is the response to a request for a single image.
+func (d *doctor) lists(ctx context.Context, one page) error {
+	sizes := []int{1000, wrapper.DefaultPageSize, 50, 20, 10}
+	if d.pageSize > 1 {
+		sizes = append(sizes, d.pageSize)
+	}
+	slices.SortFunc(sizes, func(a, b int) int { return b - a })
+	largest, size, rejected, why := one, 1, 0, ""
+	for _, limit := range slices.Compact(sizes) {
+		response, err := d.readPage(ctx, d.client, d.region, 0, limit)
+		if err == nil {
+			largest, size = response, limit
+			break
+		}
+		if !isRejected(err) {
+			return err
+		}
+		rejected, why = limit, reason(err)
+	}
+	d.listForm(one, largest)
+
+	more := page{}
+	if 0 < largest.images && largest.images < size {
+		var err error
+		if more, err = d.readPage(ctx, d.client, d.region, largest.images, 1); err != nil && !isRejected(err) {
+			return err
+		}
+	}
+	accepted := fmt.Sprintf("requests for %s are accepted", count(size, "image", "images"))
+	if rejected > 0 {
+		accepted += fmt.Sprintf(", for %d they are not: %s", rejected, why)
+	}
+	switch full := largest.images >= size; {
+	case more.images > 0 || full && rejected == 0:
+		d.found("page size", fmt.Sprintf("--page-size %d", largest.images), "at most %d images come in a response; %s", largest.images, accepted)
+	case rejected > 0 && size != wrapper.DefaultPageSize:
+		d.found("page size", fmt.Sprintf("--page-size %d", size), "%s", accepted)
+	case full:
+		d.found("page size", "", "%s", accepted)
 	default:
-		d.found("page size", "", "requests for %d images are accepted; the region has too few to see how many come", many)
+		d.found("page size", "", "%s; the region has only %s", accepted, count(largest.images, "image", "images"))
 	}
 	return nil
+}
+
+// listForm reports the form of lists, from responses to requests for one image and
+// for many.
+func (d *doctor) listForm(one, many page) {
+	switch {
+	case many.bare:
+		d.found("list", "", "a bare array of images; cimg reads it, generated clients of other languages may not")
+	case many.images <= 1:
+		d.found("list", "", "an object with count and items; the region has too few images to see what count counts")
+	case one.count == many.count:
+		d.found("list", "", "an object with items, and with the count of all images")
+	default:
+		d.found("list", "", "an object with items, and with the count of those in the page")
+	}
 }
 
 // unknownJob finds out what becomes of an unknown job id, and how many ids a
@@ -179,7 +214,7 @@ func (d *doctor) page(ctx context.Context) error {
 func (d *doctor) unknownJob(ctx context.Context) error {
 	jobs, err := d.client.JobResults(ctx, d.region, unknownIDs(1)...)
 	switch {
-	case isResponse(err):
+	case isRejected(err):
 		d.found("unknown job", "", "the request is rejected: %s", reason(err))
 		d.found("ids per poll", "", "cannot be seen, because requests with unknown ids are rejected")
 		return nil
@@ -193,7 +228,7 @@ func (d *doctor) unknownJob(ctx context.Context) error {
 	accepted := 1
 	for _, n := range []int{50, 100, 200, 400, 800, 1600} {
 		switch _, err := d.client.JobResults(ctx, d.region, unknownIDs(n)...); {
-		case isResponse(err):
+		case isRejected(err):
 			d.found("ids per poll", fmt.Sprintf("--jobs-per-poll %d", accepted), "%d ids are accepted, %d are not: %s", accepted, n, reason(err))
 			return nil
 		case err != nil:
@@ -214,69 +249,69 @@ func unknownIDs(n int) []string {
 	return ids
 }
 
-// errors finds out how errors come back.
-func (d *doctor) errors(ctx context.Context) error {
-	for _, err := range d.client.Images(ctx, "no-such-region") {
-		if err == nil {
-			continue
-		}
-		if !isResponse(err) {
-			return err
-		}
-		d.found("errors", "", "errno %d with HTTP status %d, for an unknown region", d.last().Errno, d.last().HTTPStatus)
-		return nil
+// unknownRegion finds out how errors come back.
+func (d *doctor) unknownRegion(ctx context.Context) error {
+	switch _, err := d.readPage(ctx, d.client, "no-such-region", 0, 1); {
+	case isRejected(err):
+		d.found("errors", "", "%s, for an unknown region", reason(err))
+	case err != nil:
+		return err
+	default:
+		d.found("errors", "", "none, even for an unknown region")
 	}
-	d.found("errors", "", "none, even for an unknown region")
 	return nil
 }
 
-// wrongToken returns the probe of how a wrong token is rejected.
-func (d *doctor) wrongToken(baseURL string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		stranger, err := wrapper.New(wrapper.StaticToken("cimg-doctor-not-a-token"), wrapper.WithBaseURL(baseURL),
-			wrapper.WithHooks(wrapper.Hooks{Attempt: d.attempt}), wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1}))
-		if err != nil {
-			return err
-		}
-		defer stranger.CloseIdleConnections()
-		for _, err := range stranger.Images(ctx, d.region) {
-			if err == nil {
-				break
-			}
-			if !isResponse(err) {
-				return err
-			}
-			d.found("wrong token", "", "errno %d with HTTP status %d", d.last().Errno, d.last().HTTPStatus)
-			return nil
-		}
-		d.found("wrong token", "", "accepted: anybody can use the account")
-		return nil
+// wrongToken finds out how a wrong token is rejected.
+func (d *doctor) wrongToken(ctx context.Context, baseURL string) error {
+	stranger, err := wrapper.New(wrapper.StaticToken("cimg-doctor-not-a-token"), append(d.options(), wrapper.WithBaseURL(baseURL))...)
+	if err != nil {
+		return err
 	}
+	defer stranger.CloseIdleConnections()
+	switch _, err := d.readPage(ctx, stranger, d.region, 0, 1); {
+	case isRejected(err):
+		d.found("wrong token", "", "%s", reason(err))
+	case err != nil:
+		return err
+	default:
+		d.found("wrong token", "", "accepted: anybody can use the account")
+	}
+	return nil
 }
 
 // clock reports what the responses so far show of time.
 func (d *doctor) clock() {
-	if ahead, uncertainty, measured := d.client.ClockOffset(); measured {
-		d.found("clock", "", "the service's clock is %v from this machine's, give or take %v", ahead.Round(time.Millisecond), uncertainty.Round(time.Millisecond))
-	} else {
+	ahead, uncertainty, measured := d.client.ClockOffset()
+	off, within := ahead.Abs().Round(time.Millisecond), uncertainty.Round(time.Millisecond)
+	switch {
+	case !measured:
 		d.found("clock", "", "responses have no Date")
+	case off <= within:
+		d.found("clock", "", "the service's clock is the same as this machine's, within %v", within)
+	case ahead > 0:
+		d.found("clock", "", "the service's clock is %v ahead of this machine's, give or take %v", off, within)
+	default:
+		d.found("clock", "", "the service's clock is %v behind this machine's, give or take %v", off, within)
 	}
-	var took []time.Duration
-	for _, a := range d.attempts {
-		took = append(took, a.Duration)
-	}
-	slices.Sort(took)
+	slices.Sort(d.took)
 	d.found("latency", "", "%v at the median of %d requests, %v at most",
-		took[len(took)/2].Round(time.Millisecond/10), len(took), took[len(took)-1].Round(time.Millisecond/10))
+		d.took[len(d.took)/2].Round(time.Millisecond/10), len(d.took), d.took[len(d.took)-1].Round(time.Millisecond/10))
 }
 
-// isResponse reports whether the service or a gateway responded with an error.
-func isResponse(err error) bool { return errors.As(err, new(*wrapper.APIError)) }
+// isRejected reports whether the service rejected a request for what is in it. An
+// error that may not recur says nothing of that.
+func isRejected(err error) bool {
+	return errors.As(err, new(*wrapper.APIError)) && !errors.Is(err, wrapper.ErrServer) && !errors.Is(err, wrapper.ErrRateLimited)
+}
 
 // reason returns what an error says about a response.
 func reason(err error) string {
 	response, _ := errors.AsType[*wrapper.APIError](err)
-	return fmt.Sprintf("errno %d, HTTP status %d", response.Errno, response.HTTPStatus)
+	if response.Errno == 0 {
+		return fmt.Sprintf("HTTP status %d without an errno", response.HTTPStatus)
+	}
+	return fmt.Sprintf("errno %d with HTTP status %d", response.Errno, response.HTTPStatus)
 }
 
 func (d *doctor) print(cmd *cli.Command) error {

@@ -33,7 +33,6 @@ func (s *settings) flags(more ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "base-url", Category: serviceFlags, Usage: "send requests to `URL`, for instance of cimg mock", Value: wrapper.DefaultBaseURL, Sources: cli.EnvVars("DIDIYUN_BASE_URL"), Destination: &s.baseURL},
 		&cli.StringFlag{Name: "token-file", Category: serviceFlags, Usage: "read the token from `FILE`, before each request. Without it, the token is in the environment variable " + tokenVariable, Sources: cli.EnvVars("DIDIYUN_TOKEN_FILE"), Destination: &s.tokenFile},
 		&cli.IntFlag{Name: "page-size", Category: serviceFlags, Usage: "request `N` images at a time; cimg doctor finds out how many the service accepts", Value: wrapper.DefaultPageSize, Sources: cli.EnvVars("CIMG_PAGE_SIZE"), Destination: &s.pageSize},
-		&cli.IntFlag{Name: "jobs-per-poll", Category: serviceFlags, Usage: "poll at most `N` jobs in a request", Value: 100, Sources: cli.EnvVars("CIMG_JOBS_PER_POLL"), Destination: &s.jobsPerPoll},
 	)
 }
 
@@ -42,6 +41,7 @@ func (s *settings) jobFlags(more ...cli.Flag) []cli.Flag {
 	return s.flags(append(more,
 		&cli.DurationFlag{Name: "timeout", Usage: "stop waiting after `DURATION`, for instance 30m; the jobs continue. 0: never", Destination: &s.timeLimit},
 		&cli.DurationFlag{Name: "poll-interval", Category: serviceFlags, Usage: "send at most one poll in `DURATION` to a region", Value: time.Second, Sources: cli.EnvVars("CIMG_POLL_INTERVAL"), Destination: &s.pollInterval},
+		&cli.IntFlag{Name: "jobs-per-poll", Category: serviceFlags, Usage: "poll at most `N` jobs in a request", Value: 100, Sources: cli.EnvVars("CIMG_JOBS_PER_POLL"), Destination: &s.jobsPerPoll},
 		&cli.DurationFlag{Name: "visibility-window", Category: serviceFlags, Usage: "look for an image for `DURATION` before reporting that there is none: how soon a new one is listed is not published", Value: reconcile.DefaultVisibilityWindow, Sources: cli.EnvVars("CIMG_VISIBILITY_WINDOW"), Destination: &s.visibility},
 		s.journalFlag(),
 	)...)
