@@ -373,3 +373,52 @@ func TestNothingIsSentIfTheDiskIsFull(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
+
+// Results that cannot be written are an error, and what was done can still be seen.
+func TestResultsThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	const unwritten = "results could not be written: write /dev/stdout: no space left on device\n"
+	const journalled = "cimg: see what the journal has of it with: cimg jobs --all\n"
+	for line, rest := range map[string]string{
+		"list --region gz":                      "",
+		"jobs":                                  "",
+		"spec":                                  "",
+		"version":                               "",
+		"--version":                             "",
+		"--output json version":                 "",
+		"--help":                                "",
+		"completion bash":                       "",
+		"doctor --region gz":                    "",
+		"--output json list --region bj":        "",
+		createWeb + "web-01":                    journalled,
+		"--output json " + createWeb + "web-01": journalled,
+		createWeb + "--no-wait web-01":          "cimg: 1 job is unfinished; continue with: cimg wait --resume\n" + journalled,
+		createWeb + "--journal notes --ensure web-01": strings.TrimSpace(journalled) + " --journal notes\n",
+		"rename --region bj no-such web-01":           "",
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil {
+				t.Skip(err)
+			}
+			t.Cleanup(func() { full.Close() })
+			u := newUser(t)
+			cmd := u.command(t, strings.Fields(line)...)
+			cmd.Dir, cmd.Stdout = u.state, full
+			var stderr strings.Builder
+			cmd.Stderr = &stderr
+			require.ErrorAs(t, cmd.Run(), new(*exec.ExitError))
+			if strings.Contains(line, "no-such") {
+				require.NotContains(t, stderr.String(), "written", "nothing was to be written")
+				return
+			}
+			require.Equal(t, 1, cmd.ProcessState.ExitCode())
+			require.Equal(t, 1, strings.Count(stderr.String(), unwritten), stderr.String())
+			require.True(t, strings.HasSuffix(stderr.String(), unwritten+rest), stderr.String())
+			if rest != "" {
+				require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
+			}
+		})
+	}
+}

@@ -39,9 +39,7 @@ func doctorCommand() *cli.Command {
 			}
 			defer d.client.CloseIdleConnections()
 			err = d.examine(ctx, s.baseURL)
-			if printErr := d.print(cmd); err == nil {
-				err = printErr
-			}
+			d.print(cmd)
 			return err
 		},
 	}
@@ -314,11 +312,11 @@ func reason(err error) string {
 	return fmt.Sprintf("errno %d with HTTP status %d", response.Errno, response.HTTPStatus)
 }
 
-func (d *doctor) print(cmd *cli.Command) error {
+func (d *doctor) print(cmd *cli.Command) {
 	if len(d.findings) == 0 {
-		return nil
+		return
 	}
-	return printAll(cmd, d.findings, []string{"CHECK", "SETTING", "RESULT"}, func(f finding) []string {
+	printAll(cmd, d.findings, []string{"CHECK", "SETTING", "RESULT"}, func(f finding) []string {
 		return []string{f.Check, cmp.Or(f.Setting, "-"), f.Result}
 	})
 }

@@ -40,9 +40,7 @@ name. When you have looked what became of it, --forget ends it.`,
 				return forgetEntry(notes, forget)
 			}
 			entries, readErr := notes.Entries()
-			if err := showEntries(cmd, entries, all); err != nil {
-				return err
-			}
+			showEntries(cmd, entries, all)
 			return readErr
 		},
 	}
@@ -103,14 +101,14 @@ func newEntry(e journal.Entry) entry {
 	return shown
 }
 
-func showEntries(cmd *cli.Command, entries []journal.Entry, all bool) error {
+func showEntries(cmd *cli.Command, entries []journal.Entry, all bool) {
 	var shown []entry
 	for _, e := range entries {
 		if e.End == "" || all {
 			shown = append(shown, newEntry(e))
 		}
 	}
-	return printAll(cmd, shown, []string{"ENTRY", "TIME", "OPERATION", "REGION", "STATE", "IMAGE"}, func(e entry) []string {
+	printAll(cmd, shown, []string{"ENTRY", "TIME", "OPERATION", "REGION", "STATE", "IMAGE"}, func(e entry) []string {
 		return []string{e.ID, e.Time.Local().Format(time.DateTime), e.Operation, e.Region, e.State, cmp.Or(e.Name, e.UUID)}
 	})
 }

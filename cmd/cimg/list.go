@@ -58,9 +58,10 @@ func list(ctx context.Context, cmd *cli.Command, client *wrapper.Client, regions
 			}
 		}
 	}
-	return printAll(cmd, found, []string{"REGION", "IMAGE", "STATUS", "NAME"}, func(image listed) []string {
+	printAll(cmd, found, []string{"REGION", "IMAGE", "STATUS", "NAME"}, func(image listed) []string {
 		return []string{image.Region, image.UUID, image.Status, image.Name}
 	})
+	return nil
 }
 
 // find returns the images that arguments mean, by id or exact name.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,19 +21,39 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	err := command().Run(ctx, os.Args)
-	if err != nil {
-		complain(os.Stderr, err, ctx.Err() != nil)
-		os.Exit(int(exitCodeOf(err, ctx.Err() != nil)))
+	results := &stdout{Writer: os.Stdout}
+	root := command()
+	root.Writer = results
+	err := root.Run(ctx, os.Args)
+	interrupted := err != nil && ctx.Err() != nil
+	if err = ended(err, interrupted, results.err); err != nil {
+		complain(os.Stderr, err)
+		os.Exit(int(exitCodeOf(err, interrupted)))
 	}
 }
 
-// complain writes a line for each error, and below them what to do next.
-func complain(w io.Writer, err error, interrupted bool) {
-	end := endingOf(err)
-	if interrupted {
-		end.errs = []error{errInterrupted}
+// ended returns what to report of how a command ended, and of its results that could
+// not be written. What an interrupted command was doing is no news.
+func ended(err error, interrupted bool, unwritten error) error {
+	if unwritten == nil && !interrupted {
+		return err
 	}
+	end := new(ending)
+	switch {
+	case interrupted:
+		end.errs, end.next = []error{errInterrupted}, endingOf(err).next
+	case err != nil && !errors.Is(err, errors.Unwrap(unwritten)):
+		*end = *endingOf(err)
+	}
+	if unwritten != nil {
+		end.errs = append(end.errs, unwritten)
+	}
+	return end
+}
+
+// complain writes a line for each error, and below them what to do next.
+func complain(w io.Writer, err error) {
+	end := endingOf(err)
 	for _, err := range end.errs {
 		fmt.Fprintln(w, "cimg:", plainText(err)+advice(err))
 	}

@@ -108,6 +108,9 @@ func finished(jobType, jobUUID, imageUUID string) gen.Job {
 func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.Options, origins []string, quiet bool) error {
 	// The reader of the output may have gone. The mock serves others.
 	signal.Ignore(syscall.SIGPIPE)
+	if results, is := cmd.Root().Writer.(*stdout); is {
+		results.mayClose = true
+	}
 	mocked, err := mock.New(options)
 	if err != nil {
 		return err
@@ -147,7 +150,7 @@ func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.
 func announce(cmd *cli.Command, url string, options emulator.Options) {
 	out := cmd.Root().Writer
 	if outputOf(cmd) == lines {
-		json.NewEncoder(out).Encode(map[string]string{"baseUrl": url, "token": options.Token}) //nolint:errcheck // its reader has gone
+		json.NewEncoder(out).Encode(map[string]string{"baseUrl": url, "token": options.Token}) //nolint:errcheck // stdout keeps it
 		return
 	}
 	fmt.Fprintf(out, `Base URL  %[1]s

@@ -50,7 +50,7 @@ type jsonReporter struct {
 func (r *jsonReporter) show(i *image) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.out.Encode(i) //nolint:errcheck // its reader has gone; the journal has what matters
+	r.out.Encode(i) //nolint:errcheck // stdout keeps it
 }
 
 func (r *jsonReporter) pause() {}
@@ -108,23 +108,20 @@ func (r *tableReporter) close() {
 }
 
 // printAll prints items as lines of JSON, or as a table with a row for each.
-func printAll[T any](cmd *cli.Command, items []T, columns []string, row func(T) []string) error {
+func printAll[T any](cmd *cli.Command, items []T, columns []string, row func(T) []string) {
 	out := cmd.Root().Writer
 	if outputOf(cmd) == lines {
 		encoder := newEncoder(out)
 		for _, item := range items {
-			if err := encoder.Encode(item); err != nil {
-				return err
-			}
+			encoder.Encode(item) //nolint:errcheck // stdout keeps it
 		}
-		return nil
+		return
 	}
 	rows := [][]string{columns}
 	for _, item := range items {
 		rows = append(rows, row(item))
 	}
 	writeTable(out, rows)
-	return nil
 }
 
 // newEncoder returns an encoder of lines of JSON, which leaves & as it is: the text
@@ -142,7 +139,7 @@ func writeTable(out io.Writer, rows [][]string) {
 	for _, row := range rows {
 		fmt.Fprintln(table, strings.Join(row, "\t"))
 	}
-	table.Flush() //nolint:errcheck // its reader has gone
+	table.Flush() //nolint:errcheck // stdout keeps it
 }
 
 // lineReporter writes a line for each change.

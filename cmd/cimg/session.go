@@ -100,6 +100,9 @@ func (s *settings) inSession(action func(context.Context, *cli.Command, *session
 		defer cancel()
 		err = action(limited, cmd, run)
 		run.report.close()
+		if results, is := cmd.Root().Writer.(*stdout); is && results.err != nil {
+			return run.endUnwritten(err, s.journalFlags())
+		}
 		return run.end(err)
 	}
 }
@@ -109,7 +112,22 @@ func (s *session) end(err error) error {
 	if err == nil {
 		return nil
 	}
-	end := endingOf(err)
+	return s.continuation(err)
+}
+
+// endUnwritten adds to an error, or to none, how to see what could not be written.
+func (s *session) endUnwritten(err error, journal string) error {
+	end := s.continuation(err)
+	end.next = append(end.next, "see what the journal has of it with: cimg jobs --all"+journal)
+	return end
+}
+
+// continuation returns an error, or none, with how to continue.
+func (s *session) continuation(err error) *ending {
+	end := new(ending)
+	if err != nil {
+		end = endingOf(err)
+	}
 	left, _ := s.journal.Unfinished() // if it cannot be read, nothing was begun, and err says why
 	running := slices.DeleteFunc(slices.Clone(left), func(e journal.Entry) bool { return e.Job == nil })
 	if len(running) > 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -108,17 +107,19 @@ func (s *settings) journal(service string) (*journal.Journal, error) {
 // where returns the flags with which another command finds the same service and
 // journal, in a form for a shell.
 func (s *settings) where() string {
-	var flags strings.Builder
-	for _, flag := range []struct{ name, variable, value, byDefault string }{
-		{"--base-url", "DIDIYUN_BASE_URL", s.baseURL, wrapper.DefaultBaseURL},
-		{"--token-file", "DIDIYUN_TOKEN_FILE", s.tokenFile, ""},
-		{"--journal", "CIMG_JOURNAL", s.journalDir, ""},
-	} {
-		if flag.value != flag.byDefault && flag.value != os.Getenv(flag.variable) {
-			flags.WriteString(" " + commandLine([]string{flag.name, flag.value}))
-		}
+	return given("--base-url", "DIDIYUN_BASE_URL", s.baseURL, wrapper.DefaultBaseURL) +
+		given("--token-file", "DIDIYUN_TOKEN_FILE", s.tokenFile, "") + s.journalFlags()
+}
+
+// journalFlags are those with which another command finds the same journal.
+func (s *settings) journalFlags() string { return given("--journal", "CIMG_JOURNAL", s.journalDir, "") }
+
+// given returns a flag for a shell; nothing if it is not needed.
+func given(name, variable, value, byDefault string) string {
+	if value == byDefault || value == os.Getenv(variable) {
+		return ""
 	}
-	return flags.String()
+	return " " + commandLine([]string{name, value})
 }
 
 // limit returns a context that ends after --timeout.

@@ -36,7 +36,7 @@ func printVersion(root *cli.Command) {
 		info = new(debug.BuildInfo)
 	}
 	if outputOf(root) == lines {
-		json.NewEncoder(root.Writer).Encode(map[string]string{ //nolint:errcheck // its reader has gone
+		json.NewEncoder(root.Writer).Encode(map[string]string{ //nolint:errcheck // stdout keeps it
 			"version": root.Version, "revision": revisionOf(info.Settings), "contract": contractVersion(cimg.Spec),
 			"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
 		})
