@@ -422,3 +422,55 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 		})
 	}
 }
+
+// A journal whose lock cannot be opened, such as one in a directory that may only be
+// read, can still be read.
+func TestJournalThatCannotBeLocked(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	require.Zero(t, u.run(t, createWeb+"--no-wait web-01").code)
+	lock := filepath.Join(u.state, "cimg", "lock")
+	require.NoError(t, os.Remove(lock))
+	require.NoError(t, os.Mkdir(lock, 0o700)) // root may write everywhere, but not to a directory
+	jobs := u.run(t, "jobs")
+	require.Zero(t, jobs.code, jobs.stderr)
+	require.Regexp(t, `createCIMG +gz +accepted +web-01`, jobs.stdout)
+
+	made := u.run(t, createWeb+"web-02")
+	require.Equal(t, 1, made.code)
+	require.Contains(t, made.stderr, "cimg: nothing was sent: journal: open "+lock+": is a directory; ")
+	require.Equal(t, []string{"web-01"}, u.images(t, "gz"))
+}
+
+// An empty table would say that nothing is unfinished.
+func TestJournalThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	broken := filepath.Join(u.state, "cimg", "1.jsonl")
+	require.NoError(t, os.MkdirAll(filepath.Dir(broken), 0o700))
+	require.NoError(t, os.WriteFile(broken, []byte("{}\n{\"broken\n{}\n"), 0o600))
+	jobs := u.run(t, "jobs")
+	require.Equal(t, 1, jobs.code)
+	require.Empty(t, jobs.stdout)
+	require.Contains(t, jobs.stderr, "line 2 cannot be read")
+}
+
+// What keeps all images from being made is said once.
+func TestOneReasonForManyImages(t *testing.T) {
+	t.Parallel()
+	const advice = "; free space or permit writing there, or choose another directory with --journal\n"
+	for _, line := range []string{
+		"replicate --from gz --snapshot " + snapshot + " --to bj,gz web-{1..9}",
+		"replicate --from bj --to gz,gz --journal /dev/null/x openapi自定义镜像 北京02",
+		createWeb + "web-1",
+	} {
+		u := newUser(t)
+		full := u.command(t, "-c", `ulimit -f 0; exec "$0" `+line, commandPath(t))
+		full.Path, full.Args[0] = "/bin/bash", "bash"
+		result := outcomeOf(t, full)
+		require.Equal(t, 1, result.code, result.stderr)
+		require.Equal(t, 1, strings.Count(result.stderr, "cimg: "), result.stderr)
+		require.Regexp(t, `(?m)^cimg: nothing was sent: journal: .*`+advice+`\z`, result.stderr)
+		require.Empty(t, u.images(t, "gz"))
+	}
+}

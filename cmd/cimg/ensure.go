@@ -42,7 +42,7 @@ func (i *image) ensure(ctx context.Context, about *wrapper.OutcomeUnknownError, 
 	for {
 		past, err := i.session.pastOf(about)
 		if err != nil {
-			return i.fails(stateUnmade, err)
+			return i.fails(stateUnmade, i.session.unjournalled(err))
 		}
 		if past.open != nil {
 			if err := i.resume(ctx, *past.open); !isAbsent(err) {

@@ -40,7 +40,9 @@ name. When you have looked what became of it, --forget ends it.`,
 				return forgetEntry(notes, forget)
 			}
 			entries, readErr := notes.Entries()
-			showEntries(cmd, entries, all)
+			if readErr == nil || len(entries) > 0 { // an empty table would say that nothing is unfinished
+				showEntries(cmd, entries, all)
+			}
 			return readErr
 		},
 	}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -28,6 +30,8 @@ type session struct {
 	visibility time.Duration
 	turns      chan struct{} // mutating calls that may be under way at once
 	images     atomic.Int64  // so far
+
+	journalFailed atomic.Pointer[journalError] // the first time
 }
 
 // image returns an image to work on; reports are in the order of these calls.
@@ -48,7 +52,7 @@ func (s *session) all(ctx context.Context, tasks ...task) error {
 	for n, t := range tasks {
 		group.Go(func() {
 			if errs[n] = t.do(ctx); errs[n] != nil && len(tasks) > 1 {
-				errs[n] = fmt.Errorf("%s in %s: %w", t.subject(), t.Region, errs[n])
+				errs[n] = t.named(errs[n])
 			}
 		})
 	}
@@ -56,12 +60,30 @@ func (s *session) all(ctx context.Context, tasks ...task) error {
 	return joined(errs)
 }
 
+// named adds the image to the errors of a task, except to one that all tasks share.
+func (t task) named(err error) error {
+	var end ending
+	for _, err := range endingOf(err).errs {
+		if _, shared := err.(*journalError); !shared { //nolint:errorlint // as this program made it, the outermost
+			err = fmt.Errorf("%s in %s: %w", t.subject(), t.Region, err)
+		}
+		end.errs = append(end.errs, err)
+	}
+	return &end
+}
+
 // joined returns errors as one that has a line for each, nil if there are none.
 func joined(errs []error) error {
 	var end ending
 	for _, err := range errs {
-		if err != nil {
-			end.errs = append(end.errs, endingOf(err).errs...)
+		if err == nil {
+			continue
+		}
+		for _, err := range endingOf(err).errs {
+			_, shared := err.(*journalError) //nolint:errorlint // see above
+			if !shared || !slices.Contains(end.errs, err) {
+				end.errs = append(end.errs, err)
+			}
 		}
 	}
 	if len(end.errs) == 0 {
@@ -172,6 +194,7 @@ func (s *session) intend(ctx context.Context, call wrapper.Call) context.Context
 	} else {
 		intended.call.SentAt = time.Now()
 		intended.entry, intended.err = s.journal.Intend(intended.call, intended.isNeedlessAfter)
+		intended.err = s.unjournalled(intended.err)
 	}
 	if intended.err == nil {
 		return nil
@@ -179,4 +202,22 @@ func (s *session) intend(ctx context.Context, call wrapper.Call) context.Context
 	ended, cancel := context.WithCancelCause(ctx)
 	cancel(intended.err)
 	return ended
+}
+
+// journalError says why the journal cannot be used, and so nothing is sent. All
+// images of a session share the first one.
+type journalError struct{ error }
+
+func (e *journalError) Unwrap() error { return e.error }
+
+// unjournalled returns what to report of an error of the journal; nil for nil.
+func (s *session) unjournalled(err error) error {
+	if err == nil || errors.As(err, new(*journal.EarlierError)) {
+		return err
+	}
+	if errors.As(err, new(syscall.Errno)) {
+		err = fmt.Errorf("nothing was sent: %w; free space or permit writing there, or choose another directory with --journal", err)
+	}
+	s.journalFailed.CompareAndSwap(nil, &journalError{err})
+	return s.journalFailed.Load()
 }

@@ -271,11 +271,13 @@ func (j *Journal) Listed(id, name string) error {
 }
 
 // Entries returns the calls that the journal has, the oldest first. If files cannot
-// be read, the error names the first, and the entries are those of the others.
+// be read, the error names the first, and the entries are those of the others. A
+// directory that may only be read is read without the lock.
 func (j *Journal) Entries() ([]Entry, error) {
 	done, err := j.turn()
 	if err != nil {
-		return nil, err
+		j.mu.Lock()
+		done = j.mu.Unlock
 	}
 	defer done()
 	return j.read()
