@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -24,7 +25,18 @@ func main() {
 	results := &stdout{Writer: os.Stdout}
 	root := command()
 	root.Writer = results
+	begun := false
+	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
+		begun = true
+		return ctx, nil
+	}
 	err := root.Run(ctx, os.Args)
+	// The library has no hook for what it finds wrong before it runs a command, nor for
+	// an unknown topic of help.
+	byLibrary := !begun || errors.As(err, new(cli.ExitCoder)) && results.err == nil
+	if err != nil && byLibrary && !errors.As(err, new(usageError)) {
+		err = wrongUsage(ctx, root, err, false)
+	}
 	interrupted := err != nil && ctx.Err() != nil
 	if err = ended(err, interrupted, results.err); err != nil {
 		complain(os.Stderr, err)
@@ -87,8 +99,11 @@ func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error)
 // wrongUsage reports what is wrong with a flag; the library would report it twice,
 // above and below the whole help.
 func wrongUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
-	return usageErrorf("%w; see %s --help", err, cmd.FullName())
+	return usageErrorf("%s; see %s --help", goWords.ReplaceAllString(err.Error(), ""), cmd.FullName())
 }
+
+// goWords are what the library and Go's parsers say of themselves.
+var goWords = regexp.MustCompile(`strconv\.\w+: parsing "([^"\\]|\\.)*": |\btime: | as \S+ value\b`)
 
 const help = `Configuration: --base-url, --region and --token-file, or DIDIYUN_BASE_URL, DIDIYUN_REGION and DIDIYUN_TOKEN_FILE; the
 token itself only in DIDIYUN_ACCESS_TOKEN or in that file. Without a base URL, commands talk to the service, which charges

@@ -121,7 +121,10 @@ func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
 			}
 		}
 	}
-	return refs, scanner.Err()
+	if err := scanner.Err(); err != nil {
+		return nil, usageError{err}
+	}
+	return refs, nil
 }
 
 // leftBehind takes over what other processes left unfinished. If that was asked for,
