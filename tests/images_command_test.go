@@ -474,3 +474,31 @@ func TestOneReasonForManyImages(t *testing.T) {
 		require.Empty(t, u.images(t, "gz"))
 	}
 }
+
+// create --ensure --no-wait prints no ref for an image that exists.
+func TestNothingToWaitFor(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	for range 2 {
+		sh := u.shell(t, "set -e; cimg "+createWeb+"--ensure --no-wait web-01 > refs; cimg wait --file - < refs; cimg wait --file refs")
+		out, err := sh.CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	empty := u.run(t, "wait --file /dev/null")
+	require.Equal(t, ran{stderr: "cimg: nothing to wait for: no ref in /dev/null\n"}, empty)
+	require.Equal(t, 2, u.run(t, "wait").code)
+}
+
+// The ref has all that a wait needs.
+func TestWaitWithABrokenJournal(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	ref := strings.TrimSpace(u.run(t, createWeb+"--no-wait web-01").stdout)
+	broken := filepath.Join(u.state, "cimg", "1.jsonl")
+	require.NoError(t, os.WriteFile(broken, []byte("{}\n{\"broken\n{}\n"), 0o600))
+	waited := u.run(t, "wait "+ref)
+	require.Zero(t, waited.code, waited.stderr)
+	require.Contains(t, waited.stderr, "cimg: going on without the journal: "+broken+", line 2 cannot be read")
+	require.Contains(t, waited.stdout, "succeeded")
+	require.Equal(t, 1, u.run(t, "wait --resume "+ref).code)
+}

@@ -49,7 +49,7 @@ func (s *settings) jobFlags(more ...cli.Flag) []cli.Flag {
 // startFlags returns the flags of a command that starts jobs.
 func (s *settings) startFlags(more ...cli.Flag) []cli.Flag {
 	return s.jobFlags(append(more,
-		&cli.BoolFlag{Name: "no-wait", Usage: "do not wait: print a reference of each job, for cimg wait", Destination: &s.noWait})...)
+		&cli.BoolFlag{Name: "no-wait", Usage: "do not wait: print a ref of each job, for cimg wait", Destination: &s.noWait})...)
 }
 
 func (s *settings) journalFlag() cli.Flag {

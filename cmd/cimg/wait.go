@@ -22,12 +22,12 @@ func waitCommand() *cli.Command {
 		Name:      "wait",
 		Usage:     "wait for jobs that were started earlier",
 		ArgsUsage: "[REF...]",
-		Description: `A reference is what create, import, rename and delete print with --no-wait. For instance:
+		Description: `A ref is what create, import, rename and delete print with --no-wait. For instance:
 
   cimg create --no-wait --region gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 web-01 | cimg wait --file -
   cimg wait --resume`,
 		Flags: s.jobFlags(
-			&cli.StringFlag{Name: "file", Usage: "read references from `FILE`, one a line; - is stdin", Destination: &file},
+			&cli.StringFlag{Name: "file", Usage: "read refs from `FILE`, one a line; - is stdin", Destination: &file},
 			&cli.BoolFlag{Name: "resume", Usage: "wait for all jobs that the journal has as unfinished, and find out about calls whose outcome is unknown", Destination: &resume},
 		),
 		Action: s.inSession(func(ctx context.Context, cmd *cli.Command, run *session) error {
@@ -36,7 +36,11 @@ func waitCommand() *cli.Command {
 				return err
 			}
 			if !resume && len(refs) == 0 {
-				return usageErrorf("nothing to wait for: give references, --file or --resume; see cimg wait --help")
+				if file == "" {
+					return usageErrorf("nothing to wait for: give refs, --file or --resume; see cimg wait --help")
+				}
+				fmt.Fprintf(cmd.Root().ErrWriter, "cimg: nothing to wait for: no ref in %s\n", file)
+				return nil
 			}
 			left, err := run.leftBehind(cmd, resume)
 			if err != nil {
@@ -85,13 +89,13 @@ func (s *session) resume(left journal.Entry) task {
 	return task{i, func(ctx context.Context) error { return i.resume(ctx, left) }}
 }
 
-// readRefs reads references from arguments and a file.
+// readRefs reads refs from arguments and a file.
 func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
 	var refs []wrapper.JobRef
 	read := func(where, text string) error {
 		var ref wrapper.JobRef
 		if err := ref.UnmarshalText([]byte(text)); err != nil {
-			return usageErrorf("%s is no reference of a job, such as create --no-wait prints: %w", where, err)
+			return usageErrorf("%s is no ref of a job, such as create --no-wait prints: %w", where, err)
 		}
 		refs = append(refs, ref)
 		return nil
@@ -131,6 +135,10 @@ func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
 // it tells of what is not for this process.
 func (s *session) leftBehind(cmd *cli.Command, asked bool) ([]journal.Entry, error) {
 	left, err := s.journal.TakeOver()
+	if err != nil && !asked { // a ref has all that a wait needs
+		fmt.Fprintln(cmd.Root().ErrWriter, "cimg: going on without the journal:", strings.TrimPrefix(plainText(err), "journal: "))
+		return nil, nil
+	}
 	if err != nil || !asked {
 		return left, err
 	}
