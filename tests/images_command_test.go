@@ -502,3 +502,31 @@ func TestWaitWithABrokenJournal(t *testing.T) {
 	require.Contains(t, waited.stdout, "succeeded")
 	require.Equal(t, 1, u.run(t, "wait --resume "+ref).code)
 }
+
+// What can be read is listed, whatever is wrong with another region.
+func TestListOfSeveralRegions(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	both := u.run(t, "list --region gz,bj")
+	require.Zero(t, both.code, both.stderr)
+	for name, args := range map[string][]string{
+		"twice":     {"list", "--region", "gz,bj,gz"},
+		"blanks":    {"list", "--region", " gz, bj"},
+		"two flags": {"list", "--region", "gz", "--region", "bj"},
+	} {
+		listed := outcomeOf(t, u.command(t, args...))
+		require.Equal(t, both, listed, name)
+	}
+	for region, code := range map[string]int{"nowhere": 3, "a,b": 3, "a/b": 2} {
+		partly := u.run(t, "list --region gz,"+region+",bj")
+		require.Equal(t, code, partly.code, partly.stderr)
+		require.Equal(t, both.stdout, partly.stdout)
+		for part := range strings.SplitSeq(region, ",") {
+			require.Regexp(t, `(?m)^cimg: `+part+`: `, partly.stderr)
+		}
+	}
+	none := u.run(t, "list --region nowhere,nirgends")
+	require.Equal(t, 3, none.code)
+	require.Empty(t, none.stdout)
+	require.Equal(t, 2, strings.Count(none.stderr, "cimg: "))
+}

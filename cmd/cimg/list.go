@@ -22,7 +22,7 @@ func listCommand() *cli.Command {
 
   cimg list --region gz,bj`,
 		Flags: s.flags(
-			&cli.StringSliceFlag{Name: "region", Usage: "the regions, by their `ID`s", Sources: cli.EnvVars("DIDIYUN_REGION"), Destination: &regions},
+			&cli.StringSliceFlag{Name: "region", Usage: "the regions, by their `ID`s", Config: cli.StringConfig{TrimSpace: true}, Sources: cli.EnvVars("DIDIYUN_REGION"), Destination: &regions},
 		),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if len(regions) == 0 {
@@ -44,13 +44,21 @@ type listed struct {
 	wrapper.Image
 }
 
-// list prints the images of regions, if there are names those that have one.
+// list prints the images of regions, if there are names those that have one. It
+// prints what it can read.
 func list(ctx context.Context, cmd *cli.Command, client *wrapper.Client, regions, names []string) error {
 	var found []listed
-	for _, region := range regions {
+	var errs []error
+	for n, region := range regions {
+		if slices.Contains(regions[:n], region) {
+			continue
+		}
 		images, err := readImages(ctx, client, region, names...)
+		if err != nil && len(regions) > 1 {
+			err = fmt.Errorf("%s: %w", region, err)
+		}
 		if err != nil {
-			return err
+			errs = append(errs, err)
 		}
 		for _, image := range images {
 			if len(names) == 0 || slices.Contains(names, image.Name) {
@@ -58,10 +66,14 @@ func list(ctx context.Context, cmd *cli.Command, client *wrapper.Client, regions
 			}
 		}
 	}
+	err := joined(errs)
+	if err != nil && len(found) == 0 {
+		return err
+	}
 	printAll(cmd, found, []string{"REGION", "IMAGE", "STATUS", "NAME"}, func(image listed) []string {
 		return []string{image.Region, image.UUID, image.Status, image.Name}
 	})
-	return nil
+	return err
 }
 
 // find returns the images that arguments mean, by id or exact name.
