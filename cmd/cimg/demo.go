@@ -53,8 +53,7 @@ func demoCommand() *cli.Command {
 
 // demo takes an image from a snapshot to a second region.
 func demo(ctx context.Context, cmd *cli.Command, run *session) error {
-	run.where = ""
-	run.again = "here the emulator has ended with the demo; the service would go on with the job"
+	run.lost = "the service would go on with the job, and cimg wait --resume would continue; the emulator of this demo has ended"
 	tell := func(format string, args ...any) {
 		if outputOf(cmd) == table {
 			fmt.Fprintf(cmd.Root().ErrWriter, format, args...)

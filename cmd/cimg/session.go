@@ -27,6 +27,7 @@ type session struct {
 	where    string // flags with which another command finds the same service and journal
 
 	again      string // what to do after the unfinished jobs, if anything
+	lost       string // why nothing can be continued; empty if it can
 	visibility time.Duration
 	turns      chan struct{} // mutating calls that may be under way at once
 	images     atomic.Int64  // so far
@@ -140,6 +141,9 @@ func (s *session) end(err error) error {
 // endUnwritten adds to an error, or to none, how to see what could not be written.
 func (s *session) endUnwritten(err error, journal string) error {
 	end := s.continuation(err)
+	if s.lost != "" {
+		return end
+	}
 	end.next = append(end.next, "see what the journal has of it with: cimg jobs --all"+journal)
 	return end
 }
@@ -151,6 +155,10 @@ func (s *session) continuation(err error) *ending {
 		end = endingOf(err)
 	}
 	left, _ := s.journal.Unfinished() // if it cannot be read, nothing was begun, and err says why
+	if s.lost != "" && len(left) > 0 {
+		end.next = append(end.next, s.lost)
+		return end
+	}
 	running := slices.DeleteFunc(slices.Clone(left), func(e journal.Entry) bool { return e.Job == nil })
 	if len(running) > 0 {
 		end.next = append(end.next, fmt.Sprintf("%s unfinished; continue with: cimg wait --resume%s", count(len(running), "job is", "jobs are"), s.where))
