@@ -1,6 +1,12 @@
 package main
 
-import "github.com/urfave/cli/v3"
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+)
 
 // describeCompletion shows the library's command in the help.
 func describeCompletion(completion *cli.Command) {
@@ -10,4 +16,16 @@ func describeCompletion(completion *cli.Command) {
 	completion.Description = `For instance, for bash, and from its next start on:
 
   cimg completion bash >> ~/.bashrc`
+}
+
+// complete prints what may come next, without the quotes that name a flag's value in
+// its help.
+func complete(ctx context.Context, cmd *cli.Command) {
+	var suggestions strings.Builder
+	root := cmd.Root()
+	results := root.Writer
+	root.Writer = &suggestions
+	cli.DefaultCompleteWithFlags(ctx, cmd)
+	root.Writer = results
+	fmt.Fprint(results, strings.ReplaceAll(suggestions.String(), "`", ""))
 }

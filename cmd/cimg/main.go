@@ -145,9 +145,10 @@ func command() *cli.Command {
 		ConfigureShellCompletionCommand: describeCompletion,
 		ExitErrHandler:                  func(context.Context, *cli.Command, error) {}, // main reports errors
 		OnUsageError:                    wrongUsage,
+		ShellComplete:                   complete,
 	}
 	for _, sub := range root.Commands {
-		sub.OnUsageError = wrongUsage
+		sub.OnUsageError, sub.ShellComplete = wrongUsage, complete
 	}
 	return root
 }
