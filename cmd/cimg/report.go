@@ -11,6 +11,7 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
@@ -133,13 +134,49 @@ func newEncoder(out io.Writer) *json.Encoder {
 }
 
 // writeTable aligns columns. What may have wide characters belongs in the last one:
-// tabwriter takes each character for one column.
+// tabwriter takes each character for one column. On a terminal that has no room for
+// the last one, each cell is on a line of its own.
 func writeTable(out io.Writer, rows [][]string) {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(table, strings.Join(row, "\t"))
+	aligned := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if width := terminalWidth(out); width > 0 && width <= lastColumn(rows) {
+		header := rows[0]
+		for _, row := range rows[1:] {
+			for column, cell := range row {
+				fmt.Fprintf(aligned, "%s\t%s\n", header[column], cell)
+			}
+			fmt.Fprintln(aligned)
+		}
+	} else {
+		for _, row := range rows {
+			fmt.Fprintln(aligned, strings.Join(row, "\t"))
+		}
 	}
-	table.Flush() //nolint:errcheck // stdout keeps it
+	aligned.Flush() //nolint:errcheck // stdout keeps it
+}
+
+// lastColumn returns where the last column of a table begins.
+func lastColumn(rows [][]string) (at int) {
+	for column := range len(rows[0]) - 1 {
+		widest := 0
+		for _, row := range rows {
+			widest = max(widest, utf8.RuneCountInString(row[column]))
+		}
+		at += widest + 2
+	}
+	return at
+}
+
+// terminalWidth returns how many characters a terminal has in a row; 0 if out is none.
+func terminalWidth(out io.Writer) int {
+	if results, is := out.(*stdout); is {
+		out = results.Writer
+	}
+	if file, isFile := out.(*os.File); isFile {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
 }
 
 // lineReporter writes a line for each change.
