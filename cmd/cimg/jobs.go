@@ -26,7 +26,7 @@ An entry whose outcome stays unknown, or whose job the service has forgotten, ke
 name. When you have looked what became of it, --forget ends it.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Usage: "show also what is finished", Destination: &all},
-			&cli.StringFlag{Name: "forget", Usage: "take the call of `ENTRY` for finished", Destination: &forget},
+			&cli.StringFlag{Name: "forget", Usage: "end `ENTRY`: nothing more is done about it", Destination: &forget},
 			s.journalFlag(),
 		},
 		Before: noArguments,

@@ -149,7 +149,7 @@ func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.
 // announce prints where the mock is, for a person or a program.
 func announce(cmd *cli.Command, url string, options emulator.Options) {
 	out := cmd.Root().Writer
-	if outputOf(cmd) == lines {
+	if outputOf(cmd) == jsonLines {
 		json.NewEncoder(out).Encode(map[string]string{"baseUrl": url, "token": options.Token}) //nolint:errcheck // stdout keeps it
 		return
 	}

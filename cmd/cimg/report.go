@@ -29,7 +29,7 @@ type reporter interface {
 // does not wait prints refs instead of a table.
 func newReporter(cmd *cli.Command, waits bool) reporter {
 	out, err := cmd.Root().Writer, cmd.Root().ErrWriter
-	if outputOf(cmd) == lines {
+	if outputOf(cmd) == jsonLines {
 		return &jsonReporter{out: newEncoder(out)}
 	}
 	if !waits {
@@ -111,7 +111,7 @@ func (r *tableReporter) close() {
 // printAll prints items as lines of JSON, or as a table with a row for each.
 func printAll[T any](cmd *cli.Command, items []T, columns []string, row func(T) []string) {
 	out := cmd.Root().Writer
-	if outputOf(cmd) == lines {
+	if outputOf(cmd) == jsonLines {
 		encoder := newEncoder(out)
 		for _, item := range items {
 			encoder.Encode(item) //nolint:errcheck // stdout keeps it

@@ -38,7 +38,7 @@ func (s *settings) flags(more ...cli.Flag) []cli.Flag {
 // jobFlags returns the flags of a command that starts jobs or waits for them.
 func (s *settings) jobFlags(more ...cli.Flag) []cli.Flag {
 	return s.flags(append(more,
-		&cli.DurationFlag{Name: "timeout", Usage: "stop waiting after `DURATION`, for instance 30m; the jobs continue. 0: never", Destination: &s.timeLimit},
+		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`, for instance 30m; the service goes on with its jobs. 0: never", Destination: &s.timeLimit},
 		&cli.DurationFlag{Name: "poll-interval", Category: serviceFlags, Usage: "send at most one poll in `DURATION` to a region", Value: time.Second, Sources: cli.EnvVars("CIMG_POLL_INTERVAL"), Destination: &s.pollInterval},
 		&cli.IntFlag{Name: "jobs-per-poll", Category: serviceFlags, Usage: "poll at most `N` jobs in a request", Value: 100, Sources: cli.EnvVars("CIMG_JOBS_PER_POLL"), Destination: &s.jobsPerPoll},
 		&cli.DurationFlag{Name: "visibility-window", Category: serviceFlags, Usage: "look for an image for `DURATION` before reporting that there is none: how soon a new one is listed is not published", Value: reconcile.DefaultVisibilityWindow, Sources: cli.EnvVars("CIMG_VISIBILITY_WINDOW"), Destination: &s.visibility},
@@ -141,15 +141,15 @@ func (d timedOut) Is(target error) bool { return target == context.DeadlineExcee
 type output string
 
 const (
-	table output = "table"
-	lines output = "json"
+	table     output = "table"
+	jsonLines output = "json"
 )
 
 func outputFlag() cli.Flag {
 	return &cli.StringFlag{
 		Name: "output", Usage: "print results as a `FORMAT`: table, or json with one object a line", Value: string(table), Sources: cli.EnvVars("CIMG_OUTPUT"),
 		Validator: func(value string) error {
-			if value != string(table) && value != string(lines) {
+			if value != string(table) && value != string(jsonLines) {
 				return fmt.Errorf("%q is neither table nor json", value)
 			}
 			return nil

@@ -35,7 +35,7 @@ func printVersion(root *cli.Command) {
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
-	if outputOf(root) == lines {
+	if outputOf(root) == jsonLines {
 		json.NewEncoder(root.Writer).Encode(map[string]string{ //nolint:errcheck // stdout keeps it
 			"version": root.Version, "revision": revisionOf(info.Settings), "contract": contractVersion(cimg.Spec),
 			"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
