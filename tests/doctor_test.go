@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,10 +18,12 @@ import (
 // service is one that limits what clients may send, in ways that the mock does not.
 type service struct {
 	images   int
-	maxLimit int  // larger ones are rejected; 0: none is
-	maxPage  int  // how many images come at most; 0: as many as requested
-	bare     bool // lists are arrays
-	status   int  // of responses to getJobResult
+	maxLimit int           // larger ones are rejected; 0: none is
+	maxPage  int           // how many images come at most; 0: as many as requested
+	bare     bool          // lists are arrays
+	tooMany  int           // errno of the rejection; 0: 1
+	status   int           // of responses to getJobResult
+	outage   *atomic.Int32 // how many of them fail with status; nil: all
 	ahead    time.Duration
 }
 
@@ -36,12 +39,12 @@ func (s service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Authorization") != "Bearer a-token":
 		errno = 4
-	case r.Method == http.MethodGet && s.status != 0:
+	case r.Method == http.MethodGet && s.status != 0 && (s.outage == nil || s.outage.Add(-1) >= 0):
 		w.WriteHeader(s.status)
 		return
 	case r.Method == http.MethodGet:
 	case json.NewDecoder(r.Body).Decode(&list) != nil, s.maxLimit > 0 && list.Limit > s.maxLimit:
-		errno = 1
+		errno = max(s.tooMany, 1)
 	case list.RegionID != "gz":
 		errno = 16000002
 	default:
@@ -104,7 +107,13 @@ func TestDoctorFindsLimits(t *testing.T) {
 			`page size +- +requests for 1000 images are accepted; the region has only 0 images`,
 		}},
 		"has an outage": {service: service{status: http.StatusServiceUnavailable}, code: 1, sees: []string{
-			`unknown job +- +could not be checked`, `wrong token +- +errno 4`, `latency`,
+			`unknown job +- +could not be checked`, `ids per poll +- +could not be checked`, `wrong token +- +errno 4`, `latency`,
+		}},
+		"has a short outage": {service: service{status: http.StatusServiceUnavailable, outage: new(atomic.Int32)}, sees: []string{
+			`unknown job +- +it is left out`, `ids per poll +- +1600 ids are accepted`,
+		}},
+		"fails for large pages": {service: service{images: 300, maxLimit: 50, tooMany: 2}, sees: []string{
+			`page size +--page-size 50 +requests for 50 images are accepted, for 100 they are not: errno 2`,
 		}},
 		"limits the rate": {service: service{status: http.StatusTooManyRequests}, code: 3, sees: []string{`unknown job +- +could not be checked`}},
 		"rejects without an errno": {service: service{status: http.StatusBadRequest}, sees: []string{
@@ -116,6 +125,9 @@ func TestDoctorFindsLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if row.outage != nil {
+				row.outage.Store(2)
+			}
 			doctor := row.run(t, "doctor --region gz "+row.args)
 			require.Equal(t, row.code, doctor.code, doctor.stderr)
 			for _, pattern := range row.sees {

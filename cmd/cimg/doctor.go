@@ -34,7 +34,7 @@ func doctorCommand() *cli.Command {
 			}
 			d := &doctor{region: region, pageSize: s.pageSize}
 			var err error
-			if d.client, err = s.client(d.options()...); err != nil {
+			if d.client, err = s.client(d.observed()); err != nil {
 				return err
 			}
 			defer d.client.CloseIdleConnections()
@@ -52,13 +52,14 @@ type doctor struct {
 	pageSize int // as set
 	findings []finding
 
+	rejectsUnknownJobs bool
+
 	mu   sync.Mutex
 	took []time.Duration // by each request
 }
 
-// options are those of a client that reports each response as it is.
-func (d *doctor) options() []wrapper.Option {
-	return []wrapper.Option{wrapper.WithHooks(wrapper.Hooks{Attempt: d.attempt}), wrapper.WithRetries(wrapper.Retries{MaxAttempts: 1})}
+func (d *doctor) observed() wrapper.Option {
+	return wrapper.WithHooks(wrapper.Hooks{Attempt: d.attempt})
 }
 
 // finding is what a probe found out.
@@ -91,8 +92,9 @@ func (d *doctor) examine(ctx context.Context, baseURL string) error {
 		check string
 		make  func(context.Context) error
 	}{
-		{"lists", func(ctx context.Context) error { return d.lists(ctx, one) }},
+		{"page size", func(ctx context.Context) error { return d.lists(ctx, one) }},
 		{"unknown job", d.unknownJob},
+		{"ids per poll", d.idsPerPoll},
 		{"errors", d.unknownRegion},
 		{"wrong token", func(ctx context.Context) error { return d.wrongToken(ctx, baseURL) }},
 	} {
@@ -147,7 +149,8 @@ func (d *doctor) readPage(ctx context.Context, client *wrapper.Client, region st
 }
 
 // lists finds out how many images a request may ask for, how many come, and the
-// form of lists. one is the response to a request for a single image.
+// form of lists. one is the response to a request for a single image: so a service
+// that fails for many, in whatever way, does so because they are many.
 func (d *doctor) lists(ctx context.Context, one page) error {
 	sizes := []int{1000, wrapper.DefaultPageSize, 50, 20, 10}
 	if d.pageSize > 1 {
@@ -161,7 +164,7 @@ func (d *doctor) lists(ctx context.Context, one page) error {
 			largest, size = response, limit
 			break
 		}
-		if !isRejected(err) {
+		if !isResponse(err) {
 			return err
 		}
 		rejected, why = limit, reason(err)
@@ -207,21 +210,28 @@ func (d *doctor) listForm(one, many page) {
 	}
 }
 
-// unknownJob finds out what becomes of an unknown job id, and how many ids a
-// request may carry.
+// unknownJob finds out what becomes of an unknown job id.
 func (d *doctor) unknownJob(ctx context.Context) error {
 	jobs, err := d.client.JobResults(ctx, d.region, unknownIDs(1)...)
 	switch {
 	case isRejected(err):
 		d.found("unknown job", "", "the request is rejected: %s", reason(err))
-		d.found("ids per poll", "", "cannot be seen, because requests with unknown ids are rejected")
-		return nil
+		d.rejectsUnknownJobs = true
 	case err != nil:
 		return err
 	case len(jobs) > 0:
 		d.found("unknown job", "", "a job is reported, though there is none of this id")
 	default:
 		d.found("unknown job", "", "it is left out of the response")
+	}
+	return nil
+}
+
+// idsPerPoll finds out how many ids a request may carry.
+func (d *doctor) idsPerPoll(ctx context.Context) error {
+	if d.rejectsUnknownJobs {
+		d.found("ids per poll", "", "cannot be seen, because requests with unknown ids are rejected")
+		return nil
 	}
 	accepted := 1
 	for _, n := range []int{50, 100, 200, 400, 800, 1600} {
@@ -262,7 +272,7 @@ func (d *doctor) unknownRegion(ctx context.Context) error {
 
 // wrongToken finds out how a wrong token is rejected.
 func (d *doctor) wrongToken(ctx context.Context, baseURL string) error {
-	stranger, err := wrapper.New(wrapper.StaticToken("cimg-doctor-not-a-token"), append(d.options(), wrapper.WithBaseURL(baseURL))...)
+	stranger, err := wrapper.New(wrapper.StaticToken("cimg-doctor-not-a-token"), wrapper.WithBaseURL(baseURL), d.observed())
 	if err != nil {
 		return err
 	}
@@ -297,10 +307,13 @@ func (d *doctor) clock() {
 		d.took[len(d.took)/2].Round(time.Millisecond/10), len(d.took), d.took[len(d.took)-1].Round(time.Millisecond/10))
 }
 
+// isResponse reports whether the service or a gateway responded with an error.
+func isResponse(err error) bool { return errors.As(err, new(*wrapper.APIError)) }
+
 // isRejected reports whether the service rejected a request for what is in it. An
 // error that may not recur says nothing of that.
 func isRejected(err error) bool {
-	return errors.As(err, new(*wrapper.APIError)) && !errors.Is(err, wrapper.ErrServer) && !errors.Is(err, wrapper.ErrRateLimited)
+	return isResponse(err) && !errors.Is(err, wrapper.ErrServer) && !errors.Is(err, wrapper.ErrRateLimited)
 }
 
 // reason returns what an error says about a response.
