@@ -22,9 +22,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	results := &stdout{Writer: os.Stdout}
 	root := command()
-	root.Writer = results
+	results := resultsOf(root)
 	begun := false
 	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
 		begun = true
@@ -136,6 +135,7 @@ func command() *cli.Command {
 		Usage:       "DiDi Cloud custom images: create, copy and manage them, or try it on an emulator",
 		Description: help,
 		Flags:       []cli.Flag{outputFlag()},
+		Writer:      &stdout{Writer: os.Stdout},
 		Commands: []*cli.Command{
 			createCommand(), importCommand(), replicateCommand(), listCommand(), renameCommand(), deleteCommand(),
 			jobsCommand(), waitCommand(), reconcileCommand(), doctorCommand(), mockCommand(), demoCommand(), specCommand(), versionCommand(),

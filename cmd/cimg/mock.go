@@ -108,9 +108,7 @@ func finished(jobType, jobUUID, imageUUID string) gen.Job {
 func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.Options, origins []string, quiet bool) error {
 	// The reader of the output may have gone. The mock serves others.
 	signal.Ignore(syscall.SIGPIPE)
-	if results, is := cmd.Root().Writer.(*stdout); is {
-		results.mayClose = true
-	}
+	resultsOf(cmd).mayClose = true
 	mocked, err := mock.New(options)
 	if err != nil {
 		return err

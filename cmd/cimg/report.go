@@ -28,7 +28,7 @@ type reporter interface {
 // newReporter returns the reporter for the output that was asked for. A command that
 // does not wait prints refs instead of a table.
 func newReporter(cmd *cli.Command, waits bool) reporter {
-	out, err := cmd.Root().Writer, cmd.Root().ErrWriter
+	out, err := resultsOf(cmd), cmd.Root().ErrWriter
 	if outputOf(cmd) == jsonLines {
 		return &jsonReporter{out: newEncoder(out)}
 	}
@@ -77,7 +77,7 @@ func (r *refReporter) close() {}
 // tableReporter shows progress, and at the end a table of the images.
 type tableReporter struct {
 	progress reporter
-	out      io.Writer
+	out      *stdout
 
 	mu     sync.Mutex
 	images []*image
@@ -110,7 +110,7 @@ func (r *tableReporter) close() {
 
 // printAll prints items as lines of JSON, or as a table with a row for each.
 func printAll[T any](cmd *cli.Command, items []T, columns []string, row func(T) []string) {
-	out := cmd.Root().Writer
+	out := resultsOf(cmd)
 	if outputOf(cmd) == jsonLines {
 		encoder := newEncoder(out)
 		for _, item := range items {
@@ -136,9 +136,9 @@ func newEncoder(out io.Writer) *json.Encoder {
 // writeTable aligns columns. What may have wide characters belongs in the last one:
 // tabwriter takes each character for one column. On a terminal that has no room for
 // the last one, each cell is on a line of its own.
-func writeTable(out io.Writer, rows [][]string) {
+func writeTable(out *stdout, rows [][]string) {
 	aligned := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if width := terminalWidth(out); width > 0 && width <= lastColumn(rows) {
+	if width := terminalWidth(out.Writer); width > 0 && width <= lastColumn(rows) {
 		header := rows[0]
 		for _, row := range rows[1:] {
 			for column, cell := range row {
@@ -168,15 +168,15 @@ func lastColumn(rows [][]string) (at int) {
 
 // terminalWidth returns how many characters a terminal has in a row; 0 if out is none.
 func terminalWidth(out io.Writer) int {
-	if results, is := out.(*stdout); is {
-		out = results.Writer
+	file, isFile := out.(*os.File)
+	if !isFile {
+		return 0
 	}
-	if file, isFile := out.(*os.File); isFile {
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
-			return width
-		}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
 	}
-	return 0
+	return width
 }
 
 // lineReporter writes a line for each change.

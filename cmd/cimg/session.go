@@ -123,7 +123,7 @@ func (s *settings) inSession(action func(context.Context, *cli.Command, *session
 		defer cancel()
 		err = action(limited, cmd, run)
 		run.report.close()
-		if results, is := cmd.Root().Writer.(*stdout); is && results.err != nil {
+		if resultsOf(cmd).err != nil {
 			return run.endUnwritten(err, s.journalFlags())
 		}
 		return run.end(err)
@@ -141,10 +141,9 @@ func (s *session) end(err error) error {
 // endUnwritten adds to an error, or to none, how to see what could not be written.
 func (s *session) endUnwritten(err error, journal string) error {
 	end := s.continuation(err)
-	if s.lost != "" {
-		return end
+	if s.lost == "" {
+		end.next = append(end.next, "see what the journal has of it with: cimg jobs --all"+journal)
 	}
-	end.next = append(end.next, "see what the journal has of it with: cimg jobs --all"+journal)
 	return end
 }
 

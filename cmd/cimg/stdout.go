@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"syscall"
+
+	"github.com/urfave/cli/v3"
 )
 
 // stdout is where results go. It keeps the first error, which main reports, so that
@@ -14,6 +16,9 @@ type stdout struct {
 	mayClose bool // whether the reader may go without an error
 	err      error
 }
+
+// resultsOf returns where the results of a command go.
+func resultsOf(cmd *cli.Command) *stdout { return cmd.Root().Writer.(*stdout) }
 
 func (s *stdout) Write(p []byte) (int, error) {
 	n, err := s.Writer.Write(p)
