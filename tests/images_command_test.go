@@ -525,6 +525,8 @@ func TestListOfSeveralRegions(t *testing.T) {
 			require.Regexp(t, `(?m)^cimg: `+part+`: `, partly.stderr)
 		}
 	}
+	empty := u.run(t, "list --region gz,,bj")
+	require.Equal(t, ran{stderr: "cimg: --region: an empty region in \"gz,,bj\"\n", code: 2}, empty)
 	none := u.run(t, "list --region nowhere,nirgends")
 	require.Equal(t, 3, none.code)
 	require.Empty(t, none.stdout)

@@ -25,8 +25,11 @@ func listCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "region", Usage: "the regions, by their `ID`s", Config: cli.StringConfig{TrimSpace: true}, Sources: cli.EnvVars("DIDIYUN_REGION"), Destination: &regions},
 		),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			if len(regions) == 0 {
+			switch {
+			case len(regions) == 0:
 				return errNoRegion
+			case slices.Contains(regions, ""):
+				return usageErrorf("--region: an empty region in %q", strings.Join(regions, ","))
 			}
 			client, err := s.client()
 			if err != nil {
