@@ -77,6 +77,7 @@ func TestABadIDTakesNoOtherJobWithIt(t *testing.T) {
 		"no response": {errTransient, 30 * time.Second, []row{
 			{3, []int{0}, 45 * time.Second}, {3, []int{1}, 45 * time.Second}, {3, []int{2}, 45 * time.Second},
 			{100, []int{0}, 75 * time.Second}, {100, []int{99}, 75 * time.Second}, {100, []int{37}, 75 * time.Second}, {100, []int{0, 50}, 90 * time.Second},
+			{20, []int{0, 2, 4, 6, 8, 10, 12, 14, 16, 18}, 4 * time.Minute},
 		}},
 	} {
 		for _, row := range fault.rows {
