@@ -3,6 +3,7 @@ package wrapper_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -112,6 +113,31 @@ func TestAttemptsCanBeSet(t *testing.T) {
 	for _, bad := range []wrapper.Retries{{MaxAttempts: -1}, {BaseDelay: -1}, {MaxRetryAfter: -1}, {Budget: -1}} {
 		_, err := wrapper.New(wrapper.StaticToken(token), wrapper.WithRetries(bad))
 		require.ErrorContains(t, err, "retries", bad)
+	}
+}
+
+// Of mutating calls, only those are sent again, and only if that is asked for, that
+// were certainly not carried out.
+func TestMutatingCallsThatAreSentAgain(t *testing.T) {
+	again := map[string]bool{"connection refused": true, "HTTP 429": true, "both": true}
+	for name, fault := range transientFaults {
+		for _, attempts := range []int{1, 3} {
+			for op, call := range mutatingCalls {
+				t.Run(fmt.Sprint(name, " ", op, " ", attempts), func(t *testing.T) {
+					sent := 0
+					inCloud(t, emulator.Options{}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
+						fault.Operation, fault.Count = op, attempts
+						require.NoError(t, cloud.Inject(fault))
+						require.Error(t, call(t.Context(), client))
+						want := 1
+						if again[name] {
+							want = attempts
+						}
+						require.Equal(t, want, sent)
+					}, wrapper.WithMutatingRetries(attempts), wrapper.WithHooks(wrapper.Hooks{Attempt: func(context.Context, wrapper.Attempt) { sent++ }}))
+				})
+			}
+		}
 	}
 }
 
