@@ -93,8 +93,13 @@ func (i *image) freeing(result made, err error) (job wrapper.JobRef, found bool)
 	if !found || len(ambiguous.Images) != 1 || ambiguous.Images[0].Job == nil {
 		return job, false
 	}
-	deleted := ambiguous.Images[0]
-	return wrapper.JobRef{Region: i.Region, JobUUID: deleted.Job.JobUUID, Type: deleted.Job.Type, ResourceUUID: deleted.UUID}, deleted.Job.Type == "DeleteCIMG"
+	job = jobOf(i.Region, ambiguous.Images[0])
+	return job, job.Type == "DeleteCIMG"
+}
+
+// jobOf returns the job that works on a listed image, which has one.
+func jobOf(region string, listed wrapper.Image) wrapper.JobRef {
+	return wrapper.JobRef{Region: region, JobUUID: listed.Job.JobUUID, Type: listed.Job.Type, ResourceUUID: listed.UUID}
 }
 
 // await waits for the end of a job that another command started.

@@ -22,14 +22,15 @@ func listCommand() *cli.Command {
 
   cimg list --region gz,bj`,
 		Flags: s.flags(
-			&cli.StringSliceFlag{Name: "region", Usage: "the regions, by their `ID`s", Config: cli.StringConfig{TrimSpace: true}, Sources: cli.EnvVars("DIDIYUN_REGION"), Destination: &regions},
+			&cli.StringSliceFlag{Name: "region", Usage: "the regions, by their `ID`s", Sources: cli.EnvVars("DIDIYUN_REGION"), Destination: &regions},
 		),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			switch {
-			case len(regions) == 0:
+			if len(regions) == 0 {
 				return errNoRegion
-			case slices.Contains(regions, ""):
-				return usageErrorf("--region: an empty region in %q", strings.Join(regions, ","))
+			}
+			regions, err := distinctRegions("--region", regions)
+			if err != nil {
+				return err
 			}
 			client, err := s.client()
 			if err != nil {
@@ -39,6 +40,20 @@ func listCommand() *cli.Command {
 			return list(ctx, cmd, client, regions, cmd.Args().Slice())
 		},
 	}
+}
+
+// distinctRegions returns the regions of a flag without blanks around them, each once.
+func distinctRegions(flag string, regions []string) (distinct []string, err error) {
+	for _, region := range regions {
+		region = strings.TrimSpace(region)
+		switch {
+		case region == "":
+			return nil, usageErrorf("%s: an empty region in %q", flag, strings.Join(regions, ","))
+		case !slices.Contains(distinct, region):
+			distinct = append(distinct, region)
+		}
+	}
+	return distinct, nil
 }
 
 // listed is an image and where it is.
@@ -52,10 +67,7 @@ type listed struct {
 func list(ctx context.Context, cmd *cli.Command, client *wrapper.Client, regions, names []string) error {
 	var found []listed
 	var errs []error
-	for n, region := range regions {
-		if slices.Contains(regions[:n], region) {
-			continue
-		}
+	for _, region := range regions {
 		images, err := readImages(ctx, client, region, names...)
 		if err != nil && len(regions) > 1 {
 			err = fmt.Errorf("%s: %w", region, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -41,10 +40,11 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 				return usageErrorf("no region to copy to: name some with --to")
 			}
 			run.again = "then run the same command again: it makes what is missing"
-			to, err := otherRegions(to, from)
+			to, err := distinctRegions("--to", to)
 			if err != nil {
 				return err
 			}
+			to = slices.DeleteFunc(to, func(region string) bool { return region == from })
 			var replicas []*replica
 			if snapshot != "" {
 				replicas, err = run.replicasOfSnapshot(from, snapshot, names, to, description)
@@ -64,21 +64,6 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 			return run.all(ctx, tasks...)
 		}),
 	}
-}
-
-// otherRegions returns regions without blanks around them, each once, and without the
-// origin.
-func otherRegions(regions []string, origin string) (others []string, err error) {
-	for _, region := range regions {
-		region = strings.TrimSpace(region)
-		switch {
-		case region == "":
-			return nil, usageErrorf("--to: an empty region in %q", strings.Join(regions, ","))
-		case region != origin && !slices.Contains(others, region):
-			others = append(others, region)
-		}
-	}
-	return others, nil
 }
 
 // checkRegions reads a page of the list of each region, so that one that does not
@@ -166,9 +151,7 @@ func (r *replica) makeOrigin(ctx context.Context) error {
 	if r.existing.Job == nil {
 		return o.follow(ctx, made{uuid: o.UUID})
 	}
-	job, err := r.session.client.Resume(wrapper.JobRef{
-		Region: o.Region, JobUUID: r.existing.Job.JobUUID, Type: r.existing.Job.Type, ResourceUUID: o.UUID,
-	})
+	job, err := r.session.client.Resume(jobOf(o.Region, *r.existing))
 	if err != nil {
 		return o.fails(stateUnmade, err)
 	}

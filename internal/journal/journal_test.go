@@ -142,7 +142,7 @@ func TestNothingIsIntendedAfterNews(t *testing.T) {
 	intend(t, second, "web-02")
 }
 
-// What the list shows is recorded by whoever sees it, also after the end.
+// What the list shows is recorded by the command that sees it, also after the end.
 func TestListed(t *testing.T) {
 	dir := t.TempDir()
 	first, second := open(t, dir), open(t, dir)

@@ -52,14 +52,15 @@ func (m *Mock) control() (http.Handler, error) {
 		"faults": {
 			http.MethodGet: func(request) (any, error) { return m.unmetFaults(), nil },
 			http.MethodPost: func(r request) (any, error) {
-				var fault Fault
-				if err := decode(r.document, &fault); err != nil {
+				var document Fault
+				if err := decode(r.document, &document); err != nil {
 					return nil, err
 				}
-				if err := fault.fault().Validate(); err != nil {
+				fault := document.fault()
+				if err := fault.Validate(); err != nil { // Inject names itself
 					return nil, err
 				}
-				err := m.cloud.Inject(fault.fault())
+				err := m.cloud.Inject(fault)
 				return m.unmetFaults(), err
 			},
 			http.MethodDelete: func(request) (any, error) {

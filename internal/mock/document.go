@@ -77,8 +77,8 @@ func (p problems) err() error {
 	return errors.New(strings.Join(p, "; "))
 }
 
-// meansNothing matches the fields that decode as if they were missing, although
-// whoever wrote them wanted something, such as a fault that is met 0 times.
+// meansNothing matches the fields that decode as if they were missing, although their
+// author wanted something, such as a fault that is met 0 times.
 var meansNothing = regexp.MustCompile(`^(?:(?:count|status|errno|maxJobUuids|maxPageSize|for): [-+]?0[xob]?[0_.]*(?:[nuµm]?s|m|h)?|` +
 	`(?:operation|region|name|fail|unknownJobs|storeName|body|contentType): "")$`)
 
