@@ -322,19 +322,27 @@ func TestProxiesAreNamed(t *testing.T) {
 	}
 }
 
-// A quiet connection hands out one byte to a short buffer, and nothing while no
-// request is under way.
-func TestQuietConnections(t *testing.T) {
+// requested returns a quiet connection over which a request was sent, and the server's
+// end of it.
+func requested(t *testing.T, request string) (c *quietConn, server net.Conn) {
+	t.Helper()
 	server, ours := net.Pipe()
 	conn, err := quiet(ours, nil)
 	require.NoError(t, err)
-	c := conn.(*quietConn)
+	c = conn.(*quietConn)
 	go io.Copy(io.Discard, server)
 	c.announced.Store(true)
-	for range 2 {
-		_, err = c.Write([]byte("request"))
-		require.NoError(t, err)
-	}
+	_, err = c.Write([]byte(request))
+	require.NoError(t, err)
+	return c, server
+}
+
+// A quiet connection hands out lines of a header and single bytes of a body to a short
+// buffer, and nothing while no request is under way.
+func TestQuietConnections(t *testing.T) {
+	c, server := requested(t, "request")
+	_, err := c.Write([]byte("request"))
+	require.NoError(t, err)
 	require.EqualValues(t, 1, c.underWay.Load())
 	go io.WriteString(server, "HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat("a", 3*readAhead))
 	for _, want := range []int{len("HTTP/1.1 200 OK\r\n"), len("\r\n"), 1, 1} {
@@ -374,26 +382,19 @@ func TestNothingBeyondAResponse(t *testing.T) {
 		{"GET", "HTTP/1.1 200 OK\r\n\r\r\n\r\n", body},
 	} {
 		for seed := range uint64(30) {
-			rng, server := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
-			theirs, ours := net.Pipe()
-			conn, err := quiet(ours, nil)
-			require.NoError(t, err)
-			c := conn.(*quietConn)
-			go io.Copy(io.Discard, theirs)
-			c.announced.Store(true)
-			_, err = c.Write([]byte(row.method + " /"))
-			require.NoError(t, err)
+			ours, theirs := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
+			c, server := requested(t, row.method+" /")
 			whole := row.header + row.body
 			go func() {
 				for rest := whole + next; rest != ""; {
-					n := 1 + server.IntN(1+server.IntN(len(rest)))
-					io.WriteString(theirs, rest[:n])
+					n := 1 + theirs.IntN(1+theirs.IntN(len(rest)))
+					io.WriteString(server, rest[:n])
 					rest = rest[n:]
 				}
 			}()
 			var read []byte
 			for len(read) < len(whole) {
-				p := make([]byte, 1+rng.IntN(readAhead))
+				p := make([]byte, 1+ours.IntN(readAhead))
 				n, err := c.Read(p)
 				require.NoError(t, err)
 				read = append(read, p[:n]...)
@@ -407,8 +408,6 @@ func TestNothingBeyondAResponse(t *testing.T) {
 	}
 }
 
-// Whatever came after a response is not taken for the response to the next request, even
-// if that begins before anything was read again.
 // Why a connection broke is told once.
 func TestErrorsOfConnections(t *testing.T) {
 	conn, err := quiet(&brokenConn{errs: []error{errors.New("reset"), io.EOF}}, nil)
@@ -431,28 +430,23 @@ func (c *brokenConn) Read([]byte) (int, error) {
 	return 0, err
 }
 
+// Whatever came after a response is not taken for the response to the next request, even
+// if that begins before anything was read again.
 func TestRequestsDoNotFollowUnsolicitedBytes(t *testing.T) {
 	for _, unsolicited := range []string{"", "x", "HTTP/1.1 200 OK"} {
-		server, ours := net.Pipe()
-		conn, err := quiet(ours, nil)
-		require.NoError(t, err)
-		c := conn.(*quietConn)
-		go io.Copy(io.Discard, server)
-		c.announced.Store(true)
-		_, err = c.Write([]byte("request"))
-		require.NoError(t, err)
+		c, server := requested(t, "request")
 		go io.WriteString(server, "ab"+unsolicited)
 		for range 2 {
-			_, err = c.Read(make([]byte, 1))
+			_, err := c.Read(make([]byte, 1))
 			require.NoError(t, err)
 		}
 		c.underWay.Add(-1)
 		if unsolicited != "" {
-			_, err = c.Read(make([]byte, 1)) // net/http closes the connection, but a request may have it already
+			_, err := c.Read(make([]byte, 1)) // net/http closes the connection, but a request may have it already
 			require.Equal(t, io.EOF, err)
 		}
 		c.announced.Store(true)
-		_, err = c.Write([]byte("request"))
+		_, err := c.Write([]byte("request"))
 		require.Equal(t, unsolicited != "", err != nil)
 		require.NoError(t, c.Close())
 	}

@@ -44,7 +44,7 @@ func (c *quietConn) Read(p []byte) (int, error) {
 	}
 	_, err := c.in.Peek(1)
 	if c.begins.CompareAndSwap(true, false) {
-		c.response = response{inHeader: true, hasBody: !c.ofHead.Load()}
+		c.response = response{inHeader: true, hasBody: !c.ofHead.Load(), line: c.response.line[:0]}
 	}
 	if len(p) <= readAhead {
 		buffered, _ := c.in.Peek(c.in.Buffered())
