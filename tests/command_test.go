@@ -320,9 +320,7 @@ func TestMockLosesAResponse(t *testing.T) {
 }
 
 func TestMockScenarioFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "mine.yaml")
-	require.NoError(t, os.WriteFile(file, []byte("faults: [{status: 503, for: 1h}]\n"), 0o600))
-	m := startMock(t, "--scenario", file, "--quiet")
+	m := startMock(t, "--scenario", scenario(t, "faults: [{status: 503, for: 1h}]"), "--quiet")
 	resp, _ := fetch(t, m.url(t, "/dicloud/i/result?regionId=gz&jobUuids=a"))
 	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
 	resp, _ = fetch(t, m.url(t, "/healthz"))

@@ -219,9 +219,7 @@ func TestEnsureContinues(t *testing.T) {
 // The list does not show a new image at once. The journal knows it.
 func TestEnsureBelievesTheJournal(t *testing.T) {
 	t.Parallel()
-	scenario := filepath.Join(t.TempDir(), "lag.yaml")
-	require.NoError(t, os.WriteFile(scenario, []byte("listLag: 1h\n"), 0o600))
-	u := newUser(t, "--scenario", scenario)
+	u := newUser(t, "--scenario", scenario(t, "listLag: 1h"))
 	require.Zero(t, u.run(t, createWeb+"web-01").code)
 	ensured := u.run(t, createWeb+"--ensure --visibility-window 1m web-01")
 	require.Zero(t, ensured.code, ensured.stderr)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,11 +41,9 @@ func TestReplicateSurvivesKills(t *testing.T) {
 	})
 }
 
-func surviveKills(t *testing.T, kills int, window, scenario string) {
+func surviveKills(t *testing.T, kills int, window, faults string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "scenario.yaml")
-	require.NoError(t, os.WriteFile(path, []byte(scenario), 0o600))
-	u := newUser(t, "--job-duration", "60ms", "--scenario", path)
+	u := newUser(t, "--job-duration", "60ms", "--scenario", scenario(t, faults))
 	u.env = append(u.env, "CIMG_VISIBILITY_WINDOW="+window)
 	var names []string
 	for n := range 20 {
@@ -90,7 +87,7 @@ func surviveKills(t *testing.T, kills int, window, scenario string) {
 			require.Contains(t, []int{0, 1}, resumed.code, resumed.stderr)
 		}
 		last := outcomeOf(t, u.command(t, replicate...))
-		if last.code == 5 && strings.Contains(scenario, "faults") { // a response was lost, and nothing came of the call
+		if last.code == 5 && strings.Contains(faults, "faults") { // a response was lost, and nothing came of the call
 			last = outcomeOf(t, u.command(t, replicate...))
 		}
 		require.Zero(t, last.code, last.stderr)

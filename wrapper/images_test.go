@@ -150,6 +150,16 @@ func TestImagesYieldsEachOnce(t *testing.T) {
 		seen = append(seen, image.UUID)
 	}
 	require.Equal(t, []string{"a", "b", "c"}, seen)
+	requests := s.received()
+	require.Contains(t, requests[len(requests)-1].Body, `"start":5`, "one page that repeats is no reason to begin again")
+}
+
+func TestImagesOfAListThatContradictsItself(t *testing.T) {
+	s := serve(t, respondJSON(`{"errno":0,"errmsg":"ok","requestId":"r1","data":{"count":7,"items":[]}}`))
+	for _, err := range clientOf(t, s).Images(t.Context(), "gz") {
+		require.ErrorIs(t, err, wrapper.ErrMalformedResponse)
+	}
+	require.Len(t, s.received(), 5, "it is read again a few times")
 }
 
 func TestImagesFetchesPagesLazily(t *testing.T) {
