@@ -272,6 +272,36 @@ func TestTwoCommandsAtTheSameTime(t *testing.T) {
 	}
 }
 
+// A command takes over only what it continues: what others left behind can be resumed
+// meanwhile.
+func TestUnrelatedCommandLeavesTheRestAlone(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	require.Zero(t, u.run(t, createWeb+"--no-wait web-01").code)
+	u.inject(t, `{operation: createCIMG, after: true, delay: 30s}`)
+	unrelated := u.command(t, strings.Fields(createWeb+"--ensure web-02")...)
+	require.NoError(t, unrelated.Start())
+	require.Eventually(t, func() bool { return u.sent(t, "createCIMG") == "2" }, 10*time.Second, time.Millisecond)
+	resumed := u.run(t, "wait --resume")
+	require.Regexp(t, `succeeded +web-01`, resumed.stdout, resumed.stderr)
+	require.NoError(t, unrelated.Process.Kill())
+	require.Error(t, unrelated.Wait())
+}
+
+// Two processes wait for a job each: afterwards nothing is unfinished.
+func TestTwoWaitsAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "--job-duration", "2s")
+	first := strings.TrimSpace(u.run(t, createWeb+"--no-wait web-01").stdout)
+	second := strings.TrimSpace(u.run(t, createWeb+"--no-wait web-02").stdout)
+	waiting := u.command(t, "wait", first)
+	require.NoError(t, waiting.Start())
+	require.Eventually(t, func() bool { return strings.Contains(u.run(t, "jobs").stdout, "under way") }, 10*time.Second, time.Millisecond)
+	require.Zero(t, u.run(t, "wait "+second).code)
+	require.NoError(t, waiting.Wait())
+	require.Equal(t, 1, strings.Count(u.run(t, "jobs").stdout, "\n"), "nothing is unfinished")
+}
+
 func TestDoctorOnlyReads(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)

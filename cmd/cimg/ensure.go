@@ -169,7 +169,7 @@ func (p past) lacks(e journal.Entry) bool {
 }
 
 func (s *session) pastOf(about *wrapper.OutcomeUnknownError) (past, error) {
-	left, err := s.journal.TakeOver()
+	left, err := s.journal.TakeOver(func(e journal.Entry) bool { return e.IsAbout(about) })
 	if err != nil {
 		return past{}, err
 	}
@@ -178,8 +178,8 @@ func (s *session) pastOf(about *wrapper.OutcomeUnknownError) (past, error) {
 		return past{}, err
 	}
 	var p past
-	if at := slices.IndexFunc(left, func(e journal.Entry) bool { return e.IsAbout(about) }); at >= 0 {
-		p.open = &left[at]
+	if len(left) > 0 {
+		p.open = &left[0]
 	}
 	for _, e := range all {
 		if e.Service == s.client.BaseURL() && e.Result != "" && e.IsAbout(about) {

@@ -252,6 +252,14 @@ var errNotObserved = errors.New("it was not carried out, as far as the list of i
 // resolve finds out what became of a call, and waits for its job.
 func (i *image) resolve(ctx context.Context) error {
 	i.is(stateLooking)
+	if len(i.call.ImageUUIDs) == 0 && i.UUID != "" { // its job named the image
+		switch listed, found, err := i.find(ctx, i.UUID); {
+		case err != nil:
+			return i.fails(stateUnended, fmt.Errorf("%w; %w", i.call, err))
+		case found:
+			return i.settle(ctx, reconcile.Finding{Verdict: reconcile.Found, Image: listed})
+		}
+	}
 	findings, err := i.session.recovery.Reconcile(ctx, i.call)
 	if err != nil {
 		return i.fails(stateUnended, fmt.Errorf("%w; %w", i.call, err))
@@ -289,6 +297,11 @@ func (i *image) settle(ctx context.Context, found reconcile.Finding) error {
 			return i.fails(stateFound, err)
 		}
 		i.Progress = 100
+		if isNew := found.ImageUUID == "" && found.Image.Name != ""; isNew {
+			if err := i.isListed(i.entry, found.Image); err != nil {
+				return i.fails(stateFound, err)
+			}
+		}
 	}
 	i.is(stateFound)
 	return nil
@@ -322,7 +335,8 @@ func (i *image) alteredNames(ctx context.Context) (altered []wrapper.Image, err 
 	name := strings.ToLower(i.Name)
 	for _, listed := range images {
 		isAnother := func(e journal.Entry) bool {
-			return e.Result == listed.UUID || e.Job != nil && e.Job.ResourceUUID == listed.UUID || e.Call.Region == i.Region && e.Name() == listed.Name
+			return e.ID != i.entry &&
+				(e.Result == listed.UUID || e.Job != nil && e.Job.ResourceUUID == listed.UUID || e.Call.Region == i.Region && e.Name() == listed.Name)
 		}
 		stored := strings.ToLower(listed.Name)
 		if (strings.Contains(stored, name) || strings.Contains(name, stored)) && time.UnixMilli(listed.CreateTime).After(earliest) && !slices.ContainsFunc(entries, isAnother) {

@@ -50,7 +50,7 @@ name. When you have looked what became of it, --forget ends it.`,
 
 // forgetEntry ends an unfinished entry that no living process is at work on.
 func forgetEntry(notes *journal.Journal, id string) error {
-	if _, err := notes.TakeOver(); err != nil {
+	if _, err := notes.TakeOver(func(e journal.Entry) bool { return e.ID == id }); err != nil {
 		return err
 	}
 	entries, err := notes.Entries()

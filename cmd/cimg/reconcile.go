@@ -40,7 +40,7 @@ It does not wait for jobs that it finds: cimg wait --resume does.`,
 				return usageErrorf("nothing to look for: give unknown outcomes or --resume; see cimg reconcile --help")
 			}
 			if resume {
-				left, err := run.leftBehind(cmd, true)
+				left, err := run.leftBehind(cmd, true, nil)
 				if err != nil {
 					return err
 				}

@@ -42,7 +42,9 @@ func waitCommand() *cli.Command {
 				fmt.Fprintf(cmd.Root().ErrWriter, "cimg: nothing to wait for: no ref in %s\n", file)
 				return nil
 			}
-			left, err := run.leftBehind(cmd, resume)
+			left, err := run.leftBehind(cmd, resume, func(e journal.Entry) bool {
+				return slices.ContainsFunc(refs, func(ref wrapper.JobRef) bool { return hasJob(e, ref) })
+			})
 			if err != nil {
 				return err
 			}
@@ -63,10 +65,7 @@ func waitCommand() *cli.Command {
 // waitFor returns the task to wait for a job. If an earlier process left it behind,
 // it is removed from left.
 func (s *session) waitFor(ref wrapper.JobRef, left *[]journal.Entry) task {
-	at := slices.IndexFunc(*left, func(e journal.Entry) bool {
-		return e.Job != nil && e.Job.Region == ref.Region && e.Job.JobUUID == ref.JobUUID
-	})
-	if at >= 0 {
+	if at := slices.IndexFunc(*left, func(e journal.Entry) bool { return hasJob(e, ref) }); at >= 0 {
 		t := s.resume((*left)[at])
 		*left = slices.Delete(*left, at, at+1)
 		return t
@@ -131,10 +130,10 @@ func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
 	return refs, nil
 }
 
-// leftBehind takes over what other processes left unfinished. If that was asked for,
-// it tells of what is not for this process.
-func (s *session) leftBehind(cmd *cli.Command, asked bool) ([]journal.Entry, error) {
-	left, err := s.journal.TakeOver()
+// leftBehind takes over what other processes left unfinished: what is wanted, or if
+// that was asked for, all. Then it tells of what is not for this process.
+func (s *session) leftBehind(cmd *cli.Command, asked bool, isWanted func(journal.Entry) bool) ([]journal.Entry, error) {
+	left, err := s.journal.TakeOver(func(e journal.Entry) bool { return asked || isWanted(e) })
 	if err != nil && !asked { // a ref has all that a wait needs
 		fmt.Fprintln(cmd.Root().ErrWriter, "cimg: going on without the journal:", strings.TrimPrefix(plainText(err), "journal: "))
 		return nil, nil
@@ -173,4 +172,8 @@ func (s *session) leftBehind(cmd *cli.Command, asked bool) ([]journal.Entry, err
 		fmt.Fprintln(cmd.Root().ErrWriter, "cimg: nothing to resume")
 	}
 	return left, nil
+}
+
+func hasJob(e journal.Entry, ref wrapper.JobRef) bool {
+	return e.Job != nil && e.Job.Region == ref.Region && e.Job.JobUUID == ref.JobUUID
 }

@@ -238,6 +238,11 @@ func split(id string) (file string, number int) {
 func (j *Journal) holds(id string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.hasLocked(id)
+}
+
+// hasLocked is holds for a caller that has locked mu.
+func (j *Journal) hasLocked(id string) bool {
 	name, _ := split(id)
 	return j.held[name] != nil
 }
@@ -290,10 +295,12 @@ func (j *Journal) Unfinished() ([]Entry, error) {
 	return slices.DeleteFunc(entries, func(e Entry) bool { return !isOpen(e) || !j.holds(e.ID) }), err
 }
 
-// TakeOver returns the unfinished calls to the service that no living process is
-// at work on, for this process to continue: until [Journal.Close], others see them
-// as its own.
-func (j *Journal) TakeOver() ([]Entry, error) {
+// TakeOver returns the unfinished calls that are wanted and that no living process is
+// at work on, for this process to continue: until [Journal.Close], others see them, and
+// what else is unfinished in their files, as its own. The calls are those to the
+// journal's service, or to any if it has none.
+func (j *Journal) TakeOver(isWanted func(Entry) bool) ([]Entry, error) {
+	isLeft := func(e Entry) bool { return isOpen(e) && (j.service == "" || e.Service == j.service) && isWanted(e) }
 	done, err := j.turn()
 	if err != nil {
 		return nil, err
@@ -319,10 +326,9 @@ func (j *Journal) TakeOver() ([]Entry, error) {
 			f.close()
 			return nil, err
 		}
-		if slices.ContainsFunc(entries, isOpen) {
+		if slices.ContainsFunc(entries, isLeft) {
 			j.held[name] = f
 		} else {
-			j.finished[name] = entries
 			f.close()
 		}
 	}
@@ -330,7 +336,7 @@ func (j *Journal) TakeOver() ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Live || !isOpen(e) || e.Service != j.service }), nil
+	return slices.DeleteFunc(entries, func(e Entry) bool { return !j.hasLocked(e.ID) || !isLeft(e) }), nil
 }
 
 // Close lets other processes continue what is unfinished.

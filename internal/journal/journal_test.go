@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,8 @@ func open(t *testing.T, dir string) *journal.Journal {
 	t.Cleanup(j.Close)
 	return j
 }
+
+func all(journal.Entry) bool { return true }
 
 func create(t *testing.T, name string) *wrapper.OutcomeUnknownError {
 	t.Helper()
@@ -56,7 +59,7 @@ func TestNextProcessContinuesWhatIsUnfinished(t *testing.T) {
 	killed.Close() // as the operating system would
 
 	next := open(t, dir)
-	left, err := next.TakeOver()
+	left, err := next.TakeOver(all)
 	require.NoError(t, err)
 	require.Len(t, left, 2)
 	require.Equal(t, "intended", left[0].Name())
@@ -68,7 +71,7 @@ func TestNextProcessContinuesWhatIsUnfinished(t *testing.T) {
 	require.NoError(t, next.End(left[0].ID, "not observed", ""))
 	require.NoError(t, next.End(left[1].ID, "succeeded", ""))
 	next.Close()
-	left, err = open(t, dir).TakeOver()
+	left, err = open(t, dir).TakeOver(all)
 	require.NoError(t, err)
 	require.Empty(t, left)
 	entries, err := open(t, dir).Entries()
@@ -80,7 +83,7 @@ func TestLivingProcessKeepsItsCalls(t *testing.T) {
 	dir := t.TempDir()
 	living, other := open(t, dir), open(t, dir)
 	id := intend(t, living, "web-01")
-	left, err := other.TakeOver()
+	left, err := other.TakeOver(all)
 	require.NoError(t, err)
 	require.Empty(t, left)
 	entries, err := other.Entries()
@@ -89,12 +92,64 @@ func TestLivingProcessKeepsItsCalls(t *testing.T) {
 	require.ErrorContains(t, other.End(id, "forgotten", ""), id)
 
 	living.Close()
-	left, err = other.TakeOver()
+	left, err = other.TakeOver(all)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
-	third, err := open(t, dir).TakeOver()
+	third, err := open(t, dir).TakeOver(all)
 	require.NoError(t, err)
 	require.Empty(t, third, "the second process has them")
+}
+
+// What is left behind by a process, and not wanted, stays for others.
+func TestWhatIsNotWantedIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"web-01", "web-02"} {
+		killed := open(t, dir)
+		intend(t, killed, name)
+		killed.Close()
+	}
+	first, second := open(t, dir), open(t, dir)
+	left, err := first.TakeOver(func(e journal.Entry) bool { return e.Name() == "web-01" })
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, "web-01", left[0].Name())
+	left, err = second.TakeOver(all)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, "web-02", left[0].Name())
+}
+
+// What a process takes over it may change, also if others end meanwhile.
+func TestWhatIsTakenOverCanBeChanged(t *testing.T) {
+	dir := t.TempDir()
+	var group sync.WaitGroup
+	defer group.Wait()
+	done := make(chan struct{})
+	defer close(done)
+	for _, name := range []string{"web-01", "web-02", "web-03", "web-04"} {
+		call := create(t, name)
+		group.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				killed := journal.New(dir, service, nil)
+				killed.Intend(call, nil) //nolint:errcheck // an earlier one may be unfinished
+				killed.Close()
+			}
+		})
+	}
+	for range 60 {
+		j := open(t, dir)
+		left, err := j.TakeOver(all)
+		require.NoError(t, err)
+		for _, e := range left {
+			require.NoError(t, j.End(e.ID, "succeeded", ""))
+		}
+		j.Close()
+	}
 }
 
 func TestNothingIsIntendedTwice(t *testing.T) {
@@ -116,7 +171,7 @@ func TestNothingIsIntendedTwice(t *testing.T) {
 	elsewhere := journal.New(dir, "https://other.example", nil)
 	t.Cleanup(elsewhere.Close)
 	intend(t, elsewhere, "web-01")
-	left, err := elsewhere.TakeOver()
+	left, err := elsewhere.TakeOver(all)
 	require.NoError(t, err)
 	require.Len(t, left, 1, "those of another service are not its own")
 
@@ -178,13 +233,13 @@ func TestLineThatWasNotFinished(t *testing.T) {
 	for _, cut := range []int{second, second + 1, second + 40, len(whole) - 1} {
 		require.NoError(t, os.WriteFile(path, whole[:cut], 0o600))
 		j := open(t, dir)
-		left, err := j.TakeOver()
+		left, err := j.TakeOver(all)
 		require.NoError(t, err)
 		require.Len(t, left, 1, "the second call was not made yet")
 		require.NoError(t, j.Accepted(left[0].ID, wrapper.JobRef{Region: "gz", JobUUID: "j"}))
 		j.Close()
 		j = open(t, dir)
-		left, err = j.TakeOver()
+		left, err = j.TakeOver(all)
 		require.NoError(t, err)
 		require.Equal(t, "j", left[0].Job.JobUUID, "what was written after it can be read")
 		j.Close()
@@ -206,7 +261,7 @@ func TestBrokenLine(t *testing.T) {
 		before, err := os.ReadFile(path)
 		require.NoError(t, err)
 
-		_, err = open(t, dir).TakeOver()
+		_, err = open(t, dir).TakeOver(all)
 		require.ErrorContains(t, err, path+", line 3")
 		require.NotContains(t, err.Error(), "\n")
 		_, err = open(t, dir).Intend(create(t, "web-02"), nil)
@@ -236,7 +291,7 @@ func TestOldFilesAreRemoved(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		create120()
 		require.Len(t, files(t, dir), 121)
-		left, err := open(t, dir).TakeOver()
+		left, err := open(t, dir).TakeOver(all)
 		require.NoError(t, err)
 		require.Equal(t, "unfinished", left[0].Name())
 	})
