@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -109,11 +110,8 @@ func find(ctx context.Context, client *wrapper.Client, region string, arguments 
 		case len(means) == 0:
 			return nil, fmt.Errorf("no image in %s has the id or the name %q; see cimg list", region, argument)
 		case len(means) > 1:
-			var ids []string
-			for _, image := range means {
-				ids = append(ids, image.UUID)
-			}
-			return nil, usageErrorf("%d images in %s have the name %q; choose one by its id: %s", len(means), region, argument, strings.Join(ids, ", "))
+			ids := oneline.List(means, func(image wrapper.Image) string { return image.UUID })
+			return nil, usageErrorf("%d images in %s have the name %q; choose one by its id: %s", len(means), region, argument, ids)
 		}
 		if slices.ContainsFunc(found[:n], func(other wrapper.Image) bool { return other.UUID == means[0].UUID }) {
 			return nil, usageErrorf("%q means an image that was named before", argument)

@@ -3,14 +3,32 @@ package oneline
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
+// Escape returns s, escaped, however long it is.
+func Escape(s string) string { return escape(s, math.MaxInt) }
+
 // Text returns s, escaped and truncated to some 200 bytes.
 func Text(s string) string { return escape(s, 200) }
+
+// List returns the texts of items, separated by commas: each as Text does, and only the
+// first ten.
+func List[T any](items []T, text func(T) string) string {
+	const shown = 10
+	var texts []string
+	for _, item := range items[:min(len(items), shown)] {
+		texts = append(texts, Text(text(item)))
+	}
+	if len(items) > shown {
+		texts = append(texts, fmt.Sprintf("and %d more", len(items)-shown))
+	}
+	return strings.Join(texts, ", ")
+}
 
 // Error returns the text of an error that becomes part of one of ours, which
 // already begins with the package's name, escaped and truncated to some 1,000 bytes.

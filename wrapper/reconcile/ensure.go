@@ -59,16 +59,15 @@ func (e *StoredNameError) Error() string {
 // AmbiguousImageError says that it is not clear which image a name means:
 // several have it; or the only one is being deleted, or older than the request
 // for it; or it is not clear which of the jobs that the service named is its.
-// Nothing more was created: choose one of Images by its id, remove others, or
-// wait.
+// Nothing more was created: choose one of Images by its id, remove others or wait.
 type AmbiguousImageError struct {
 	Region, Name string
-	Images       []wrapper.Image // those that have the name, if any
+	Images       []wrapper.Image // the candidates, if any: most have the name
 }
 
 func (e *AmbiguousImageError) Error() string {
-	return fmt.Sprintf(`cimg: "%s" in %s is ambiguous: it is not clear which image is meant (%d have the name)`,
-		oneline.Text(e.Name), oneline.Text(e.Region), len(e.Images))
+	return fmt.Sprintf(`cimg: "%s" in %s is ambiguous: it is not clear which image is meant (candidates: %s)`,
+		oneline.Text(e.Name), oneline.Text(e.Region), cmp.Or(oneline.List(e.Images, func(i wrapper.Image) string { return i.UUID }), "none"))
 }
 
 // EnsureImage creates an image unless the region has one of that exact name. It
@@ -285,9 +284,14 @@ type nameMemory struct {
 	listedBy time.Time // by then, an image whose job has finished, or is unknown, must be listed
 }
 
-// lock waits for the lock of a name, or for the end of ctx.
+// lock waits for the lock of a name, or for the end of ctx if another call has it.
 func (l *nameLocks) lock(ctx context.Context, name imageName) (*nameMemory, error) {
 	memory := l.join(name)
+	select {
+	case memory.lock <- struct{}{}:
+		return memory, nil
+	default:
+	}
 	select {
 	case memory.lock <- struct{}{}:
 		return memory, nil

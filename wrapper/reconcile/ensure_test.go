@@ -283,6 +283,21 @@ func TestEnsureReturnsTheErrorOfTheCreate(t *testing.T) {
 	})
 }
 
+// Without another call there is none to wait for, also if the context has ended.
+func TestEnsureDoesNotWaitForACallThatIsNotThere(t *testing.T) {
+	inCloud(t, emulator.Options{}, func(t *testing.T, _ *emulator.Emulator, client *wrapper.Client) {
+		r := recovery(t, client)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 50 {
+			_, err := r.EnsureImage(ctx, "gz", webImage)
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorIs(t, err, wrapper.ErrNotSent)
+			require.NotContains(t, err.Error(), "waiting for another call")
+		}
+	})
+}
+
 func TestEnsureDoesNotChooseAmongImages(t *testing.T) {
 	inCloud(t, emulator.Options{Plan: lasting(time.Minute)}, func(t *testing.T, cloud *emulator.Emulator, client *wrapper.Client) {
 		r := recovery(t, client)
@@ -292,7 +307,8 @@ func TestEnsureDoesNotChooseAmongImages(t *testing.T) {
 		var ambiguous *reconcile.AmbiguousImageError
 		require.ErrorAs(t, err, &ambiguous)
 		require.Len(t, ambiguous.Images, 2)
-		require.EqualError(t, err, `cimg: "web-01" in gz is ambiguous: it is not clear which image is meant (2 have the name); not sent`)
+		require.EqualError(t, err, fmt.Sprintf(`cimg: "web-01" in gz is ambiguous: it is not clear which image is meant (candidates: %s, %s); not sent`,
+			ambiguous.Images[0].UUID, ambiguous.Images[1].UUID))
 		require.Equal(t, wrapper.OutcomeNotSent, wrapper.OutcomeOf(err))
 
 		only := create(t, client, "only")[0]
