@@ -100,6 +100,9 @@ func TestDoctorFindsLimits(t *testing.T) {
 		"has few images": {service: service{images: 3}, sees: []string{
 			`page size +- +requests for 1000 images are accepted; the region has only 3 images`,
 		}},
+		"sends one at a time": {service: service{images: 3, maxPage: 1}, sees: []string{
+			`page size +--page-size 1 +at most 1 image comes in a response`,
+		}},
 		"has many images": {service: service{images: 2000}, sees: []string{
 			`page size +--page-size 1000 +at most 1000 images come`,
 		}},
@@ -139,6 +142,18 @@ func TestDoctorFindsLimits(t *testing.T) {
 				require.NotContains(t, doctor.stdout, "--jobs-per-poll")
 			}
 		})
+	}
+}
+
+// A limit of a few ids is not taken for 1.
+func TestDoctorFindsASmallLimitOfIDs(t *testing.T) {
+	t.Parallel()
+	for limit, sees := range map[string]string{
+		"30": `ids per poll +--jobs-per-poll 20 +20 ids are accepted, 50 are not`,
+		"3":  `ids per poll +--jobs-per-poll 1 +1 id is accepted, 10 are not`,
+	} {
+		u := newUser(t, "--scenario", scenario(t, "maxJobUuids: "+limit))
+		require.Regexp(t, `(?m)^`+sees, u.run(t, "doctor --region gz").stdout)
 	}
 }
 

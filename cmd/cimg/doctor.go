@@ -184,7 +184,7 @@ func (d *doctor) lists(ctx context.Context, one page) error {
 	}
 	switch full := largest.images >= size; {
 	case more.images > 0 || full && rejected == 0:
-		d.found("page size", fmt.Sprintf("--page-size %d", largest.images), "at most %d images come in a response; %s", largest.images, accepted)
+		d.found("page size", fmt.Sprintf("--page-size %d", largest.images), "at most %s in a response; %s", count(largest.images, "image comes", "images come"), accepted)
 	case rejected > 0 && size != wrapper.DefaultPageSize:
 		d.found("page size", fmt.Sprintf("--page-size %d", size), "%s", accepted)
 	case full:
@@ -234,10 +234,10 @@ func (d *doctor) idsPerPoll(ctx context.Context) error {
 		return nil
 	}
 	accepted := 1
-	for _, n := range []int{50, 100, 200, 400, 800, 1600} {
+	for _, n := range []int{10, 20, 50, 100, 200, 400, 800, 1600} {
 		switch _, err := d.client.JobResults(ctx, d.region, unknownIDs(n)...); {
 		case isRejected(err):
-			d.found("ids per poll", fmt.Sprintf("--jobs-per-poll %d", accepted), "%d ids are accepted, %d are not: %s", accepted, n, reason(err))
+			d.found("ids per poll", fmt.Sprintf("--jobs-per-poll %d", accepted), "%s accepted, %d are not: %s", count(accepted, "id is", "ids are"), n, reason(err))
 			return nil
 		case err != nil:
 			return err
