@@ -249,6 +249,15 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+func TestSpecAsJSON(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), commandPath(t), "spec", "--output", "json").Output()
+	require.NoError(t, err)
+	require.Equal(t, 1, bytes.Count(out, []byte("\n")), "one object a line")
+	var contract struct{ OpenAPI string }
+	require.NoError(t, json.Unmarshal(out, &contract))
+	require.Equal(t, "3.0.3", contract.OpenAPI)
+}
+
 func TestCommandErrorsNameTheArgument(t *testing.T) {
 	program := commandPath(t)
 	rows := []struct {
@@ -280,6 +289,7 @@ func TestCommandErrorsNameTheArgument(t *testing.T) {
 		{"version extra", 2, "extra"},
 		{"mock extra", 2, "extra"},
 		{"no-such-command", 2, "no-such-command"},
+		{"completion tcsh", 2, `no command "tcsh"; see cimg completion --help`},
 		{"list --output xml", 2, "xml"},
 		{"--no-such-flag", 2, "no-such-flag"},
 	}

@@ -12,8 +12,9 @@ import (
 func describeCompletion(completion *cli.Command) {
 	completion.Hidden = false
 	completion.Usage = "print a script that completes commands and flags in a shell"
+	completion.Action = unknownCommand
 	completion.UsageText = "cimg completion bash|zsh|fish|pwsh"
-	completion.Description = `For instance, for bash, and from its next start on:
+	completion.Description = `For instance, for bash with its package bash-completion, and from its next start on:
 
   cimg completion bash >> ~/.bashrc`
 }

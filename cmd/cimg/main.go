@@ -82,7 +82,10 @@ func plainText(err error) string {
 // unknownCommand runs without a command, or with an unknown one.
 func unknownCommand(_ context.Context, cmd *cli.Command) error {
 	if cmd.Args().Present() {
-		return usageErrorf("no command %q; see cimg --help", cmd.Args().First())
+		return usageErrorf("no command %q; see %s --help", cmd.Args().First(), cmd.FullName())
+	}
+	if cmd != cmd.Root() {
+		return cli.ShowSubcommandHelp(cmd)
 	}
 	return cli.ShowRootCommandHelp(cmd)
 }
