@@ -136,6 +136,44 @@ func TestForgottenJobOfAListedImage(t *testing.T) {
 	})
 }
 
+// --no-wait prints the ref of the job, also of a call that is found after all.
+func TestRefAfterALostResponse(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "--job-duration", "5s")
+	u.inject(t, `{operation: createCIMG, after: true, reset: true}`)
+	require.Equal(t, 5, u.run(t, createWeb+"web-01").code)
+	r := u.run(t, createWeb+"--ensure --no-wait web-01")
+	require.Zero(t, r.code, r.stderr)
+	require.Regexp(t, `^cimg-job:v1\?\S+\n$`, r.stdout)
+}
+
+// What a command has made after a lost response did not exist before.
+func TestMadeAfterALostResponse(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "--job-duration", "0s")
+	u.inject(t, `{operation: createCIMG, after: true, reset: true}`)
+	r := u.run(t, createWeb+"--ensure --visibility-window 5s web-01")
+	require.Zero(t, r.code, r.stderr)
+	require.Regexp(t, `found +web-01`, r.stdout)
+}
+
+// Nothing was sent, and no reconcile can help.
+func TestExitCodeOfAnAmbiguousName(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	for range 2 {
+		require.Zero(t, u.run(t, createWeb+"web-01").code)
+	}
+	r := u.run(t, createWeb+"--ensure web-01")
+	require.Equal(t, 1, r.code, r.stderr)
+	require.Contains(t, r.stderr, "not sent")
+	ids := regexp.MustCompile(`\w{32}`).FindAllString(u.run(t, "list --region gz web-01").stdout, -1)
+	require.Len(t, ids, 2)
+	for _, id := range ids {
+		require.Contains(t, r.stderr, id)
+	}
+}
+
 // What the list showed once is no longer believed to be on its way: also if that was
 // seen by a later command than the one that made the image.
 func TestEnsureAfterALateListing(t *testing.T) {
@@ -200,6 +238,8 @@ func TestLostResponseAndAlteredName(t *testing.T) {
 		r := u.run(t, line)
 		require.Equal(t, 5, r.code, line+": "+r.stderr)
 		require.Contains(t, r.stderr, `"web-acct-web-01"`, line)
+		require.Contains(t, r.stderr, "run: cimg jobs --forget", line)
+		require.NotContains(t, r.stderr, "reconcile --resume", line)
 	}
 	require.Equal(t, "1", u.sent(t, "createCIMG"))
 

@@ -302,6 +302,53 @@ func TestTwoWaitsAtTheSameTime(t *testing.T) {
 	require.Equal(t, 1, strings.Count(u.run(t, "jobs").stdout, "\n"), "nothing is unfinished")
 }
 
+// Names come from the service.
+func TestNamesThatWouldDrawOnTheTerminal(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "--scenario", scenario(t, `storeName: "*\e[31mred\nline\ttab"`))
+	require.Equal(t, 1, u.run(t, createWeb+"web-01").code)
+	listed := u.run(t, "list --region gz")
+	require.Contains(t, listed.stdout, `web-01\x1b[31mred\nline\ttab`+"\n")
+	uuid := regexp.MustCompile(`(\w{32}) .*red`).FindStringSubmatch(listed.stdout)[1]
+	copied := u.run(t, "replicate --from gz --to bj "+uuid)
+	require.Contains(t, copied.stderr, `web-01\x1b[31mred\nline\ttab in gz: exists`)
+	require.NotContains(t, copied.stdout+copied.stderr, "\x1b")
+	require.Contains(t, u.run(t, "list --output json --region gz").stdout, `"name":"web-01\u001b[31mred\nline\ttab"`)
+}
+
+// Every hint has the flags without which it does not work.
+func TestHintsHaveTheFlagsOfTheCommand(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	elsewhere := " --journal " + t.TempDir()
+	require.Zero(t, u.run(t, createWeb+"--no-wait"+elsewhere+" web-01").code)
+	r := u.run(t, createWeb+"--page-size 10"+elsewhere+" web-01")
+	require.Equal(t, 5, r.code)
+	require.Contains(t, r.stderr, "was accepted: run cimg wait --resume --page-size 10"+elsewhere+"\n")
+	u.inject(t, `{operation: createCIMG, reset: true}`)
+	require.Contains(t, u.run(t, createWeb+elsewhere+" web-02").stderr, "cimg reconcile --resume"+elsewhere+"\n")
+	require.Contains(t, u.run(t, createWeb+elsewhere+" web-02").stderr, "run cimg reconcile --resume"+elsewhere+"\n")
+
+	other := newUser(t)
+	r = other.run(t, "wait --resume"+elsewhere)
+	require.Contains(t, r.stderr, "2 unfinished calls are of another service, "+u.url(t, "")+"; see cimg jobs"+elsewhere+"\n")
+}
+
+// An unknown outcome that the journal has, too, is no longer unknown.
+func TestReconcileOfATextEndsItsEntry(t *testing.T) {
+	t.Parallel()
+	u := newUser(t)
+	u.inject(t, `{operation: createCIMG, after: true, reset: true}`)
+	require.Equal(t, 5, u.run(t, createWeb+"web-01").code)
+	var left struct{ Call string }
+	require.NoError(t, json.Unmarshal([]byte(u.run(t, "jobs --output json").stdout), &left))
+	require.Eventually(t, func() bool { return strings.Contains(u.run(t, "list --region gz").stdout, "Ready   web-01") }, 10*time.Second, time.Millisecond)
+	found := outcomeOf(t, u.command(t, "reconcile", left.Call))
+	require.Zero(t, found.code, found.stderr)
+	require.Regexp(t, `found +web-01`, found.stdout)
+	require.Equal(t, 1, strings.Count(u.run(t, "jobs").stdout, "\n"), "nothing is unfinished")
+}
+
 func TestDoctorOnlyReads(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)

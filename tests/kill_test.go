@@ -98,6 +98,9 @@ func surviveKills(t *testing.T, kills int, window, faults string) {
 		}
 		require.Equal(t, 1, strings.Count(u.run(t, "jobs").stdout, "\n"), "nothing is unfinished")
 	}
+	if kills >= 100 {
+		require.Positive(t, figures["killed with something to resume"])
+	}
 	for _, what := range slices.Sorted(maps.Keys(figures)) {
 		t.Logf("%s: %d", what, figures[what])
 	}

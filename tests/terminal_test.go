@@ -174,6 +174,12 @@ func TestTerminalAsksBeforeItDeletes(t *testing.T) {
 	require.NotContains(t, u.run(t, "list --region bj").stdout, "北京02")
 }
 
+func TestTerminalWithoutAnAnswerInTime(t *testing.T) {
+	term := newTerminal(t, newUser(t), 80, 24)
+	term.types("cimg delete --timeout 1s --region bj 北京02; echo code $?", "Enter")
+	term.sees(`(?s)cimg: timed out after 1s\ncode 6`)
+}
+
 func TestTerminalDemo(t *testing.T) {
 	term := newTerminal(t, newUser(t), 80, 30)
 	term.types("cimg demo; echo code $?", "Enter")

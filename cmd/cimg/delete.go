@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
 
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -46,11 +47,11 @@ func deleteCommand() *cli.Command {
 					return err
 				}
 			}
-			var tasks []task
+			var work []func(context.Context) error
 			for _, image := range images {
-				tasks = append(tasks, run.delete(region, image))
+				work = append(work, run.delete(region, image))
 			}
-			return run.all(ctx, tasks...)
+			return all(ctx, work)
 		}),
 	}
 }
@@ -63,7 +64,7 @@ func ask(ctx context.Context, cmd *cli.Command, region string, images []wrapper.
 	}
 	w := cmd.Root().ErrWriter
 	for _, image := range images {
-		fmt.Fprintf(w, "%s in %s, %s\n", image.UUID, region, image.Name)
+		fmt.Fprintf(w, "%s in %s, %s\n", oneline.Text(image.UUID), region, oneline.Text(image.Name))
 	}
 	fmt.Fprintf(w, "Delete %s? They cannot be restored. [y/N] ", count(len(images), "image", "images"))
 	answers := make(chan string, 1)
@@ -77,7 +78,7 @@ func ask(ctx context.Context, cmd *cli.Command, region string, images []wrapper.
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(w)
-		return ctx.Err()
+		return context.Cause(ctx)
 	case answer := <-answers:
 		if answer != "y" && answer != "yes" {
 			return errors.New("nothing was deleted")
@@ -86,15 +87,15 @@ func ask(ctx context.Context, cmd *cli.Command, region string, images []wrapper.
 	}
 }
 
-// delete returns the task to delete an image.
-func (s *session) delete(region string, target wrapper.Image) task {
+// delete returns a function that deletes an image.
+func (s *session) delete(region string, target wrapper.Image) func(context.Context) error {
 	i := s.image(region, target.Name)
 	i.UUID = target.UUID
 	call := &wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{target.UUID}}
-	return task{i, func(ctx context.Context) error {
+	return func(ctx context.Context) error {
 		return i.run(ctx, call, func(ctx context.Context) (made, error) {
 			job, err := s.client.DeleteImage(ctx, region, target.UUID)
 			return made{job: job}, err
 		})
-	}}
+	}
 }

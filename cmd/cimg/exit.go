@@ -61,13 +61,12 @@ func (e *ending) Unwrap() []error { return e.errs }
 // that needs the most care.
 func exitCodeOf(err error, interrupted bool) exitCode {
 	earlier, isEarlier := errors.AsType[*journal.EarlierError](err)
-	_, rejected := errors.AsType[*wrapper.APIError](err)
 	switch {
 	case err == nil:
 		return exitDone
 	case interrupted:
 		return exitInterrupted
-	case errors.As(err, new(*wrapper.OutcomeUnknownError)), errors.As(err, new(*reconcile.AmbiguousImageError)), isEarlier && !earlier.Entry.Live:
+	case errors.As(err, new(*wrapper.OutcomeUnknownError)), errors.As(err, new(*unresolvedError)), isEarlier && !earlier.Entry.Live:
 		return exitUnknown
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimedOut
@@ -75,7 +74,7 @@ func exitCodeOf(err error, interrupted bool) exitCode {
 		return exitUnknown
 	case errors.As(err, new(*wrapper.JobFailedError)):
 		return exitJobFailed
-	case rejected && wrapper.OutcomeOf(err) == wrapper.OutcomeRejected:
+	case wrapper.OutcomeOf(err) == wrapper.OutcomeRejected:
 		return exitRejected
 	case errors.As(err, new(usageError)), errors.As(err, new(*wrapper.InputError)):
 		return exitUsage

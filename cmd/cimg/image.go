@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/internal/journal"
+	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper"
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
@@ -52,7 +53,7 @@ type image struct {
 }
 
 // subject returns what a person calls the image.
-func (i *image) subject() string { return cmp.Or(i.Name, i.UUID, i.Job) }
+func (i *image) subject() string { return oneline.Text(cmp.Or(i.Name, i.UUID, i.Job)) }
 
 // is reports a new state.
 func (i *image) is(now state) {
@@ -60,11 +61,15 @@ func (i *image) is(now state) {
 	i.session.report.show(i)
 }
 
-// fails reports an error in a new state and returns it.
+// fails reports an error in a new state and returns it, with the image's name if the
+// session has others.
 func (i *image) fails(now state, err error) error {
 	i.Error = plainText(err)
 	i.is(now)
-	return err
+	if i.session.images.Load() == 1 || isShared(err) {
+		return err
+	}
+	return fmt.Errorf("%s in %s: %w", i.subject(), i.Region, err)
 }
 
 // made is what a call returned.
@@ -101,7 +106,7 @@ func (i *image) send(ctx context.Context, intended *intent, call func(context.Co
 	if noteErr != nil && result.job != nil {
 		ref := result.job.Ref
 		unfinished := &wrapper.WaitError{Refs: []wrapper.JobRef{ref}, Cause: noteErr}
-		return result, fmt.Errorf("%w; the job runs, continue with: cimg wait %s", unfinished, shellQuote(ref.String()))
+		return result, fmt.Errorf("%w; the job runs, continue with: cimg wait %s", unfinished, commandLine([]string{ref.String()})+i.session.settings.where())
 	}
 	if err == nil {
 		err = noteErr
@@ -144,7 +149,11 @@ func (i *image) follow(ctx context.Context, from made) error {
 	i.UUID = cmp.Or(from.uuid, i.UUID)
 	if from.job == nil {
 		i.Progress = 100
-		i.is(stateExists)
+		if i.entry != "" {
+			i.is(stateFound)
+		} else {
+			i.is(stateExists)
+		}
 		return nil
 	}
 	i.Job = from.job.Ref.String()
@@ -280,7 +289,7 @@ func (i *image) settle(ctx context.Context, found reconcile.Finding) error {
 			return i.fails(stateUnended, fmt.Errorf("%w; %w", i.call, err))
 		case len(altered) > 0:
 			ambiguous := &reconcile.AmbiguousImageError{Region: i.Region, Name: i.Name, Images: altered}
-			return i.isAmbiguous(fmt.Errorf("%w; %q, %s, may be it, if the service alters names", ambiguous, altered[0].Name, altered[0].UUID))
+			return i.isAmbiguous(fmt.Errorf("%w; %q may be it, if the service alters names", ambiguous, altered[0].Name))
 		}
 		i.Job = ""
 		return errors.Join(i.fails(stateMissing, errNotObserved), i.end(string(stateMissing), ""))
@@ -307,19 +316,27 @@ func (i *image) settle(ctx context.Context, found reconcile.Finding) error {
 	return nil
 }
 
+// unresolvedError says that it is not clear what became of a call.
+type unresolvedError struct {
+	error
+	entry string // of the journal; empty if there is none
+}
+
+func (e *unresolvedError) Unwrap() error { return e.error }
+
 // isAmbiguous reports that it is not clear which image a call has made, if any.
 func (i *image) isAmbiguous(err error) error {
 	if i.entry != "" {
-		err = fmt.Errorf("%w; try again later, or look what became of it, then run: cimg jobs --forget %s", err, i.entry)
+		err = fmt.Errorf("%w; try again later, or look what became of it, then run: cimg jobs --forget %s%s", err, i.entry, i.session.settings.journalFlags())
 	}
-	return i.fails(stateAmbiguous, err)
+	return i.fails(stateAmbiguous, &unresolvedError{err, i.entry})
 }
 
 // alteredNames returns the images that a call may have made, by a name that the
 // service has altered: made since the call, of a name that has the requested one in
 // it, or is in it, and not known to the journal as another call's.
 func (i *image) alteredNames(ctx context.Context) (altered []wrapper.Image, err error) {
-	if i.call == nil || len(i.call.ImageUUIDs) > 0 {
+	if len(i.call.ImageUUIDs) > 0 || i.call.SentAt.IsZero() {
 		return nil, nil
 	}
 	images, err := readImages(ctx, i.session.client, i.Region)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -44,17 +45,18 @@ func main() {
 }
 
 // ended returns what to report of how a command ended, and of its results that could
-// not be written. What an interrupted command was doing is no news.
+// not be written. What an interruption cut short is no news.
 func ended(err error, interrupted bool, unwritten error) error {
 	if unwritten == nil && !interrupted {
 		return err
 	}
 	end := new(ending)
-	switch {
-	case interrupted:
-		end.errs, end.next = []error{errInterrupted}, endingOf(err).next
-	case err != nil && !errors.Is(err, errors.Unwrap(unwritten)):
+	if err != nil && (interrupted || !errors.Is(err, errors.Unwrap(unwritten))) {
 		*end = *endingOf(err)
+	}
+	if interrupted {
+		end.errs = slices.DeleteFunc(end.errs, func(err error) bool { return errors.Is(err, context.Canceled) })
+		end.errs = slices.Insert(end.errs, 0, errInterrupted)
 	}
 	if unwritten != nil {
 		end.errs = append(end.errs, unwritten)
@@ -127,8 +129,8 @@ and run the same replicate again: it makes what is missing, and nothing twice. "
 
 Results are on stdout, as a table or with --output json as one object a line; progress and errors are on stderr.
 
-Exit codes: 0 done; 1 another error; 2 wrong usage or configuration; 3 rejected by the service, nothing was changed; 4 a job
-failed; 5 the outcome is unknown: run cimg reconcile --resume; 6 timed out; 130 interrupted.`
+Exit codes: 0 done; 1 another error; 2 wrong usage or configuration; 3 the service rejected a call; 4 a job failed; 5 the
+outcome is unknown: run cimg reconcile --resume; 6 timed out; 130 interrupted.`
 
 // command returns the command line.
 func command() *cli.Command {

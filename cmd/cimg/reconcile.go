@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -27,53 +29,68 @@ It does not wait for jobs that it finds: cimg wait --resume does.`,
 		),
 		Action: s.inSession(func(ctx context.Context, cmd *cli.Command, run *session) error {
 			run.wait = false
-			var tasks []task
+			calls := make([]*wrapper.OutcomeUnknownError, cmd.Args().Len())
 			for n, text := range cmd.Args().Slice() {
-				call := new(wrapper.OutcomeUnknownError)
-				if err := call.UnmarshalText([]byte(text)); err != nil {
+				calls[n] = new(wrapper.OutcomeUnknownError)
+				if err := calls[n].UnmarshalText([]byte(text)); err != nil {
 					return usageErrorf("argument %d is no unknown outcome: %w", n+1, err)
 				}
-				i := run.image(call.Region, "")
-				tasks = append(tasks, task{i, func(ctx context.Context) error { return run.lookFor(ctx, i, call) }})
 			}
-			if !resume && len(tasks) == 0 {
+			if !resume && len(calls) == 0 {
 				return usageErrorf("nothing to look for: give unknown outcomes or --resume; see cimg reconcile --help")
 			}
-			if resume {
-				left, err := run.leftBehind(cmd, true, nil)
-				if err != nil {
-					return err
-				}
-				accepted := 0
-				for _, e := range left {
-					if e.Job == nil {
-						tasks = append(tasks, run.resume(e))
-					} else {
-						accepted++
-					}
-				}
-				if accepted > 0 {
-					fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s known to be accepted; wait with: cimg wait --resume%s\n", count(accepted, "call is", "calls are"), run.where)
+			left, err := run.leftBehind(cmd, resume, func(e journal.Entry) bool {
+				return slices.ContainsFunc(calls, func(call *wrapper.OutcomeUnknownError) bool { return isOf(e, call) })
+			})
+			if err != nil {
+				return err
+			}
+			var work []func(context.Context) error
+			for _, call := range calls {
+				work = append(work, run.lookFor(call, &left))
+			}
+			accepted := 0
+			for _, e := range left {
+				if e.Job == nil {
+					work = append(work, run.resume(e))
+				} else {
+					accepted++
 				}
 			}
-			return run.all(ctx, tasks...)
+			if accepted > 0 {
+				fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s known to be accepted; wait with: cimg wait --resume%s\n", count(accepted, "call is", "calls are"), s.where())
+			}
+			return all(ctx, work)
 		}),
 	}
 }
 
-// lookFor finds out what became of the items of a call. The first one is i.
-func (s *session) lookFor(ctx context.Context, i *image, call *wrapper.OutcomeUnknownError) error {
-	findings, err := s.recovery.Reconcile(ctx, call)
-	if err != nil {
-		return i.fails(stateUnended, fmt.Errorf("%w; %w", call, err))
+// isOf reports whether an entry is that of a call whose outcome is unknown.
+func isOf(e journal.Entry, call *wrapper.OutcomeUnknownError) bool {
+	return e.Job == nil && e.IsAbout(call) && e.Call.Op == call.Op && e.Call.SentAt.Equal(call.SentAt)
+}
+
+// lookFor returns a function that finds out what became of the items of a call. If an
+// earlier process left it behind, it is removed from left.
+func (s *session) lookFor(call *wrapper.OutcomeUnknownError, left *[]journal.Entry) func(context.Context) error {
+	if e, found := take(left, func(e journal.Entry) bool { return isOf(e, call) }); found {
+		return s.resume(e)
 	}
-	var errs []error
-	for n, found := range findings {
-		if n > 0 {
-			i = s.image(call.Region, "")
+	items := make([]*image, max(len(call.Names), len(call.ImageUUIDs)))
+	for n := range items {
+		items[n] = s.image(call.Region, "")
+		items[n].Operation, items[n].call = call.Op, call
+	}
+	return func(ctx context.Context) error {
+		findings, err := s.recovery.Reconcile(ctx, call)
+		if err != nil {
+			return items[0].fails(stateUnended, fmt.Errorf("%w; %w", call, err))
 		}
-		i.Operation, i.Name = call.Op, found.Name
-		errs = append(errs, i.settle(ctx, found))
+		errs := make([]error, len(items))
+		for n, found := range findings {
+			items[n].Name = found.Name
+			errs[n] = items[n].settle(ctx, found)
+		}
+		return joined(errs)
 	}
-	return joined(errs)
 }

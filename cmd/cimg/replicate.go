@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -39,7 +41,7 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 			case len(to) == 0:
 				return usageErrorf("no region to copy to: name some with --to")
 			}
-			run.again = "then run the same command again: it makes what is missing"
+			run.again = "run the same command again: it makes what is missing"
 			to, err := distinctRegions("--to", to)
 			if err != nil {
 				return err
@@ -57,11 +59,11 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 			if err := run.checkRegions(ctx, to); err != nil {
 				return err
 			}
-			var tasks []task
+			var work []func(context.Context) error
 			for _, r := range replicas {
-				tasks = append(tasks, task{r.origin, r.run})
+				work = append(work, r.run)
 			}
-			return run.all(ctx, tasks...)
+			return all(ctx, work)
 		}),
 	}
 }
@@ -102,6 +104,9 @@ func (s *session) replica(from, name string, to []string, description string) *r
 func (s *session) replicasOfSnapshot(from, snapshot string, names, to []string, description string) ([]*replica, error) {
 	inputs, replicas := make([]wrapper.CreateImageInput, len(names)), make([]*replica, len(names))
 	for n, name := range names {
+		if slices.Contains(names[:n], name) {
+			return nil, usageErrorf("the name %q is given twice", name)
+		}
 		inputs[n] = wrapper.CreateImageInput{Name: name, SnapUUID: snapshot, Description: description}
 		replicas[n] = s.replica(from, name, to, description)
 		replicas[n].input = inputs[n]
@@ -134,11 +139,11 @@ func (r *replica) run(ctx context.Context) error {
 		}
 		return err
 	}
-	var copies []task
+	var copies []func(context.Context) error
 	for _, c := range r.copies {
-		copies = append(copies, task{c, func(ctx context.Context) error { return r.copy(ctx, c) }})
+		copies = append(copies, func(ctx context.Context) error { return r.copy(ctx, c) })
 	}
-	return r.session.all(ctx, copies...)
+	return all(ctx, copies)
 }
 
 // makeOrigin makes the original, or waits for it if it is still being made.
@@ -148,14 +153,50 @@ func (r *replica) makeOrigin(ctx context.Context) error {
 		return o.ensureCreated(ctx, r.input)
 	}
 	o.UUID = r.existing.UUID
-	if r.existing.Job == nil {
+	left, err := r.session.journal.TakeOver(func(e journal.Entry) bool {
+		return e.Job != nil && e.Job.Region == o.Region && e.Job.ResourceUUID == o.UUID && e.Target() == ""
+	})
+	switch {
+	case err != nil:
+		return o.fails(stateUnmade, r.session.unjournalled(err))
+	case len(left) > 0:
+		return o.resume(ctx, left[0])
+	case r.existing.Job == nil:
 		return o.follow(ctx, made{uuid: o.UUID})
 	}
-	job, err := r.session.client.Resume(jobOf(o.Region, *r.existing))
+	ref := jobOf(o.Region, *r.existing)
+	if ref.Type == "DeleteCIMG" || ref.Type == "ChangeCIMGName" {
+		return r.awaitOrigin(ctx, ref)
+	}
+	job, err := r.session.client.Resume(ref)
 	if err != nil {
 		return o.fails(stateUnmade, err)
 	}
 	return o.follow(ctx, made{job: job})
+}
+
+// awaitOrigin waits for a job that deletes or renames the original, after which it may
+// still be there, by its name: the job may fail.
+func (r *replica) awaitOrigin(ctx context.Context, ref wrapper.JobRef) error {
+	o := r.origin
+	o.is(stateLooking)
+	if err := o.await(ctx, ref); err != nil && !isAbsent(err) && !errors.Is(err, wrapper.ErrJobUnknown) {
+		return o.fails(stateUnmade, err)
+	}
+	listed, found, err := o.find(ctx, o.UUID)
+	switch {
+	case err != nil:
+	case !found:
+		err = errors.New("the original was deleted")
+	case listed.Job != nil:
+		err = fmt.Errorf("the original is being changed: %q", listed.Job.Type)
+	default:
+		err = o.isListed("", listed)
+	}
+	if err != nil {
+		return o.fails(stateUnmade, err)
+	}
+	return o.follow(ctx, made{uuid: o.UUID})
 }
 
 func (r *replica) copy(ctx context.Context, c *image) error {

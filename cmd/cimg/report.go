@@ -15,6 +15,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
+
+	"github.com/cimg-go/cimg/internal/oneline"
 )
 
 // reporter shows how the work on images goes, to a person or to a program. It is
@@ -64,7 +66,7 @@ type refReporter struct {
 }
 
 func (r *refReporter) show(i *image) {
-	if i.State == stateStarted {
+	if i.Job != "" && (i.State == stateStarted || i.State == stateFound) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		fmt.Fprintln(r.out, i.Job)
@@ -137,6 +139,11 @@ func newEncoder(out io.Writer) *json.Encoder {
 // tabwriter takes each character for one column. On a terminal that has no room for
 // the last one, each cell is on a line of its own.
 func writeTable(out *stdout, rows [][]string) {
+	for _, row := range rows {
+		for column, cell := range row {
+			row[column] = oneline.Escape(cell) // names come from the service
+		}
+	}
 	aligned := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if width := terminalWidth(out.Writer); width > 0 && width <= lastColumn(rows) {
 		header := rows[0]

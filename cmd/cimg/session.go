@@ -19,18 +19,17 @@ import (
 
 // session is one run of a command that starts jobs or waits for them.
 type session struct {
+	settings *settings
 	client   *wrapper.Client
 	recovery *reconcile.Reconciler
 	journal  *journal.Journal
 	report   reporter
-	wait     bool   // for the jobs that are started
-	where    string // flags with which another command finds the same service and journal
+	wait     bool // for the jobs that are started
 
-	again      string // what to do after the unfinished jobs, if anything
-	lost       string // why nothing can be continued; empty if it can
-	visibility time.Duration
-	turns      chan struct{} // mutating calls that may be under way at once
-	images     atomic.Int64  // so far
+	again  string        // what to do about what was not started, if anything
+	lost   string        // why nothing can be continued; empty if it can
+	turns  chan struct{} // mutating calls that may be under way at once
+	images atomic.Int64  // so far
 
 	journalFailed atomic.Pointer[journalError] // the first time
 }
@@ -40,37 +39,15 @@ func (s *session) image(region, name string) *image {
 	return &image{session: s, order: int(s.images.Add(1)), Region: region, Name: name}
 }
 
-// task is the work on an image.
-type task struct {
-	*image
-	do func(context.Context) error
-}
-
-// all does tasks at the same time, whatever becomes of the others.
-func (s *session) all(ctx context.Context, tasks ...task) error {
-	errs := make([]error, len(tasks))
+// all does work at the same time, whatever becomes of the rest.
+func all(ctx context.Context, work []func(context.Context) error) error {
+	errs := make([]error, len(work))
 	var group sync.WaitGroup
-	for n, t := range tasks {
-		group.Go(func() {
-			if errs[n] = t.do(ctx); errs[n] != nil && len(tasks) > 1 {
-				errs[n] = t.named(errs[n])
-			}
-		})
+	for n, do := range work {
+		group.Go(func() { errs[n] = do(ctx) })
 	}
 	group.Wait()
 	return joined(errs)
-}
-
-// named adds the image to the errors of a task, except to one that all tasks share.
-func (t task) named(err error) error {
-	var end ending
-	for _, err := range endingOf(err).errs {
-		if _, shared := err.(*journalError); !shared { //nolint:errorlint // as this program made it, the outermost
-			err = fmt.Errorf("%s in %s: %w", t.subject(), t.Region, err)
-		}
-		end.errs = append(end.errs, err)
-	}
-	return &end
 }
 
 // joined returns errors as one that has a line for each, nil if there are none.
@@ -81,8 +58,7 @@ func joined(errs []error) error {
 			continue
 		}
 		for _, err := range endingOf(err).errs {
-			_, shared := err.(*journalError) //nolint:errorlint // see above
-			if !shared || !slices.Contains(end.errs, err) {
+			if !isShared(err) || !slices.Contains(end.errs, err) {
 				end.errs = append(end.errs, err)
 			}
 		}
@@ -93,6 +69,12 @@ func joined(errs []error) error {
 	return &end
 }
 
+// isShared reports whether an error is the same for all images.
+func isShared(err error) bool {
+	_, shared := err.(*journalError) //nolint:errorlint // as this program made it, the outermost
+	return shared
+}
+
 // inSession returns an action that runs in a session, until its time limit. After
 // it, the user reads what is unfinished and how to continue.
 func (s *settings) inSession(action func(context.Context, *cli.Command, *session) error) cli.ActionFunc {
@@ -101,8 +83,7 @@ func (s *settings) inSession(action func(context.Context, *cli.Command, *session
 			return usageErrorf("--timeout: %v is negative", s.timeLimit)
 		}
 		run := &session{
-			wait: !s.noWait, where: s.where(), visibility: s.visibility,
-			report: newReporter(cmd, !s.noWait), turns: make(chan struct{}, 8),
+			settings: s, wait: !s.noWait, report: newReporter(cmd, !s.noWait), turns: make(chan struct{}, 8),
 		}
 		client, err := s.client(wrapper.WithHooks(wrapper.Hooks{Begin: run.intend}))
 		if err != nil {
@@ -123,32 +104,20 @@ func (s *settings) inSession(action func(context.Context, *cli.Command, *session
 		defer cancel()
 		err = action(limited, cmd, run)
 		run.report.close()
-		if resultsOf(cmd).err != nil {
-			return run.endUnwritten(err, s.journalFlags())
+		unwritten := resultsOf(cmd).err != nil
+		if err == nil && !unwritten {
+			return nil
 		}
-		return run.end(err)
+		end := run.continuation(err, limited.Err() != nil)
+		if unwritten && run.lost == "" {
+			end.next = append(end.next, "see what the journal has of it with: cimg jobs --all"+s.journalFlags())
+		}
+		return end
 	}
-}
-
-// end adds to an error how to continue.
-func (s *session) end(err error) error {
-	if err == nil {
-		return nil
-	}
-	return s.continuation(err)
-}
-
-// endUnwritten adds to an error, or to none, how to see what could not be written.
-func (s *session) endUnwritten(err error, journal string) error {
-	end := s.continuation(err)
-	if s.lost == "" {
-		end.next = append(end.next, "see what the journal has of it with: cimg jobs --all"+journal)
-	}
-	return end
 }
 
 // continuation returns an error, or none, with how to continue.
-func (s *session) continuation(err error) *ending {
+func (s *session) continuation(err error, cutShort bool) *ending {
 	end := new(ending)
 	if err != nil {
 		end = endingOf(err)
@@ -158,14 +127,25 @@ func (s *session) continuation(err error) *ending {
 		end.next = append(end.next, s.lost)
 		return end
 	}
+	isUnresolved := func(e journal.Entry) bool { // then its error says what to do
+		return slices.ContainsFunc(end.errs, func(err error) bool {
+			unresolved, is := errors.AsType[*unresolvedError](err)
+			return is && unresolved.entry == e.ID
+		})
+	}
+	left = slices.DeleteFunc(left, isUnresolved)
 	running := slices.DeleteFunc(slices.Clone(left), func(e journal.Entry) bool { return e.Job == nil })
 	if len(running) > 0 {
-		end.next = append(end.next, fmt.Sprintf("%s unfinished; continue with: cimg wait --resume%s", count(len(running), "job is", "jobs are"), s.where))
+		end.next = append(end.next, fmt.Sprintf("%s unfinished; continue with: cimg wait --resume%s", count(len(running), "job is", "jobs are"), s.settings.where()))
 	}
 	if unknown := len(left) - len(running); unknown > 0 {
-		end.next = append(end.next, fmt.Sprintf("the outcome of %s not known; find out with: cimg reconcile --resume%s", count(unknown, "call is", "calls are"), s.where))
+		end.next = append(end.next, fmt.Sprintf("the outcome of %s not known; find out with: cimg reconcile --resume%s", count(unknown, "call is", "calls are"), s.settings.where()))
 	}
-	if len(end.next) > 0 && s.again != "" {
+	switch {
+	case s.again == "":
+	case len(end.next) > 0:
+		end.next = append(end.next, "then "+s.again)
+	case cutShort:
 		end.next = append(end.next, s.again)
 	}
 	return end
@@ -219,8 +199,18 @@ func (e *journalError) Unwrap() error { return e.error }
 
 // unjournalled returns what to report of an error of the journal; nil for nil.
 func (s *session) unjournalled(err error) error {
-	if err == nil || errors.As(err, new(*journal.EarlierError)) {
-		return err
+	earlier, isEarlier := errors.AsType[*journal.EarlierError](err)
+	switch {
+	case err == nil:
+		return nil
+	case isEarlier && earlier.Entry.Live:
+		return fmt.Errorf("%w, which is under way in another process: wait for it, then run this again", err)
+	case isEarlier && earlier.Entry.End != "":
+		return fmt.Errorf("%w, which has just ended: run this again", err)
+	case isEarlier && earlier.Entry.Job != nil:
+		return fmt.Errorf("%w, which was accepted: run cimg wait --resume%s", err, s.settings.where())
+	case isEarlier:
+		return fmt.Errorf("%w, which may have been carried out: run cimg reconcile --resume%s", err, s.settings.where())
 	}
 	if errors.As(err, new(syscall.Errno)) {
 		err = fmt.Errorf("nothing was sent: %w; free space or permit writing there, or choose another directory with --journal", err)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -13,7 +15,10 @@ import (
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
-const tokenVariable = "DIDIYUN_ACCESS_TOKEN" // also in the texts of --help
+const (
+	tokenVariable = "DIDIYUN_ACCESS_TOKEN" // also in the texts of --help
+	jobsPerPoll   = 100                    // by default
+)
 
 // settings are what all commands have in common that use the service.
 type settings struct {
@@ -40,7 +45,7 @@ func (s *settings) jobFlags(more ...cli.Flag) []cli.Flag {
 	return s.flags(append(more,
 		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`, for instance 30m; the service goes on with its jobs. 0: never", Destination: &s.timeLimit},
 		&cli.DurationFlag{Name: "poll-interval", Category: serviceFlags, Usage: "send at most one poll in `DURATION` to a region", Value: time.Second, Sources: cli.EnvVars("CIMG_POLL_INTERVAL"), Destination: &s.pollInterval},
-		&cli.IntFlag{Name: "jobs-per-poll", Category: serviceFlags, Usage: "poll at most `N` jobs in a request", Value: 100, Sources: cli.EnvVars("CIMG_JOBS_PER_POLL"), Destination: &s.jobsPerPoll},
+		&cli.IntFlag{Name: "jobs-per-poll", Category: serviceFlags, Usage: "poll at most `N` jobs in a request", Value: jobsPerPoll, Sources: cli.EnvVars("CIMG_JOBS_PER_POLL"), Destination: &s.jobsPerPoll},
 		&cli.DurationFlag{Name: "visibility-window", Category: serviceFlags, Usage: "look for an image for `DURATION` before reporting that there is none: how soon a new one is listed is not published", Value: reconcile.DefaultVisibilityWindow, Sources: cli.EnvVars("CIMG_VISIBILITY_WINDOW"), Destination: &s.visibility},
 		s.journalFlag(),
 	)...)
@@ -108,7 +113,9 @@ func (s *settings) journal(service string) (*journal.Journal, error) {
 // journal, in a form for a shell.
 func (s *settings) where() string {
 	return given("--base-url", "DIDIYUN_BASE_URL", s.baseURL, wrapper.DefaultBaseURL) +
-		given("--token-file", "DIDIYUN_TOKEN_FILE", s.tokenFile, "") + s.journalFlags()
+		given("--token-file", "DIDIYUN_TOKEN_FILE", s.tokenFile, "") +
+		given("--page-size", "CIMG_PAGE_SIZE", strconv.Itoa(s.pageSize), strconv.Itoa(wrapper.DefaultPageSize)) +
+		given("--jobs-per-poll", "CIMG_JOBS_PER_POLL", strconv.Itoa(s.jobsPerPoll), strconv.Itoa(jobsPerPoll)) + s.journalFlags()
 }
 
 // journalFlags are those with which another command finds the same journal.
@@ -116,7 +123,7 @@ func (s *settings) journalFlags() string { return given("--journal", "CIMG_JOURN
 
 // given returns a flag for a shell; nothing if it is not needed.
 func given(name, variable, value, byDefault string) string {
-	if value == byDefault || value == os.Getenv(variable) {
+	if value == cmp.Or(os.Getenv(variable), byDefault) {
 		return ""
 	}
 	return " " + commandLine([]string{name, value})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -48,44 +49,51 @@ func waitCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			var tasks []task
+			var work []func(context.Context) error
 			for _, ref := range refs {
-				tasks = append(tasks, run.waitFor(ref, &left))
+				work = append(work, run.waitFor(ref, &left))
 			}
-			if resume {
-				for _, e := range left {
-					tasks = append(tasks, run.resume(e))
-				}
+			for _, e := range left {
+				work = append(work, run.resume(e))
 			}
-			return run.all(ctx, tasks...)
+			return all(ctx, work)
 		}),
 	}
 }
 
-// waitFor returns the task to wait for a job. If an earlier process left it behind,
+// waitFor returns a function that waits for a job. If an earlier process left it behind,
 // it is removed from left.
-func (s *session) waitFor(ref wrapper.JobRef, left *[]journal.Entry) task {
-	if at := slices.IndexFunc(*left, func(e journal.Entry) bool { return hasJob(e, ref) }); at >= 0 {
-		t := s.resume((*left)[at])
-		*left = slices.Delete(*left, at, at+1)
-		return t
+func (s *session) waitFor(ref wrapper.JobRef, left *[]journal.Entry) func(context.Context) error {
+	if e, found := take(left, func(e journal.Entry) bool { return hasJob(e, ref) }); found {
+		return s.resume(e)
 	}
 	i := s.image(ref.Region, "")
 	i.UUID = ref.ResourceUUID
-	return task{i, func(ctx context.Context) error {
+	return func(ctx context.Context) error {
 		job, err := s.client.Resume(ref)
 		if err != nil {
 			return i.fails(stateUnmade, err)
 		}
 		return i.follow(ctx, made{job: job})
-	}}
+	}
 }
 
-// resume returns the task to continue a call that another process left unfinished.
-func (s *session) resume(left journal.Entry) task {
+// take removes the first entry that is meant.
+func take(left *[]journal.Entry, isMeant func(journal.Entry) bool) (e journal.Entry, found bool) {
+	at := slices.IndexFunc(*left, isMeant)
+	if at < 0 {
+		return e, false
+	}
+	e = (*left)[at]
+	*left = slices.Delete(*left, at, at+1)
+	return e, true
+}
+
+// resume returns a function that continues a call that another process left unfinished.
+func (s *session) resume(left journal.Entry) func(context.Context) error {
 	i := s.image(left.Call.Region, left.Name())
 	i.UUID = left.Target()
-	return task{i, func(ctx context.Context) error { return i.resume(ctx, left) }}
+	return func(ctx context.Context) error { return i.resume(ctx, left) }
 }
 
 // readRefs reads refs from arguments and a file.
@@ -145,18 +153,19 @@ func (s *session) leftBehind(cmd *cli.Command, asked bool, isWanted func(journal
 	if err != nil {
 		return nil, err
 	}
-	elsewhere, living := 0, 0
+	elsewhere, living := make(map[string]int), 0
 	for _, e := range all {
 		switch {
 		case e.End != "":
 		case e.Service != s.client.BaseURL():
-			elsewhere++
+			elsewhere[e.Service]++
 		case e.Live:
 			living++
 		}
 	}
-	if elsewhere > 0 {
-		fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s of another service; see cimg jobs\n", count(elsewhere, "unfinished call is", "unfinished calls are"))
+	for _, service := range slices.Sorted(maps.Keys(elsewhere)) {
+		fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s of another service, %s; see cimg jobs%s\n",
+			count(elsewhere[service], "unfinished call is", "unfinished calls are"), service, s.settings.journalFlags())
 	}
 	if living > 0 {
 		fmt.Fprintf(cmd.Root().ErrWriter, "cimg: %s to processes that still run\n", count(living, "unfinished call belongs", "unfinished calls belong"))

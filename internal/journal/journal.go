@@ -93,17 +93,8 @@ func New(dir, service string, command []string) *Journal {
 type EarlierError struct{ Entry Entry }
 
 func (e *EarlierError) Error() string {
-	what, next := "may have been carried out", "run cimg reconcile --resume"
-	switch {
-	case e.Entry.Live:
-		what, next = "is under way in another process", "wait for it, then run this again"
-	case e.Entry.End != "":
-		what, next = "has just ended", "run this again"
-	case e.Entry.Job != nil:
-		what, next = "was accepted", "run cimg wait --resume"
-	}
-	return fmt.Sprintf("nothing was sent: an earlier %s of %q in %s %s; %s (entry %s)",
-		e.Entry.Call.Op, cmp.Or(e.Entry.Name(), e.Entry.Target()), e.Entry.Call.Region, what, next, e.Entry.ID)
+	return fmt.Sprintf("nothing was sent because of an earlier %s of %q in %s (entry %s)",
+		e.Entry.Call.Op, cmp.Or(e.Entry.Name(), e.Entry.Target()), e.Entry.Call.Region, e.Entry.ID)
 }
 
 // Intend records that a call is about to be made, and returns the id of its entry.
