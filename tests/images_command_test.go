@@ -324,10 +324,10 @@ func TestHintsHaveTheFlagsOfTheCommand(t *testing.T) {
 	require.Zero(t, u.run(t, createWeb+"--no-wait"+elsewhere+" web-01").code)
 	r := u.run(t, createWeb+"--page-size 10"+elsewhere+" web-01")
 	require.Equal(t, 5, r.code)
-	require.Contains(t, r.stderr, "was accepted: run cimg wait --resume --page-size 10"+elsewhere+"\n")
+	require.Contains(t, r.stderr, "run cimg wait --resume --page-size 10"+elsewhere+"\n")
 	u.inject(t, `{operation: createCIMG, reset: true}`)
 	require.Contains(t, u.run(t, createWeb+elsewhere+" web-02").stderr, "cimg reconcile --resume"+elsewhere+"\n")
-	require.Contains(t, u.run(t, createWeb+elsewhere+" web-02").stderr, "run cimg reconcile --resume"+elsewhere+"\n")
+	require.Contains(t, u.run(t, createWeb+elsewhere+" web-02").stderr, "run cimg wait --resume"+elsewhere+"\n")
 
 	other := newUser(t)
 	r = other.run(t, "wait --resume"+elsewhere)

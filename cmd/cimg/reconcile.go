@@ -40,14 +40,16 @@ It does not wait for jobs that it finds: cimg wait --resume does.`,
 				return usageErrorf("nothing to look for: give unknown outcomes or --resume; see cimg reconcile --help")
 			}
 			left, err := run.leftBehind(cmd, resume, func(e journal.Entry) bool {
-				return slices.ContainsFunc(calls, func(call *wrapper.OutcomeUnknownError) bool { return isOf(e, call) })
+				return slices.ContainsFunc(calls, func(call *wrapper.OutcomeUnknownError) bool { return isOfCall(call)(e) })
 			})
 			if err != nil {
 				return err
 			}
 			var work []func(context.Context) error
 			for _, call := range calls {
-				work = append(work, run.lookFor(call, &left))
+				if !slices.ContainsFunc(left, isOfCall(call)) {
+					work = append(work, run.lookFor(call))
+				}
 			}
 			accepted := 0
 			for _, e := range left {
@@ -65,20 +67,19 @@ It does not wait for jobs that it finds: cimg wait --resume does.`,
 	}
 }
 
-// isOf reports whether an entry is that of a call whose outcome is unknown.
-func isOf(e journal.Entry, call *wrapper.OutcomeUnknownError) bool {
-	return e.Job == nil && e.IsAbout(call) && e.Call.Op == call.Op && e.Call.SentAt.Equal(call.SentAt)
+// isOfCall returns a function that reports whether an entry is of a call whose outcome
+// is unknown.
+func isOfCall(call *wrapper.OutcomeUnknownError) func(journal.Entry) bool {
+	return func(e journal.Entry) bool {
+		return e.Job == nil && e.IsAbout(call) && e.Call.Op == call.Op && e.Call.SentAt.Equal(call.SentAt)
+	}
 }
 
-// lookFor returns a function that finds out what became of the items of a call. If an
-// earlier process left it behind, it is removed from left.
-func (s *session) lookFor(call *wrapper.OutcomeUnknownError, left *[]journal.Entry) func(context.Context) error {
-	if e, found := take(left, func(e journal.Entry) bool { return isOf(e, call) }); found {
-		return s.resume(e)
-	}
+// lookFor returns a function that finds out what became of the items of a call.
+func (s *session) lookFor(call *wrapper.OutcomeUnknownError) func(context.Context) error {
 	items := make([]*image, max(len(call.Names), len(call.ImageUUIDs)))
-	for n := range items {
-		items[n] = s.image(call.Region, "")
+	for n, name := range slices.Concat(call.Names, call.ImageUUIDs)[:len(items)] {
+		items[n] = s.image(call.Region, name)
 		items[n].Operation, items[n].call = call.Op, call
 	}
 	return func(ctx context.Context) error {

@@ -165,33 +165,20 @@ func (r *replica) makeOrigin(ctx context.Context) error {
 		return o.follow(ctx, made{uuid: o.UUID})
 	}
 	ref := jobOf(o.Region, *r.existing)
-	if ref.Type == "DeleteCIMG" || ref.Type == "ChangeCIMGName" {
-		return r.awaitOrigin(ctx, ref)
+	if ref.Type != "DeleteCIMG" && ref.Type != "ChangeCIMGName" {
+		job, err := r.session.client.Resume(ref)
+		if err != nil {
+			return o.fails(stateUnmade, err)
+		}
+		return o.follow(ctx, made{job: job})
 	}
-	job, err := r.session.client.Resume(ref)
-	if err != nil {
-		return o.fails(stateUnmade, err)
-	}
-	return o.follow(ctx, made{job: job})
-}
-
-// awaitOrigin waits for a job that deletes or renames the original, after which it may
-// still be there, by its name: the job may fail.
-func (r *replica) awaitOrigin(ctx context.Context, ref wrapper.JobRef) error {
-	o := r.origin
-	o.is(stateLooking)
+	o.is(stateLooking) // whether it is still there by its name: the job may fail
 	if err := o.await(ctx, ref); err != nil && !isAbsent(err) && !errors.Is(err, wrapper.ErrJobUnknown) {
 		return o.fails(stateUnmade, err)
 	}
 	listed, found, err := o.find(ctx, o.UUID)
-	switch {
-	case err != nil:
-	case !found:
-		err = errors.New("the original was deleted")
-	case listed.Job != nil:
-		err = fmt.Errorf("the original is being changed: %q", listed.Job.Type)
-	default:
-		err = o.isListed("", listed)
+	if err == nil && (!found || listed.Name != o.Name || listed.Job != nil) {
+		err = errors.New("the original was deleted or renamed, or is being so")
 	}
 	if err != nil {
 		return o.fails(stateUnmade, err)

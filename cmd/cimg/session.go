@@ -141,11 +141,7 @@ func (s *session) continuation(err error, cutShort bool) *ending {
 	if unknown := len(left) - len(running); unknown > 0 {
 		end.next = append(end.next, fmt.Sprintf("the outcome of %s not known; find out with: cimg reconcile --resume%s", count(unknown, "call is", "calls are"), s.settings.where()))
 	}
-	switch {
-	case s.again == "":
-	case len(end.next) > 0:
-		end.next = append(end.next, "then "+s.again)
-	case cutShort:
+	if s.again != "" && (len(end.next) > 0 || cutShort) {
 		end.next = append(end.next, s.again)
 	}
 	return end
@@ -205,12 +201,8 @@ func (s *session) unjournalled(err error) error {
 		return nil
 	case isEarlier && earlier.Entry.Live:
 		return fmt.Errorf("%w, which is under way in another process: wait for it, then run this again", err)
-	case isEarlier && earlier.Entry.End != "":
-		return fmt.Errorf("%w, which has just ended: run this again", err)
-	case isEarlier && earlier.Entry.Job != nil:
-		return fmt.Errorf("%w, which was accepted: run cimg wait --resume%s", err, s.settings.where())
 	case isEarlier:
-		return fmt.Errorf("%w, which may have been carried out: run cimg reconcile --resume%s", err, s.settings.where())
+		return fmt.Errorf("%w, which is unfinished: run cimg wait --resume%s", err, s.settings.where())
 	}
 	if errors.As(err, new(syscall.Errno)) {
 		err = fmt.Errorf("nothing was sent: %w; free space or permit writing there, or choose another directory with --journal", err)

@@ -15,10 +15,7 @@ import (
 	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
-const (
-	tokenVariable = "DIDIYUN_ACCESS_TOKEN" // also in the texts of --help
-	jobsPerPoll   = 100                    // by default
-)
+const tokenVariable = "DIDIYUN_ACCESS_TOKEN" // also in the texts of --help
 
 // settings are what all commands have in common that use the service.
 type settings struct {
@@ -45,7 +42,7 @@ func (s *settings) jobFlags(more ...cli.Flag) []cli.Flag {
 	return s.flags(append(more,
 		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`, for instance 30m; the service goes on with its jobs. 0: never", Destination: &s.timeLimit},
 		&cli.DurationFlag{Name: "poll-interval", Category: serviceFlags, Usage: "send at most one poll in `DURATION` to a region", Value: time.Second, Sources: cli.EnvVars("CIMG_POLL_INTERVAL"), Destination: &s.pollInterval},
-		&cli.IntFlag{Name: "jobs-per-poll", Category: serviceFlags, Usage: "poll at most `N` jobs in a request", Value: jobsPerPoll, Sources: cli.EnvVars("CIMG_JOBS_PER_POLL"), Destination: &s.jobsPerPoll},
+		&cli.IntFlag{Name: "jobs-per-poll", Category: serviceFlags, Usage: "poll at most `N` jobs in a request", Value: 100, Sources: cli.EnvVars("CIMG_JOBS_PER_POLL"), Destination: &s.jobsPerPoll},
 		&cli.DurationFlag{Name: "visibility-window", Category: serviceFlags, Usage: "look for an image for `DURATION` before reporting that there is none: how soon a new one is listed is not published", Value: reconcile.DefaultVisibilityWindow, Sources: cli.EnvVars("CIMG_VISIBILITY_WINDOW"), Destination: &s.visibility},
 		s.journalFlag(),
 	)...)
@@ -114,8 +111,7 @@ func (s *settings) journal(service string) (*journal.Journal, error) {
 func (s *settings) where() string {
 	return given("--base-url", "DIDIYUN_BASE_URL", s.baseURL, wrapper.DefaultBaseURL) +
 		given("--token-file", "DIDIYUN_TOKEN_FILE", s.tokenFile, "") +
-		given("--page-size", "CIMG_PAGE_SIZE", strconv.Itoa(s.pageSize), strconv.Itoa(wrapper.DefaultPageSize)) +
-		given("--jobs-per-poll", "CIMG_JOBS_PER_POLL", strconv.Itoa(s.jobsPerPoll), strconv.Itoa(jobsPerPoll)) + s.journalFlags()
+		given("--page-size", "CIMG_PAGE_SIZE", strconv.Itoa(s.pageSize), strconv.Itoa(wrapper.DefaultPageSize)) + s.journalFlags()
 }
 
 // journalFlags are those with which another command finds the same journal.

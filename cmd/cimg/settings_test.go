@@ -10,7 +10,7 @@ import (
 
 // A flag that overrides the environment is needed, also if it names the default.
 func TestGivenOverTheEnvironment(t *testing.T) {
-	require.Empty(t, (&settings{baseURL: wrapper.DefaultBaseURL, pageSize: wrapper.DefaultPageSize, jobsPerPoll: jobsPerPoll}).where())
+	require.Empty(t, (&settings{baseURL: wrapper.DefaultBaseURL, pageSize: wrapper.DefaultPageSize}).where())
 	t.Setenv("DIDIYUN_BASE_URL", "http://127.0.0.1:8080")
 	require.Equal(t, " --base-url "+wrapper.DefaultBaseURL, given("--base-url", "DIDIYUN_BASE_URL", wrapper.DefaultBaseURL, wrapper.DefaultBaseURL))
 	require.Empty(t, given("--base-url", "DIDIYUN_BASE_URL", "http://127.0.0.1:8080", wrapper.DefaultBaseURL))

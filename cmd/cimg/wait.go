@@ -44,14 +44,16 @@ func waitCommand() *cli.Command {
 				return nil
 			}
 			left, err := run.leftBehind(cmd, resume, func(e journal.Entry) bool {
-				return slices.ContainsFunc(refs, func(ref wrapper.JobRef) bool { return hasJob(e, ref) })
+				return slices.ContainsFunc(refs, func(ref wrapper.JobRef) bool { return isOf(ref)(e) })
 			})
 			if err != nil {
 				return err
 			}
 			var work []func(context.Context) error
 			for _, ref := range refs {
-				work = append(work, run.waitFor(ref, &left))
+				if !slices.ContainsFunc(left, isOf(ref)) {
+					work = append(work, run.waitFor(ref))
+				}
 			}
 			for _, e := range left {
 				work = append(work, run.resume(e))
@@ -61,12 +63,15 @@ func waitCommand() *cli.Command {
 	}
 }
 
-// waitFor returns a function that waits for a job. If an earlier process left it behind,
-// it is removed from left.
-func (s *session) waitFor(ref wrapper.JobRef, left *[]journal.Entry) func(context.Context) error {
-	if e, found := take(left, func(e journal.Entry) bool { return hasJob(e, ref) }); found {
-		return s.resume(e)
+// isOf returns a function that reports whether an entry is of a job.
+func isOf(ref wrapper.JobRef) func(journal.Entry) bool {
+	return func(e journal.Entry) bool {
+		return e.Job != nil && e.Job.Region == ref.Region && e.Job.JobUUID == ref.JobUUID
 	}
+}
+
+// waitFor returns a function that waits for a job.
+func (s *session) waitFor(ref wrapper.JobRef) func(context.Context) error {
 	i := s.image(ref.Region, "")
 	i.UUID = ref.ResourceUUID
 	return func(ctx context.Context) error {
@@ -76,17 +81,6 @@ func (s *session) waitFor(ref wrapper.JobRef, left *[]journal.Entry) func(contex
 		}
 		return i.follow(ctx, made{job: job})
 	}
-}
-
-// take removes the first entry that is meant.
-func take(left *[]journal.Entry, isMeant func(journal.Entry) bool) (e journal.Entry, found bool) {
-	at := slices.IndexFunc(*left, isMeant)
-	if at < 0 {
-		return e, false
-	}
-	e = (*left)[at]
-	*left = slices.Delete(*left, at, at+1)
-	return e, true
 }
 
 // resume returns a function that continues a call that another process left unfinished.
@@ -181,8 +175,4 @@ func (s *session) leftBehind(cmd *cli.Command, asked bool, isWanted func(journal
 		fmt.Fprintln(cmd.Root().ErrWriter, "cimg: nothing to resume")
 	}
 	return left, nil
-}
-
-func hasJob(e journal.Entry, ref wrapper.JobRef) bool {
-	return e.Job != nil && e.Job.Region == ref.Region && e.Job.JobUUID == ref.JobUUID
 }

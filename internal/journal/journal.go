@@ -229,11 +229,6 @@ func split(id string) (file string, number int) {
 func (j *Journal) holds(id string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.hasLocked(id)
-}
-
-// hasLocked is holds for a caller that has locked mu.
-func (j *Journal) hasLocked(id string) bool {
 	name, _ := split(id)
 	return j.held[name] != nil
 }
@@ -301,11 +296,16 @@ func (j *Journal) TakeOver(isWanted func(Entry) bool) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	var left []Entry
 	for _, name := range names {
-		if _, known := j.finished[name]; known || j.held[name] != nil {
+		if _, known := j.finished[name]; known {
 			continue
 		}
-		f, err := takeFile(j.path(name), name)
+		f, isHeld := j.held[name]
+		var err error
+		if !isHeld {
+			f, err = takeFile(j.path(name), name)
+		}
 		if errors.Is(err, errLocked) || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -313,21 +313,20 @@ func (j *Journal) TakeOver(isWanted func(Entry) bool) ([]Entry, error) {
 			return nil, fmt.Errorf("journal: %w", err)
 		}
 		entries, err := f.read()
-		if err != nil {
+		entries = slices.DeleteFunc(entries, func(e Entry) bool { return !isLeft(e) })
+		switch {
+		case isHeld:
+		case len(entries) > 0:
+			j.held[name] = f
+		default:
 			f.close()
+		}
+		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(entries, isLeft) {
-			j.held[name] = f
-		} else {
-			f.close()
-		}
+		left = append(left, entries...)
 	}
-	entries, err := j.read()
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(entries, func(e Entry) bool { return !j.hasLocked(e.ID) || !isLeft(e) }), nil
+	return left, nil
 }
 
 // Close lets other processes continue what is unfinished.
