@@ -136,7 +136,7 @@ func TestWhatIsTakenOverCanBeChanged(t *testing.T) {
 				default:
 				}
 				killed := journal.New(dir, service, nil)
-				killed.Intend(call, nil) //nolint:errcheck // an earlier one may be unfinished
+				killed.Intend(call, nil) // or an earlier one is unfinished
 				killed.Close()
 			}
 		})
