@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -120,7 +121,9 @@ func TestAttemptsCanBeSet(t *testing.T) {
 // were certainly not carried out.
 func TestMutatingCallsThatAreSentAgain(t *testing.T) {
 	again := map[string]bool{"connection refused": true, "HTTP 429": true, "both": true}
-	for name, fault := range transientFaults {
+	faults := maps.Clone(transientFaults)
+	faults["in arrears"] = emulator.Fault{Errno: wrapper.ErrnoArrears}
+	for name, fault := range faults {
 		for _, attempts := range []int{1, 3} {
 			for op, call := range mutatingCalls {
 				t.Run(fmt.Sprint(name, " ", op, " ", attempts), func(t *testing.T) {

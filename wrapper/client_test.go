@@ -121,6 +121,7 @@ func TestUserAgent(t *testing.T) {
 	}
 	require.Equal(t, "cimg-go/devel", sent())
 	require.Equal(t, "builder/1.4 (linux) cimg-go/devel", sent(wrapper.WithUserAgent("builder/1.4 (linux)")))
+	require.Equal(t, "a~ cimg-go/devel", sent(wrapper.WithUserAgent("a~")))
 
 	_, err := clientOf(t, s).Generated().GetJobResultWithResponse(t.Context(), &gen.GetJobResultParams{RegionID: "gz", JobUUIDs: "j1"},
 		func(_ context.Context, r *http.Request) error { r.Header.Set("User-Agent", "mine"); return nil })

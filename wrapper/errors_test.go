@@ -176,7 +176,9 @@ func TestLongTextInErrorsIsTruncated(t *testing.T) {
 func TestErrorsUnwrap(t *testing.T) {
 	cause, last := errors.New("cause"), errors.New("last")
 	require.Equal(t, []error{cause}, (&wrapper.WaitError{Cause: cause}).Unwrap())
-	require.Equal(t, []error{cause, last}, (&wrapper.WaitError{Cause: cause, LastPoll: last}).Unwrap())
+	both := &wrapper.WaitError{Cause: cause, LastPoll: last}
+	require.Equal(t, []error{cause, last}, both.Unwrap())
+	require.EqualError(t, both, "cimg: waiting for 0 jobs: cause (last poll: last)")
 	for _, handler := range []http.HandlerFunc{abort, respondJSON("{}")} {
 		_, err := clientOf(t, serve(t, handler)).CreateImage(t.Context(), "gz", webImage)
 		secrettest.EachError(err, func(err error) {
