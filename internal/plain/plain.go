@@ -4,6 +4,7 @@ package plain
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +30,7 @@ func JSON(text []byte) []byte {
 
 // replaceControls replaces control characters within strings, each by a longer one.
 func replaceControls(text []byte) []byte {
-	if !slices.ContainsFunc(text, isControl) { // as with nearly every response
+	if !hasControls(text) { // as with nearly every response
 		return text
 	}
 	var replaced []byte
@@ -49,6 +50,18 @@ func replaceControls(text []byte) []byte {
 		return text
 	}
 	return append(replaced, text[copied:]...)
+}
+
+// hasControls looks at eight bytes at a time. Subtracting a space from each sets the highest
+// bit of one that is less, unless it was set.
+func hasControls(text []byte) bool {
+	const spaces, highest = 0x2020202020202020, 0x8080808080808080
+	for ; len(text) >= 8; text = text[8:] {
+		if eight := binary.NativeEndian.Uint64(text); (eight-spaces)&^eight&highest != 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(text, isControl)
 }
 
 func isControl(c byte) bool { return c < ' ' }

@@ -3,6 +3,7 @@ package plain_test
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -36,6 +37,21 @@ func TestJSON(t *testing.T) {
 		require.Equal(t, want, string(plain.Integers(plain.JSON([]byte(text)))), text)
 	}
 	require.Equal(t, `[1.0,-1e3,"a"]`, string(plain.JSON([]byte(`[1.0,-1e3,"\u0061"]`))), "numbers are another matter")
+}
+
+// A raw control character is found wherever it stands, and nothing else is taken for one.
+func TestControlCharacters(t *testing.T) {
+	for c := range byte(utf8.RuneSelf) {
+		for place := range 17 {
+			before, found := `"`+strings.Repeat("x", place%2)+strings.Repeat("é", place/2), string(rune(c))
+			if c < ' ' {
+				found = "\ufffd"
+			}
+			if c != '"' && c != '\\' {
+				require.Equal(t, before+found+`"`, string(plain.JSON([]byte(before+string(rune(c))+`"`))))
+			}
+		}
+	}
 }
 
 func TestArgumentIsNotModified(t *testing.T) {
