@@ -48,7 +48,7 @@ type response struct {
 	status   int
 	header   http.Header
 	body     []byte
-	envelope envelope
+	envelope rawEnvelope
 	jobs     []Job // of every operation but listCIMG
 
 	isDecoded  bool             // jobs are whole, and envelope has no data

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/cimg-go/cimg/internal/exchange"
@@ -19,16 +20,14 @@ import (
 // fields, names in another case and trailing bytes; encoding/json accepts each of
 // them, and takes about three times as long for a response of a hundred jobs. Of
 // what the contract does not know, duplicates are accepted: see plain.Unmarshal.
-type envelope struct {
-	envelopeHead
-	Data jsontext.Value `json:"data"`
-}
-
-type envelopeHead struct {
+type envelope[Data any] struct {
 	Errno     *int64 `json:"errno"` // nil: absent or null
 	Errmsg    string `json:"errmsg"`
 	RequestID string `json:"requestId"`
+	Data      Data   `json:"data"`
 }
+
+type rawEnvelope = envelope[jsontext.Value]
 
 var (
 	errNoErrno = errors.New("it has no errno")
@@ -36,8 +35,8 @@ var (
 )
 
 // parseEnvelope returns, beside an error, what it could read, but no errno.
-func parseEnvelope(body []byte) (envelope, error) {
-	e, err := plain.Unmarshal[envelope](body)
+func parseEnvelope(body []byte) (rawEnvelope, error) {
+	e, err := plain.Unmarshal[rawEnvelope](body)
 	if err == nil && e.Errno == nil {
 		err = errNoErrno
 	}
@@ -83,12 +82,8 @@ func (r *response) decodeAtOnce(c *call) bool {
 	if r.status != http.StatusOK || c.op == opList {
 		return false
 	}
-	var whole struct {
-		envelopeHead
-		Data []Job `json:"data"`
-	}
-	whole.Data = make([]Job, 0, c.target.items)
-	if plain.UnmarshalStrict(r.body, &whole) != nil || whole.Errno == nil || *whole.Errno != 0 || len(whole.Data) == 0 {
+	whole := envelope[[]Job]{Data: make([]Job, 0, c.target.items)}
+	if json.Unmarshal(r.body, &whole) != nil || whole.Errno == nil || *whole.Errno != 0 || len(whole.Data) == 0 {
 		return false
 	}
 	for _, job := range whole.Data {
@@ -99,7 +94,8 @@ func (r *response) decodeAtOnce(c *call) bool {
 	if c.op.mutates && checkStarted(len(whole.Data), whole.Data, c.target.items) != nil {
 		return false
 	}
-	r.envelope.envelopeHead, r.jobs, r.isDecoded = whole.envelopeHead, whole.Data, true
+	r.envelope = rawEnvelope{Errno: whole.Errno, Errmsg: whole.Errmsg, RequestID: whole.RequestID}
+	r.jobs, r.isDecoded = whole.Data, true
 	return true
 }
 

@@ -11,13 +11,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// UnmarshalStrict decodes by the rules of encoding/json/v2: nothing may be wrong with the
-// text, and no name may appear twice in an object. Numbers are read as by [Unmarshal],
-// which reads the same.
-func UnmarshalStrict(text []byte, value any) error {
-	return json.Unmarshal(text, value, json.WithUnmarshalers(numbers))
-}
-
 // Unmarshal decodes a T by the rules of encoding/json/v2, but only a field that T has
 // must not appear twice. What T does not have, and what is within a field of any
 // type, is not looked at: there, the last one counts. Numbers in a field of any type
@@ -28,7 +21,7 @@ func UnmarshalStrict(text []byte, value any) error {
 // One that cannot be read, or appears twice, is zero; if it is a pointer, it points to
 // a zero value. Of a text that is no T at all, nothing is returned.
 func Unmarshal[T any](text []byte) (value T, err error) {
-	if UnmarshalStrict(text, &value) == nil {
+	if json.Unmarshal(text, &value, json.WithUnmarshalers(numbers)) == nil {
 		return value, nil
 	}
 	value = *new(T)
