@@ -3,12 +3,10 @@ package wrapper
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -121,14 +119,8 @@ func (c *Client) send(request *call) (*response, error) {
 	_, request.limited = req.Context().Deadline() // a hook may set another
 	if req.Body != nil && request.body == nil {
 		var err error
-		request.body, err = exchange.Await(req.Context(), func() ([]byte, error) {
-			return exchange.ReadAll(req.Context(), req.Body, req.ContentLength, math.MaxInt64)
-		})
-		switch {
-		case req.Context().Err() != nil:
-			return nil, notSent(request, context.Cause(req.Context()))
-		case err != nil:
-			return nil, notSent(request, fmt.Errorf("reading the request's body: %w", err))
+		if request.body, err = exchange.ReadContent(req); err != nil {
+			return nil, notSent(request, err)
 		}
 	}
 	if request.target.region == "" {

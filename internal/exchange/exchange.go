@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -56,7 +57,8 @@ func (c *Clients) Send(r Request) (Response, *Error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, r.Limit)
 	defer cancel()
-	seen := &evidence{content: bytes.NewReader(r.Content)}
+	seen := new(evidence)
+	seen.content.Reset(r.Content)
 	trace := &httptrace.ClientTrace{GetConn: seen.getConn, GotConn: seen.gotConn}
 	if !c.borrowed {
 		trace.PutIdleConn = seen.putIdleConn
@@ -110,7 +112,7 @@ func (c *Clients) Send(r Request) (Response, *Error) {
 // sent before there is a connection, nor without reading the body, which is all that a
 // caller's RoundTripper cannot hide.
 type evidence struct {
-	content   *bytes.Reader
+	content   bytes.Reader
 	wasRead   atomic.Bool
 	wanted    atomic.Pointer[string] // where to, when a connection was requested
 	connected atomic.Bool
@@ -152,43 +154,60 @@ func isProxy(hostPort string, target *url.URL) bool {
 // request's context. This does.
 func (c *Clients) send(client *http.Client, req *http.Request, maxBytes int64) (response Response, silent bool, err error) {
 	if !c.borrowed {
-		return roundTrip(client, req, maxBytes)
+		return roundTrip(client, req, new(bodyReader), maxBytes)
 	}
 	type result struct {
 		response Response
 		silent   bool
 	}
-	end, err := Await(req.Context(), func() (result, error) {
-		response, silent, err := roundTrip(client, req, maxBytes)
+	end, err := await(req.Context(), func(reader *bodyReader) (result, error) {
+		response, silent, err := roundTrip(client, req, reader, maxBytes)
 		return result{response, silent}, err
 	})
 	return end.response, end.silent, err
 }
 
+// ReadContent reads the body of a caller's request, and closes it.
+func ReadContent(req *http.Request) ([]byte, error) {
+	ctx := req.Context()
+	content, err := await(ctx, func(reader *bodyReader) ([]byte, error) {
+		return reader.readAll(ctx, req.Body, req.ContentLength, math.MaxInt64)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, fmt.Errorf("reading the request's body: %w", err)
+	}
+	return content, nil
+}
+
 var errExited = errors.New("the caller's code ended its goroutine")
 
-// Await runs a caller's code, which may not heed the end of ctx: then Await returns
-// shortly after that, and leaves it behind. A panic reaches the caller, who can
-// recover it.
-func Await[T any](ctx context.Context, run func() (T, error)) (T, error) {
+// await runs a caller's code, which may not heed the end of ctx: then await returns
+// shortly after that, and leaves it behind. What it reads at the time is closed: that
+// may end a read that hangs. A panic reaches the caller, who can recover it.
+func await[T any](ctx context.Context, run func(*bodyReader) (T, error)) (T, error) {
 	type end struct {
 		result   T
 		err      error
 		panicked any
 	}
 	ended := make(chan end, 1)
+	reader := new(bodyReader)
 	go func() {
 		e := end{err: errExited}
 		defer func() {
 			e.panicked = recover()
 			ended <- e
 		}()
-		e.result, e.err = run()
+		e.result, e.err = run(reader)
 	}()
 	var e end
 	select {
 	case e = <-ended:
 	case <-ctx.Done():
+		go reader.close()
 		select {
 		case e = <-ended:
 		case <-time.After(50 * time.Millisecond):
@@ -201,7 +220,7 @@ func Await[T any](ctx context.Context, run func() (T, error)) (T, error) {
 	return e.result, e.err
 }
 
-func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response Response, silent bool, err error) {
+func roundTrip(client *http.Client, req *http.Request, reader *bodyReader, maxBytes int64) (response Response, silent bool, err error) {
 	resp, err := client.Do(req)
 	if err != nil {
 		// Without the URL, which may hold thousands of ids.
@@ -216,31 +235,35 @@ func roundTrip(client *http.Client, req *http.Request, maxBytes int64) (response
 		resp.Body.Close()
 		resp.Body = http.NoBody
 	}
-	body, err := ReadAll(req.Context(), resp.Body, resp.ContentLength, maxBytes)
+	body, err := reader.readAll(req.Context(), resp.Body, resp.ContentLength, maxBytes)
 	if err != nil {
 		return Response{}, false, fmt.Errorf("reading the response (HTTP %d): %w", resp.StatusCode, err)
 	}
 	return Response{resp.StatusCode, resp.Header, body}, false, nil
 }
 
-// ReadAll reads a body and closes it, once. It fails with ErrTooLarge beyond a limit,
-// and if ctx ends, which closes the body: that may end a read that hangs, and look like
-// the body's end. The length that the body is said to have is not relied on.
-func ReadAll(ctx context.Context, body io.ReadCloser, length, limit int64) ([]byte, error) {
-	stop := context.AfterFunc(ctx, func() { body.Close() })
-	defer func() {
-		if stop() {
-			body.Close()
-		}
-	}()
-	const room = readAhead + 1 // what is larger than net/http's buffer bypasses it, see quietConn
-	content := make([]byte, 0, min(max(length, 0), 16*readAhead)+room)
+// bodyReader reads a body, and closes it once.
+type bodyReader struct{ body atomic.Pointer[io.ReadCloser] } // nil: it is closed, or not read yet
+
+func (r *bodyReader) close() {
+	if body := r.body.Swap(nil); body != nil {
+		(*body).Close()
+	}
+}
+
+// readAll reads a body and closes it. It fails with ErrTooLarge beyond a limit, and if ctx
+// ends: then await closes the body, which may look like its end. The length that the
+// body is said to have is not relied on.
+func (r *bodyReader) readAll(ctx context.Context, body io.ReadCloser, length, limit int64) ([]byte, error) {
+	r.body.Store(&body)
+	defer r.close()
+	room := 1 // to see the end
+	if length <= 0 {
+		room += readAhead // what is larger than net/http's buffer bypasses it, see quietConn
+	}
+	content := make([]byte, 0, min(max(length, 0), 16*readAhead)+int64(room))
+	var err error
 	for {
-		if cap(content)-len(content) < room {
-			content = slices.Grow(content, int(min(int64(len(content)), limit-int64(len(content))))+room)
-		}
-		n, err := body.Read(content[len(content):cap(content)])
-		content = content[:len(content)+n]
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -251,5 +274,11 @@ func ReadAll(ctx context.Context, body io.ReadCloser, length, limit int64) ([]by
 		case err != nil:
 			return nil, err
 		}
+		if cap(content)-len(content) < room {
+			content = slices.Grow(content, int(min(int64(len(content)), limit-int64(len(content))))+room)
+		}
+		var n int
+		n, err = body.Read(content[len(content):cap(content)])
+		content = content[:len(content)+n]
 	}
 }
