@@ -73,6 +73,9 @@ func (c *inputCheck) utf8(which argument, value string) {
 
 // text rejects what is not a name.
 func (c *inputCheck) text(which argument, value string) {
+	if isWord(value) {
+		return
+	}
 	c.utf8(which, value)
 	switch {
 	case value == "":
@@ -82,6 +85,16 @@ func (c *inputCheck) text(which argument, value string) {
 	case strings.ContainsRune(value, utf8.RuneError): // any text that was cut would be the same
 		c.reject(which, "it contains U+FFFD, which stands for what is not text")
 	}
+}
+
+// isWord reports whether a text is of letters, digits and hyphens, as nearly every id is.
+func isWord(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return value != ""
 }
 
 // id rejects what is not an id: ids are joined by commas in one query parameter,
