@@ -76,7 +76,7 @@ func jobsQuery(region string, jobUUIDs []string) string {
 	for i, id := range jobUUIDs {
 		escaped[i] = url.QueryEscape(id)
 	}
-	return "?regionId=" + url.QueryEscape(region) + "&jobUuids=" + strings.Join(escaped, ",")
+	return "regionId=" + url.QueryEscape(region) + "&jobUuids=" + strings.Join(escaped, ",")
 }
 
 // JobHandle is a job that a call of this client started, or that was resumed.

@@ -26,14 +26,13 @@ var (
 	opJobResult  = operation{"getJobResult", http.MethodGet, "/dicloud/i/result", false}
 )
 
-// newCall returns a call of an operation, with a query (from its question mark on) or a
-// body.
+// newCall returns a call of an operation, with a query or a body.
 func (c *Client) newCall(ctx context.Context, op operation, about target, query string, body []byte) (*call, error) {
-	address := c.address + op.path + query
-	req, err := http.NewRequestWithContext(ctx, op.method, address, nil) // the body comes beside it
+	req, err := http.NewRequestWithContext(ctx, op.method, c.address+op.path, nil) // the body comes beside it
 	if err != nil {
 		return nil, fmt.Errorf("cimg: building the request: %w", err)
 	}
+	req.URL.RawQuery = query
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -95,7 +95,7 @@ var errPanicked = errors.New("a hook, logger, token source or transport panicked
 // pollSize returns the length of a poll's URL without ids, and what an id adds to
 // it.
 func (c *Client) pollSize(region, jobUUID string) (request, perID int) {
-	return len(c.address + opJobResult.path + jobsQuery(region, nil)), len(url.QueryEscape(jobUUID)) + len(",")
+	return len(c.address + opJobResult.path + "?" + jobsQuery(region, nil)), len(url.QueryEscape(jobUUID)) + len(",")
 }
 
 // classify says what the error of a poll means for the jobs that were polled. What
