@@ -2,8 +2,8 @@ package poller
 
 import (
 	"slices"
-	"time"
 
+	"github.com/cimg-go/cimg/internal/instant"
 	"github.com/cimg-go/cimg/internal/queue"
 )
 
@@ -57,8 +57,8 @@ func (r *region) onAccepted(b batch) {
 // choose takes the jobs of the next request: suspects, at most every other
 // time; otherwise those that are due, the most urgent first, and if there is
 // room those that are at least half way to their next poll.
-func (r *region) choose(now time.Time) batch {
-	for r.waiting.Len() > 0 && !r.waiting.First().due.After(now) {
+func (r *region) choose(now instant.Time) batch {
+	for r.waiting.Len() > 0 && r.waiting.First().due <= now {
 		if e := r.waiting.Remove(0); e.alone {
 			r.suspect(batch{jobs: []*entry{e}})
 		} else {
@@ -97,7 +97,7 @@ func (r *region) probe(b batch) batch {
 }
 
 // fill takes as many jobs as one request may carry, those that are due first.
-func (r *region) fill(now time.Time) (jobs []*entry) {
+func (r *region) fill(now instant.Time) (jobs []*entry) {
 	bytes := r.overhead
 	fits := func(e *entry) bool {
 		halfWay := !e.alone && e.failures == 0 && now.Sub(e.polledAt) >= e.due.Sub(e.polledAt)/2

@@ -91,7 +91,7 @@ func TestABatchIsNotFilledWithJobsInTrouble(t *testing.T) {
 func TestTheSearchForJobsToFillABatchIsLimited(t *testing.T) {
 	for tooEarlyIsDue, want := range map[time.Duration]int{9 * time.Second: 0, 11 * time.Second: 1} {
 		inBubble(t, Config{}, running, func(t *testing.T, s *service) {
-			r, now := s.region("gz"), time.Now()
+			r, now := s.region("gz"), s.clock.Now()
 			subscribed := job{subscriptions: []*subscription{{wait: &Wait{}}}}
 			r.jobs["a"] = &entry{job: subscribed, polledAt: now.Add(-10 * time.Second)}
 			r.enqueue(r.jobs["a"], now.Add(10*time.Second))
@@ -175,7 +175,7 @@ func TestBadIDsHoldNobodyUp(t *testing.T) {
 // A bad id does not keep a job that is due beside it from its turn.
 func TestBadIDsThatAreDueWithOthers(t *testing.T) {
 	inBubble(t, Config{}, running, func(t *testing.T, s *service) {
-		r, now := s.region("gz"), time.Now()
+		r, now := s.region("gz"), s.clock.Now()
 		r.lastOfSuspects = true
 		subscribed := []*subscription{{wait: &Wait{}}}
 		bad, good := &entry{job: job{alone: true, subscriptions: subscribed}}, &entry{job: job{subscriptions: subscribed}}
@@ -353,7 +353,7 @@ func TestAnySuspectIsPolledInAnOutage(t *testing.T) {
 			r.outage = freeFailures
 			r.suspect(batch{jobs: []*entry{r.jobs["a"], r.jobs["b"], r.jobs["c"], r.jobs["d"]}})
 			random = func() float64 { return drawn }
-			b := r.choose(time.Now().Add(-time.Second))
+			b := r.choose(r.clock.Now().Add(-time.Second))
 			require.Len(t, b.jobs, 1)
 			require.Equal(t, want, b.jobs[0].id)
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/instant"
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
 
@@ -17,23 +18,23 @@ import (
 type job struct {
 	id            string
 	subscriptions []*subscription
-	since         time.Time // when it was started; if that is not known, when it came
+	since         instant.Time // when it was started; if that is not known, when it came
 
 	state     gen.Job         // if it was reported
-	changedAt time.Time       // when state changed last
+	changedAt instant.Time    // when state changed last
 	seen      polling.History // by the polls that showed the job
 
 	reported     bool
-	alone        bool      // to be polled alone: its last poll was, and failed
-	failures     int32     // polls in a row that failed
-	lastPoll     error     // why the last poll failed, if it did
-	missingSince time.Time // zero: it is not
+	alone        bool         // to be polled alone: its last poll was, and failed
+	failures     int32        // polls in a row that failed
+	lastPoll     error        // why the last poll failed, if it did
+	missingSince instant.Time // 0: it is not
 }
 
 // subscribe adds a subscription, which learns what was reported before.
-func (j *job) subscribe(s *subscription, startedAt, now time.Time) {
-	if !startedAt.IsZero() && len(j.seen.Changes) == 0 { // otherwise it may have been running for long
-		j.since = earliest(startedAt, now) // clocks may differ
+func (j *job) subscribe(s *subscription, startedAt, now instant.Time) {
+	if startedAt != 0 && len(j.seen.Changes) == 0 { // otherwise it may have been running for long
+		j.since = min(startedAt, now) // clocks may differ
 		j.seen.Changes = make([]polling.Change, 1, polling.MaxChanges)
 	}
 	s.position = int32(len(j.subscriptions))
@@ -52,8 +53,8 @@ func (j *job) unsubscribe(gone *subscription) {
 }
 
 // onState takes note of a state that a poll showed.
-func (j *job) onState(state gen.Job, now time.Time) {
-	j.failures, j.lastPoll, j.missingSince, j.alone = 0, nil, time.Time{}, false
+func (j *job) onState(state gen.Job, now instant.Time) {
+	j.failures, j.lastPoll, j.missingSince, j.alone = 0, nil, 0, false
 	for _, s := range j.subscriptions {
 		s.failures, s.countsFrom = 0, 0
 	}
@@ -76,7 +77,7 @@ func (j *job) onState(state gen.Job, now time.Time) {
 		}
 	default:
 		j.finish(ErrStalled, func(s *subscription) bool {
-			return s.wait.settings.StallTimeout > 0 && !now.Before(j.stallEnds(s))
+			return s.wait.settings.StallTimeout > 0 && now >= j.stallEnds(s)
 		})
 	}
 }
@@ -85,14 +86,14 @@ func (j *job) onState(state gen.Job, now time.Time) {
 // id alone. To a wait that joined after the poll began, that is no news: what it
 // waits for may have happened since. Among others, one of those may be the reason: the
 // job is polled alone before it is given up.
-func (j *job) onMissing(rejection error, began, now time.Time, alone bool) {
+func (j *job) onMissing(rejection error, began, now instant.Time, alone bool) {
 	j.failures, j.lastPoll, j.alone = 0, rejection, false
-	if j.missingSince.IsZero() {
+	if j.missingSince == 0 {
 		j.missingSince = now
 	}
 	j.finish(ErrMissing, func(s *subscription) bool {
 		s.failures, s.countsFrom = 0, 0
-		over := !began.Before(s.wait.joined) && !now.Before(j.graceEnds(s))
+		over := began >= s.wait.joined && now >= j.graceEnds(s)
 		j.alone = j.alone || over
 		return over && alone
 	})
@@ -100,10 +101,10 @@ func (j *job) onMissing(rejection error, began, now time.Time, alone bool) {
 
 // fail takes note of a poll that failed: of this job or, in an outage, of
 // another. If a gateway refused it, the service may just not know the job yet.
-func (j *job) fail(class ErrorClass, err error, now time.Time, interval time.Duration) {
+func (j *job) fail(class ErrorClass, err error, now instant.Time, interval time.Duration) {
 	j.finish(err, func(s *subscription) bool {
 		impatient := s.losePatience(now, interval)
-		return class >= Permanent || impatient && (class != Refused || !now.Before(j.graceEnds(s)))
+		return class >= Permanent || impatient && (class != Refused || now >= j.graceEnds(s))
 	})
 }
 
@@ -122,43 +123,47 @@ func (j *job) finish(cause error, ends func(*subscription) bool) {
 }
 
 // graceEnds is when a subscription gives a missing job up.
-func (j *job) graceEnds(s *subscription) time.Time {
-	return latest(j.missingSince, s.wait.joined).Add(s.wait.settings.MissingGrace)
+func (j *job) graceEnds(s *subscription) instant.Time {
+	return max(j.missingSince, s.wait.joined).Add(s.wait.settings.MissingGrace)
 }
 
 // stallEnds is when a subscription gives a job up that stays as it is.
-func (j *job) stallEnds(s *subscription) time.Time {
-	return latest(j.changedAt, s.wait.joined).Add(s.wait.settings.StallTimeout)
+func (j *job) stallEnds(s *subscription) instant.Time {
+	return max(j.changedAt, s.wait.joined).Add(s.wait.settings.StallTimeout)
 }
 
 // firstPoll says when the job is to be polled first: at once, unless it was
 // started so recently that it cannot have finished.
-func (j *job) firstPoll(s *subscription, now time.Time) time.Time {
+func (j *job) firstPoll(s *subscription, now instant.Time) instant.Time {
 	due := now
 	if len(j.seen.Changes) > 0 {
-		due = latest(due, j.since.Add(s.wait.pause(0, polling.History{})))
+		due = max(due, j.since.Add(s.wait.pause(0, polling.History{})))
 	}
 	return s.withLastPoll(due, now)
 }
 
 // nextPoll says when the job is to be polled next for waits, after a poll from began to
-// now: after the pause of its policy or a failure, which is at least as long as
-// the interval between requests, but sooner if a subscription must know sooner.
-func (j *job) nextPoll(waits []*subscription, began, now time.Time, interval time.Duration) time.Time {
+// now: after the shortest pause of their policies, or that of a failure, which is at
+// least as long as the interval between requests, but sooner if one must know sooner.
+func (j *job) nextPoll(waits []*subscription, began, now instant.Time, interval time.Duration) instant.Time {
 	pause := backoff(int(j.failures), interval) // whole: only then, failures count
 	if j.failures == 0 {
+		pause = math.MaxInt64
+		for _, s := range waits {
+			pause = min(pause, s.wait.pause(now.Sub(j.since), j.seen))
+		}
 		// The jobs of many clients must not be polled in step for ever.
-		pause = max(j.pause(waits, now), interval)
+		pause = max(pause, interval)
 		pause -= time.Duration(0.1 * random() * float64(pause-interval))
 	}
 	due := now.Add(pause)
 	for _, s := range waits {
 		switch {
 		case j.failures > 0: // only a poll that succeeds can tell
-		case !j.missingSince.IsZero():
-			due = earliest(due, j.graceEnds(s))
+		case j.missingSince != 0:
+			due = min(due, j.graceEnds(s))
 		case s.wait.settings.StallTimeout > 0:
-			due = earliest(due, j.stallEnds(s))
+			due = min(due, j.stallEnds(s))
 		}
 		due = s.withLastPoll(due, began)
 	}
@@ -167,19 +172,7 @@ func (j *job) nextPoll(waits []*subscription, began, now time.Time, interval tim
 
 var random = rand.Float64 // tests replace it
 
-// pause is the shortest that the policies of waits want.
-func (j *job) pause(waits []*subscription, now time.Time) time.Duration {
-	pause := time.Duration(math.MaxInt64)
-	for _, s := range waits {
-		pause = min(pause, s.wait.pause(now.Sub(j.since), j.seen))
-	}
-	return pause
-}
-
 // backoff returns the pause after so many failures: it doubles, up to 60 intervals.
 func backoff(failures int, interval time.Duration) time.Duration {
 	return interval * time.Duration(min(1<<min(failures, 7)/2, 60))
 }
-
-func latest(times ...time.Time) time.Time   { return slices.MaxFunc(times, time.Time.Compare) }
-func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/instant"
 	"github.com/cimg-go/cimg/internal/queue"
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
@@ -70,6 +71,7 @@ type Poller struct {
 
 	mu      sync.Mutex // guards all that follows, down to the jobs
 	regions map[string]*region
+	clock   instant.Clock
 }
 
 // New returns a poller without waits.
@@ -82,7 +84,9 @@ func New(config Config) *Poller {
 // that, and if it wants to, of changes. The values of ctx accompany polls that
 // are for this wait alone.
 func (p *Poller) Follow(ctx context.Context, jobs []Job, settings *Settings, changes bool) *Wait {
-	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.Now()
 	w := &Wait{
 		poller:        p,
 		settings:      settings,
@@ -96,10 +100,8 @@ func (p *Poller) Follow(ctx context.Context, jobs []Job, settings *Settings, cha
 	if deadline, limited := ctx.Deadline(); limited && settings.LastPoll > 0 {
 		batches := (len(jobs) + p.config.MaxJobs - 1) / p.config.MaxJobs
 		early := settings.LastPoll + time.Duration(batches-1)*p.config.RequestInterval
-		w.lastPoll = deadline.Add(-min(early, deadline.Sub(now)/2))
+		w.lastPoll = p.clock.At(deadline.Add(-min(early, time.Until(deadline)/2)))
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for i, job := range jobs {
 		w.subscriptions[i] = subscription{wait: w, index: int32(i)}
 		p.region(job.Region).join(job, &w.subscriptions[i], now)
@@ -116,9 +118,9 @@ func (p *Poller) region(name string) *region {
 		r = &region{
 			Poller: p, name: name, overhead: overhead, jobs: make(map[string]*entry),
 			maxJobs: p.config.MaxJobs, perInterval: 1, spacing: p.config.RequestInterval,
-			waiting: queue.New(func(a, b *entry) bool { return a.due.Before(b.due) }, move),
+			waiting: queue.New(func(a, b *entry) bool { return a.due < b.due }, move),
 			// By twice its interval, a job should have been polled.
-			ready: queue.New(func(a, b *entry) bool { return a.due.Add(a.interval).Before(b.due.Add(b.interval)) }, move),
+			ready: queue.New(func(a, b *entry) bool { return a.due.Add(a.interval) < b.due.Add(b.interval) }, move),
 		}
 		r.timer = time.AfterFunc(time.Hour, r.tick)
 		r.timer.Stop() // until it is armed

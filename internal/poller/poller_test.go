@@ -39,7 +39,7 @@ func TestLastPoll(t *testing.T) {
 					require.Zero(t, w.lastPoll)
 					return
 				}
-				require.Equal(t, row.want, w.lastPoll.Sub(s.start))
+				require.Equal(t, row.want, w.lastPoll.Sub(w.joined))
 			})
 		})
 	}

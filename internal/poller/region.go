@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cimg-go/cimg/internal/instant"
 	"github.com/cimg-go/cimg/internal/queue"
 )
 
@@ -27,15 +28,15 @@ type region struct {
 	slowest      time.Duration       // of those that were accepted
 	spacing      time.Duration       // of requests: RequestInterval, or longer if that is too quick for the service
 	outage       int                 // requests in a row that failed, whatever their jobs
-	backoffEnds  time.Time           // before that, no request may start
+	backoffEnds  instant.Time        // before that, no request may start
 
-	timer            *time.Timer // for the next request
-	next             time.Time   // before that, no request may start
-	underWay         int         // requests
-	suspectsUnderWay int         // requests of suspects
-	lastOfSuspects   bool        // the last request is one
-	demand           float64     // polls a second that the jobs' intervals ask for
-	perInterval      int         // requests that may start within a RequestInterval
+	timer            *time.Timer  // for the next request
+	next             instant.Time // before that, no request may start
+	underWay         int          // requests
+	suspectsUnderWay int          // requests of suspects
+	lastOfSuspects   bool         // the last request is one
+	demand           float64      // polls a second that the jobs' intervals ask for
+	perInterval      int          // requests that may start within a RequestInterval
 }
 
 // entry is a job in the queues of its region. There may be a hundred thousand,
@@ -44,8 +45,8 @@ type entry struct {
 	job
 	region *region
 
-	polledAt        time.Time // last; before the first poll, when it came
-	due             time.Time
+	polledAt        instant.Time // last; before the first poll, when it came
+	due             instant.Time
 	interval        time.Duration // between its polls, as it counts for the pace
 	demand          float64       // its part of the region's
 	request         *request      // if it is inRequest
@@ -68,7 +69,7 @@ const (
 )
 
 // join adds a wait for a job.
-func (r *region) join(named Job, s *subscription, now time.Time) {
+func (r *region) join(named Job, s *subscription, now instant.Time) {
 	e := r.jobs[named.ID]
 	if e == nil {
 		_, size := r.config.Size(r.name, named.ID)
@@ -76,12 +77,12 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 		r.jobs[named.ID] = e
 		r.idSizes += size
 		if len(r.jobs) == 2 { // what the polls of one met says nothing of others
-			r.outage, r.backoffEnds = min(r.outage, 1), time.Time{}
+			r.outage, r.backoffEnds = min(r.outage, 1), 0
 		}
 	}
 	s.entry = e
-	e.subscribe(s, named.StartedAt, now)
-	r.backoffEnds = earliest(r.backoffEnds, now.Add(4*r.config.RequestInterval)) // it need not wait for long
+	e.subscribe(s, r.clock.At(named.StartedAt), now)
+	r.backoffEnds = min(r.backoffEnds, now.Add(4*r.config.RequestInterval)) // it need not wait for long
 	defer r.arm(now)
 	due := now
 	switch e.stage {
@@ -91,9 +92,9 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 	case waiting: // the new wait may want to know sooner
 		r.waiting.Remove(int(e.index))
 		e.stage = nowhere
-		defer func() { r.enqueue(e, earliest(e.due, due), s) }()
+		defer func() { r.enqueue(e, min(e.due, due), s) }()
 		due = e.firstPoll(s, now)
-		if e.failures == 0 && (e.reported || !e.missingSince.IsZero()) {
+		if e.failures == 0 && (e.reported || e.missingSince != 0) {
 			due = e.nextPoll([]*subscription{s}, e.polledAt, e.polledAt, r.config.RequestInterval)
 		}
 		e.failures = 0
@@ -101,20 +102,20 @@ func (r *region) join(named Job, s *subscription, now time.Time) {
 }
 
 // settle decides what happens to a job after a poll.
-func (r *region) settle(e *entry, began, now time.Time, pause time.Duration) {
+func (r *region) settle(e *entry, began, now instant.Time, pause time.Duration) {
 	switch {
 	case len(e.subscriptions) == 0:
 		r.drop(e)
 	case e.stage == nowhere:
 		due := now
 		defer func() { r.enqueue(e, due, e.subscriptions...) }() // also if a policy calls runtime.Goexit
-		due = latest(e.nextPoll(e.subscriptions, began, now, r.config.RequestInterval), now.Add(pause))
+		due = max(e.nextPoll(e.subscriptions, began, now, r.config.RequestInterval), now.Add(pause))
 	}
 }
 
 // enqueue lets a job wait until it is due, unless the policies that were asked for it
 // panicked and no other wait is left.
-func (r *region) enqueue(e *entry, due time.Time, asked ...*subscription) {
+func (r *region) enqueue(e *entry, due instant.Time, asked ...*subscription) {
 	hasPanicked := func(s *subscription) bool { return s.wait.panicked != nil }
 	if slices.ContainsFunc(asked, hasPanicked) {
 		if e.finish(nil, hasPanicked); len(e.subscriptions) == 0 {
@@ -157,15 +158,15 @@ const freeFailures = 3
 
 // noteFailure takes note of a request that failed, maybe whatever its jobs. If its
 // pause was announced, it uses up no patience.
-func (r *region) noteFailure(class ErrorClass, err error, now time.Time, announced bool) {
+func (r *region) noteFailure(class ErrorClass, err error, now instant.Time, announced bool) {
 	if r.outage++; r.outage <= freeFailures || announced {
 		return
 	}
 	r.backoffEnds = now.Add(backoff(r.outage-freeFailures+1, r.config.RequestInterval))
 	for _, e := range r.jobs {
 		for _, s := range e.subscriptions {
-			if s.wait.lastPoll.After(now) {
-				r.backoffEnds = earliest(r.backoffEnds, s.wait.lastPoll)
+			if s.wait.lastPoll > now {
+				r.backoffEnds = min(r.backoffEnds, s.wait.lastPoll)
 			}
 		}
 		if e.stage == nowhere || e.stage == inRequest || e.stage == waiting && e.lastPoll == nil {
@@ -192,7 +193,7 @@ func (r *region) onResponse() {
 		}
 		r.suspects = slices.DeleteFunc(r.suspects, func(b batch) bool { return b.jobs[0].stage != suspect })
 	}
-	r.outage, r.backoffEnds = 0, time.Time{}
+	r.outage, r.backoffEnds = 0, 0
 }
 
 // The pace of a region: one request per RequestInterval, or as many as the
@@ -230,15 +231,15 @@ func (r *region) maySuspect() bool {
 }
 
 // arm sets the timer for the next request, if there is one to come.
-func (r *region) arm(now time.Time) {
-	at := latest(r.next, r.backoffEnds)
+func (r *region) arm(now instant.Time) {
+	at := max(r.next, r.backoffEnds)
 	switch {
 	case r.underWay >= r.maxUnderWay() || len(r.jobs) == 0:
 		r.timer.Stop()
 		return
 	case r.maySuspect() || r.ready.Len() > 0:
 	case r.waiting.Len() > 0:
-		at = latest(at, r.waiting.First().due)
+		at = max(at, r.waiting.First().due)
 	default: // all are being polled
 		return
 	}

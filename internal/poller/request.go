@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/instant"
 )
 
 // request is a poll under way.
@@ -14,7 +15,7 @@ type request struct {
 	region     *region
 	batch      batch
 	ids        []string
-	started    time.Time
+	started    instant.Time
 	ctx        context.Context
 	cancel     context.CancelFunc
 	limit      time.Duration // of the time it takes; 0: as long as Poll allows
@@ -39,9 +40,9 @@ func (r *region) tick() {
 func (r *region) start() *request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
+	now := r.clock.Now()
 	defer r.arm(now)
-	if now.Before(latest(r.next, r.backoffEnds)) || r.underWay >= r.maxUnderWay() {
+	if now < max(r.next, r.backoffEnds) || r.underWay >= r.maxUnderWay() {
 		return nil
 	}
 	b := r.choose(now)
@@ -81,7 +82,7 @@ func (q *request) finish(states []gen.Job, unreadable map[string]error, err erro
 	r := q.region
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
+	now := r.clock.Now()
 	q.cancel()
 	if r.underWay--; q.ofSuspects {
 		r.suspectsUnderWay--
@@ -107,7 +108,7 @@ func (q *request) finish(states []gen.Job, unreadable map[string]error, err erro
 
 // onStates hands jobs the states that a response reported. Of several states of
 // one job a final one counts, otherwise the last.
-func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, began, now time.Time) {
+func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, began, now instant.Time) {
 	byID := make(map[string]gen.Job, len(states))
 	for _, state := range states {
 		if !byID[state.JobUUID].Done {
@@ -130,7 +131,7 @@ func onStates(jobs []*entry, states []gen.Job, unreadable map[string]error, bega
 // onError decides what a failed request counts for: the job that is known to be the
 // reason, since the service responded meanwhile; all jobs, if whatever is polled fails;
 // otherwise nobody, and the batch is halved. It returns the pause that is asked for.
-func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time) time.Duration {
+func (r *region) onError(b batch, jobs []*entry, err error, began, now instant.Time) time.Duration {
 	class, pause := r.config.Classify(err)
 	pause = min(pause, r.config.MaxRetryAfter)
 	if class == BadID {
@@ -154,7 +155,7 @@ func (r *region) onError(b batch, jobs []*entry, err error, began, now time.Time
 		pause = max(pause, r.spacing)
 	}
 	if !itsOwn || class == Limited {
-		r.next = latest(r.next, now.Add(pause))
+		r.next = max(r.next, now.Add(pause))
 	}
 	if class != BadID && !itsOwn {
 		r.noteFailure(class, err, now, announced)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/instant"
 	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper/polling"
 )
@@ -18,9 +19,9 @@ type Wait struct {
 	poller   *Poller
 	settings *Settings
 	values   context.Context
-	joined   time.Time
-	lastPoll time.Time // zero: none
-	changes  bool      // Next returns them, too
+	joined   instant.Time
+	lastPoll instant.Time // 0: none
+	changes  bool         // Next returns them, too
 
 	// Guarded by the poller's mutex.
 	subscriptions []subscription
@@ -115,7 +116,7 @@ func (w *Wait) Leave() []Update {
 			if s.entry.unsubscribe(s); len(s.entry.subscriptions) == 0 {
 				s.entry.region.drop(s.entry)
 			}
-			s.entry.region.arm(time.Now())
+			s.entry.region.arm(w.poller.clock.Now())
 		}
 	}
 	return rest
@@ -131,7 +132,7 @@ func (s *subscription) update() Update {
 // losePatience counts a failed poll, and reports whether the wait has no patience left.
 // One that comes sooner than the wait itself would poll again is others' doing, and
 // does not count.
-func (s *subscription) losePatience(now time.Time, interval time.Duration) bool {
+func (s *subscription) losePatience(now instant.Time, interval time.Duration) bool {
 	if at := now.Sub(s.wait.joined); at >= s.countsFrom {
 		s.failures++
 		s.countsFrom = at + backoff(int(s.failures), interval)
@@ -166,9 +167,9 @@ func (s *subscription) onFinish(cause error) {
 
 // withLastPoll brings a due time forward to the wait's last poll, unless that
 // was made: by a poll that began in its time.
-func (s *subscription) withLastPoll(due, began time.Time) time.Time {
-	if last := s.wait.lastPoll; last.After(began) {
-		return earliest(due, last)
+func (s *subscription) withLastPoll(due, began instant.Time) instant.Time {
+	if last := s.wait.lastPoll; last > began {
+		return min(due, last)
 	}
 	return due
 }
