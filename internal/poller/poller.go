@@ -118,9 +118,9 @@ func (p *Poller) region(name string) *region {
 		r = &region{
 			Poller: p, name: name, overhead: overhead, jobs: make(map[string]*entry),
 			maxJobs: p.config.MaxJobs, perInterval: 1, spacing: p.config.RequestInterval,
-			waiting: queue.New(func(a, b *entry) bool { return a.due < b.due }, move),
+			waiting: queue.New(func(e *entry) int64 { return int64(e.due) }, move),
 			// By twice its interval, a job should have been polled.
-			ready: queue.New(func(a, b *entry) bool { return a.due.Add(a.interval) < b.due.Add(b.interval) }, move),
+			ready: queue.New(func(e *entry) int64 { return int64(e.due.Add(e.interval)) }, move),
 		}
 		r.timer = time.AfterFunc(time.Hour, r.tick)
 		r.timer.Stop() // until it is armed

@@ -2,53 +2,84 @@
 // them can be taken out.
 package queue
 
-import "container/heap"
+// Queue holds items in the order of their ranks. Make it with [New].
+type Queue[T any] struct {
+	heap  []ranked[T] // none is before its parent, which has up to fanOut children
+	rank  func(T) int64
+	moved func(item T, index int)
+}
 
-// Queue holds items in the order of a function. Make it with [New].
-type Queue[T any] struct{ items items[T] }
+const fanOut = 4 // half the levels of 2
 
-// New returns an empty queue. It calls moved with each item that comes to another
-// index; before is the order.
-func New[T any](before func(a, b T) bool, moved func(item T, index int)) Queue[T] {
-	return Queue[T]{items[T]{before: before, moved: moved}}
+// ranked is an item beside its rank: to look into a million items takes far longer than
+// to compare their ranks.
+type ranked[T any] struct {
+	rank int64
+	item T
+}
+
+// New returns an empty queue. An item with a lower rank, when it is added, is before
+// others. The queue calls moved with each item that comes to another index.
+func New[T any](rank func(T) int64, moved func(item T, index int)) Queue[T] {
+	return Queue[T]{rank: rank, moved: moved}
 }
 
 // Len returns the number of items.
-func (q *Queue[T]) Len() int { return len(q.items.list) }
+func (q *Queue[T]) Len() int { return len(q.heap) }
 
 // First returns the item that is before all others. The queue must have one.
-func (q *Queue[T]) First() T { return q.items.list[0] }
+func (q *Queue[T]) First() T { return q.heap[0].item }
 
 // Add adds an item.
-func (q *Queue[T]) Add(item T) { heap.Push(&q.items, item) }
+func (q *Queue[T]) Add(item T) {
+	q.heap = append(q.heap, ranked[T]{})
+	q.fill(len(q.heap)-1, ranked[T]{q.rank(item), item})
+}
 
 // Remove removes the item at an index, which is 0 for the first, and returns it.
-func (q *Queue[T]) Remove(index int) T { return heap.Remove(&q.items, index).(T) }
-
-type items[T any] struct {
-	list   []T
-	before func(a, b T) bool
-	moved  func(T, int)
-}
-
-func (s items[T]) Len() int           { return len(s.list) }
-func (s items[T]) Less(a, b int) bool { return s.before(s.list[a], s.list[b]) }
-
-func (s items[T]) Swap(a, b int) {
-	s.list[a], s.list[b] = s.list[b], s.list[a]
-	s.moved(s.list[a], a)
-	s.moved(s.list[b], b)
-}
-
-func (s *items[T]) Push(item any) {
-	s.moved(item.(T), len(s.list))
-	s.list = append(s.list, item.(T))
-}
-
-func (s *items[T]) Pop() any {
-	last := len(s.list) - 1
-	item := s.list[last]
-	clear(s.list[last:]) // let it be collected
-	s.list = s.list[:last]
+func (q *Queue[T]) Remove(index int) T {
+	item, end := q.heap[index].item, len(q.heap)-1
+	last := q.heap[end]
+	clear(q.heap[end:]) // let it be collected
+	if q.heap = q.heap[:end]; index < end {
+		q.fill(index, last)
+	}
 	return item
+}
+
+// fill fills a free place: with an item or with those that must move for it.
+func (q *Queue[T]) fill(free int, r ranked[T]) {
+	for free > 0 && r.rank < q.heap[(free-1)/fanOut].rank {
+		free = q.move((free-1)/fanOut, free)
+	}
+	for {
+		child := q.firstChild(free)
+		if child < 0 || r.rank <= q.heap[child].rank {
+			break
+		}
+		free = q.move(child, free)
+	}
+	q.put(free, r)
+}
+
+// firstChild returns the child that is before its siblings, or -1.
+func (q *Queue[T]) firstChild(parent int) int {
+	first := -1
+	for child := fanOut*parent + 1; child < min(fanOut*(parent+1)+1, len(q.heap)); child++ {
+		if first < 0 || q.heap[child].rank < q.heap[first].rank {
+			first = child
+		}
+	}
+	return first
+}
+
+// move moves an item to a free place, and returns its own.
+func (q *Queue[T]) move(from, free int) int {
+	q.put(free, q.heap[from])
+	return from
+}
+
+func (q *Queue[T]) put(index int, r ranked[T]) {
+	q.heap[index] = r
+	q.moved(r.item, index)
 }

@@ -16,7 +16,7 @@ func TestQueue(t *testing.T) {
 	type item struct{ rank, index int }
 	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		q := queue.New(func(a, b *item) bool { return a.rank < b.rank }, func(i *item, index int) { i.index = index })
+		q := queue.New(func(i *item) int64 { return int64(i.rank) }, func(i *item, index int) { i.index = index })
 		var within []*item
 		for range 200 {
 			if len(within) > 0 && rng.IntN(3) == 0 {
