@@ -120,7 +120,7 @@ func (p *Poller) region(name string) *region {
 			maxJobs: p.config.MaxJobs, perInterval: 1, spacing: p.config.RequestInterval,
 			waiting: queue.New(func(e *entry) int64 { return int64(e.due) }, move),
 			// By twice its interval, a job should have been polled.
-			ready: queue.New(func(e *entry) int64 { return int64(e.due.Add(e.interval)) }, move),
+			ready: queue.New(func(e *entry) int64 { return int64(e.due.Add(time.Duration(float64(time.Second) / e.demand))) }, move),
 		}
 		r.timer = time.AfterFunc(time.Hour, r.tick)
 		r.timer.Stop() // until it is armed

@@ -47,12 +47,11 @@ type entry struct {
 
 	polledAt        instant.Time // last; before the first poll, when it came
 	due             instant.Time
-	interval        time.Duration // between its polls, as it counts for the pace
-	demand          float64       // its part of the region's
-	request         *request      // if it is inRequest
-	index           int32         // in its queue, if it is waiting or ready
-	size            int32         // of the id in a request
-	responsesBefore int32         // of the region: before its polls began to fail as they do
+	demand          float64  // polls a second that its interval asks for, as that counts for the pace
+	request         *request // if it is inRequest
+	index           int32    // in its queue, if it is waiting or ready
+	size            int32    // of the id in a request
+	responsesBefore int32    // of the region: before its polls began to fail as they do
 	stage           stage
 	trouble         ErrorClass // of its last poll, if that failed
 }
@@ -124,9 +123,8 @@ func (r *region) enqueue(e *entry, due instant.Time, asked ...*subscription) {
 		}
 	}
 	e.stage, e.due = waiting, due
-	e.interval = max(due.Sub(e.polledAt), r.round())
 	r.demand -= e.demand
-	e.demand = 1 / e.interval.Seconds()
+	e.demand = 1 / max(due.Sub(e.polledAt), r.round()).Seconds()
 	r.demand += e.demand
 	r.waiting.Add(e)
 }

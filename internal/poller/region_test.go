@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -276,4 +277,9 @@ func TestDemand(t *testing.T) {
 		b.Leave()
 		require.InDelta(t, 0.1, r.demand, 1e-9)
 	})
+}
+
+// Go allocates 320 bytes for a job, and 352 for one with a field more.
+func TestSizeOfAJob(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(entry{}), uintptr(320))
 }
