@@ -77,7 +77,7 @@ func (c *Client) WaitAll(ctx context.Context, jobs []*JobHandle, options ...Wait
 		outcomes[i].Ref = ref
 	}
 	for change := range c.follow(ctx, refs, settings, false) {
-		outcomes[change.index] = change.outcome
+		outcomes[change.index] = change.outcome(outcomes[change.index].Ref)
 	}
 	return outcomes, joinOutcomes(outcomes)
 }
@@ -96,7 +96,7 @@ func (c *Client) WatchAll(ctx context.Context, jobs []*JobHandle, options ...Wai
 			return
 		}
 		for change := range c.follow(ctx, refs, settings, true) {
-			if !yield(change.index, change.outcome) {
+			if !yield(change.index, change.outcome(refs[change.index])) {
 				return
 			}
 		}
@@ -124,8 +124,9 @@ func (c *Client) checkWait(jobs []*JobHandle, options []WaitOption) ([]JobRef, *
 
 // jobChange is news of one of the followed jobs.
 type jobChange struct {
-	index   int // in the list that is followed
-	outcome JobOutcome
+	index  int // in the list that is followed
+	update poller.Update
+	cause  error // why the wait ends although the job has not finished, if it does
 }
 
 // follow yields the news of jobs until all have finished or ctx ends: their ends
@@ -136,7 +137,7 @@ func (c *Client) follow(ctx context.Context, refs []JobRef, settings *waitSettin
 		jobs, places := distinct(refs)
 		report := func(update poller.Update, cause error) bool {
 			for index := range places(update.Index) {
-				if !yield(jobChange{index, outcomeOfJob(refs[index], update, cause)}) {
+				if !yield(jobChange{index, update, cause}) {
 					return false
 				}
 			}
@@ -203,9 +204,9 @@ func distinct(refs []JobRef) (jobs []poller.Job, places func(int) iter.Seq[int])
 	}
 }
 
-// outcomeOfJob returns the state of a job, or how the wait for it ended. The
-// cause, if any, is why the wait ends although the job has not finished.
-func outcomeOfJob(ref JobRef, update poller.Update, cause error) JobOutcome {
+// outcome returns the state of a job, or how the wait for it ended.
+func (c jobChange) outcome(ref JobRef) JobOutcome {
+	update, cause := c.update, c.cause
 	outcome := JobOutcome{Ref: ref, Job: update.Job}
 	if outcome.Job.JobUUID != "" && outcome.Job.ResourceUUID == "" { // some responses leave it out
 		outcome.Job.ResourceUUID = ref.ResourceUUID
