@@ -54,7 +54,7 @@ func (q *Queue[T]) fill(free int, r ranked[T]) {
 	}
 	for {
 		child := q.firstChild(free)
-		if child < 0 || r.rank <= q.heap[child].rank {
+		if child >= len(q.heap) || r.rank <= q.heap[child].rank {
 			break
 		}
 		free = q.move(child, free)
@@ -62,11 +62,12 @@ func (q *Queue[T]) fill(free int, r ranked[T]) {
 	q.put(free, r)
 }
 
-// firstChild returns the child that is before its siblings, or -1.
+// firstChild returns the child that is before its siblings, or one beyond the end.
 func (q *Queue[T]) firstChild(parent int) int {
-	first := -1
-	for child := fanOut*parent + 1; child < min(fanOut*(parent+1)+1, len(q.heap)); child++ {
-		if first < 0 || q.heap[child].rank < q.heap[first].rank {
+	oldest := fanOut*parent + 1
+	first := oldest
+	for child := oldest + 1; child < min(oldest+fanOut, len(q.heap)); child++ {
+		if q.heap[child].rank < q.heap[first].rank {
 			first = child
 		}
 	}

@@ -24,7 +24,7 @@ func TestQueue(t *testing.T) {
 				require.Same(t, within[i], q.Remove(within[i].index))
 				within = slices.Delete(within, i, i+1)
 			} else {
-				added := &item{rank: rng.IntN(50)}
+				added := &item{rank: rng.IntN(50) - 25}
 				q.Add(added)
 				within = append(within, added)
 			}
@@ -34,10 +34,25 @@ func TestQueue(t *testing.T) {
 				require.Equal(t, first.rank, q.First().rank)
 			}
 		}
-		for last := -1; q.Len() > 0; {
+		for last := -25; q.Len() > 0; {
 			first := q.Remove(0)
 			require.LessOrEqual(t, last, first.rank)
 			last = first.rank
 		}
+	}
+}
+
+// Items that are not before others do not move for them.
+func TestEqualRanks(t *testing.T) {
+	moves := 0
+	q := queue.New(func(int) int64 { return 7 }, func(int, int) { moves++ })
+	for i := range 100 {
+		q.Add(i)
+		require.Equal(t, i+1, moves)
+	}
+	for q.Len() > 1 {
+		moves = 0
+		q.Remove(0)
+		require.Equal(t, 1, moves)
 	}
 }
