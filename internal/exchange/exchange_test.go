@@ -105,6 +105,72 @@ func TestLimits(t *testing.T) {
 	require.False(t, failure.NotSent)
 }
 
+// A body gets as much room as it is said to need, within reason; if nothing is said, more
+// than net/http's buffer has. Whatever is said, all of it is read.
+func TestRoomForBodies(t *testing.T) {
+	for length, room := range map[int64]int{10: 11, 1: 2, 1 << 40: 16*readAhead + 1, -1: readAhead + 1, 0: readAhead + 1} {
+		for size := range 50 {
+			reads := []int{}
+			content := strings.NewReader(strings.Repeat("x", size))
+			clients := through(func(*http.Request) (*http.Response, error) {
+				body := io.NopCloser(readFunc(func(p []byte) (int, error) {
+					reads = append(reads, len(p))
+					return content.Read(p)
+				}))
+				return &http.Response{StatusCode: http.StatusOK, ContentLength: length, Body: body}, nil
+			})
+			response, failure := clients.Send(request(t, t.Context(), "http://host/"))
+			require.Nil(t, failure)
+			require.Len(t, response.Body, size)
+			require.Equal(t, room, reads[0])
+			require.Less(t, len(reads), 10)
+		}
+	}
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// The body of a caller's request is read and closed, however that ends.
+func TestReadContent(t *testing.T) {
+	reason := errors.New("shutting down")
+	broken := errors.New("broken")
+	for name, row := range map[string]struct {
+		reads error // after the content
+		ends  bool  // the context, before it is read
+		want  string
+	}{
+		"whole": {io.EOF, false, ""}, "broken": {broken, false, "reading the request's body: broken"}, "too late": {io.EOF, true, "shutting down"},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		if row.ends {
+			cancel(reason)
+		}
+		closed, content := 0, strings.NewReader("content")
+		body := hangingBody{close: func() { closed++ }}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://host/", struct {
+			io.Reader
+			io.Closer
+		}{readFunc(func(p []byte) (int, error) {
+			if n, err := content.Read(p); err == nil {
+				return n, nil
+			}
+			return 0, row.reads
+		}), body})
+		require.NoError(t, err)
+		read, err := ReadContent(req)
+		cancel(nil)
+		require.Equal(t, 1, closed, name)
+		if row.want != "" {
+			require.EqualError(t, err, row.want)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, "content", string(read))
+	}
+}
+
 // Whether anything was sent follows from what the transport did.
 func TestEvidence(t *testing.T) {
 	var dials net.Dialer
