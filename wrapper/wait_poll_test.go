@@ -419,6 +419,7 @@ func TestAPollThatHangs(t *testing.T) {
 		start := time.Now()
 		var group sync.WaitGroup
 		group.Go(func() {
+			time.Sleep(time.Nanosecond) // so that the other is polled first
 			_, err := jobs[1].Wait(t.Context())
 			require.NoError(t, err)
 			require.LessOrEqual(t, time.Since(start), 2*time.Second)
