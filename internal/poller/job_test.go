@@ -162,7 +162,9 @@ func TestGrace(t *testing.T) {
 		require.Equal(t, []*subscription{late}, j.subscriptions)
 		j.onMissing(rejection, after(14.9), after(14.9), true)
 		require.False(t, late.finished)
-		j.onMissing(rejection, after(15), after(15), true)
+		j.onMissing(rejection, after(4.9), after(15), true)
+		require.False(t, late.finished, "the poll began before the wait")
+		j.onMissing(rejection, after(5), after(15), true)
 		require.Equal(t, ErrMissing, late.final.Cause)
 		require.Empty(t, j.subscriptions)
 	}
