@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
+
+// The test's binary is the program, too: a process of its own that can be killed.
+func TestMain(m *testing.M) {
+	if os.Getenv("CIMG_TEMPORAL_SERVER") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+const queue = "greetings"
+
+// greet sleeps between two activities; the second needs what the first returned.
+func greet(ctx workflow.Context, name string, sleep time.Duration) (string, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	var greeting string
+	if err := workflow.ExecuteActivity(ctx, prefix, name).Get(ctx, &greeting); err != nil {
+		return "", err
+	}
+	if err := workflow.Sleep(ctx, sleep); err != nil {
+		return "", err
+	}
+	err := workflow.ExecuteActivity(ctx, prefix, greeting).Get(ctx, &greeting)
+	return greeting, err
+}
+
+func prefix(_ context.Context, s string) (string, error) { return "hello " + s, nil }
+
+// A killed server goes on from its file: a workflow that slept at that moment
+// finishes, and search attributes are still known.
+func TestServerGoesOnAfterAKill(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "temporal.db")
+	first := start(t, "--file", file, "--port", "0")
+	c := connect(t, first.address)
+	addSearchAttributes(t, c, "CimgImage", "CimgRegion", "CimgState")
+
+	image := temporal.NewSearchAttributeKeyKeyword("CimgImage")
+	region := temporal.NewSearchAttributeKeyKeyword("CimgRegion")
+	state := temporal.NewSearchAttributeKeyKeyword("CimgState")
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: "web-01", TaskQueue: queue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			image.ValueSet("web-01"), region.ValueSet("bj"), state.ValueSet("waiting")),
+	}, greet, "world", time.Second)
+	require.NoError(t, err)
+
+	work(t, c)
+	require.Eventually(t, func() bool { return sleeps(t, c, run) }, time.Minute, 10*time.Millisecond)
+	require.NoError(t, first.process.Kill())
+	_, err = first.process.Wait()
+	require.NoError(t, err)
+
+	_, port, _ := strings.Cut(first.address, ":")
+	second := start(t, "--file", file, "--port", port)
+	require.Equal(t, first.address, second.address)
+
+	var got string
+	require.NoError(t, run.Get(t.Context(), &got)) // the worker has reconnected
+	require.Equal(t, "hello hello world", got)
+
+	query := `CimgImage = "web-01" AND CimgRegion = "bj" AND CimgState = "waiting" AND ExecutionStatus = "Completed"`
+	require.Eventually(t, func() bool { return len(list(t, c, query)) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Empty(t, list(t, c, `CimgState = "stuck"`))
+
+	require.NoError(t, second.process.Signal(syscall.SIGTERM))
+	status, err := second.process.Wait()
+	require.NoError(t, err)
+	require.Zero(t, status.ExitCode())
+}
+
+type server struct {
+	process *os.Process
+	address string
+}
+
+// start starts the program and waits until it is ready.
+func start(t *testing.T, args ...string) server {
+	t.Helper()
+	command := exec.Command(os.Args[0], args...)
+	command.Env = append(os.Environ(), "CIMG_TEMPORAL_SERVER=1")
+	command.Stderr = t.Output()
+	stdout, err := command.StdoutPipe()
+	require.NoError(t, err)
+	began := time.Now()
+	require.NoError(t, command.Start())
+	t.Cleanup(func() { _ = command.Process.Kill() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	t.Logf("ready after %v: %s", time.Since(began), line)
+	address, found := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	require.True(t, found, line)
+	return server{command.Process, address}
+}
+
+func connect(t *testing.T, address string) client.Client {
+	t.Helper()
+	c, err := client.DialContext(t.Context(), client.Options{HostPort: address, Logger: log.NewNopLogger()})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func work(t *testing.T, c client.Client) {
+	t.Helper()
+	w := worker.New(c, queue, worker.Options{})
+	w.RegisterWorkflow(greet)
+	w.RegisterActivity(prefix)
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+}
+
+// addSearchAttributes returns when workflows can be started with them.
+func addSearchAttributes(t *testing.T, c client.Client, names ...string) {
+	t.Helper()
+	attributes := make(map[string]enums.IndexedValueType)
+	for _, name := range names {
+		attributes[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	_, err := c.OperatorService().AddSearchAttributes(t.Context(),
+		&operatorservice.AddSearchAttributesRequest{Namespace: "default", SearchAttributes: attributes})
+	require.NoError(t, err)
+	for _, name := range names {
+		require.Eventually(t, func() bool {
+			_, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: name + ` = "x"`})
+			return err == nil
+		}, time.Minute, 10*time.Millisecond)
+	}
+}
+
+func sleeps(t *testing.T, c client.Client, run client.WorkflowRun) bool {
+	t.Helper()
+	events := c.GetWorkflowHistory(t.Context(), run.GetID(), run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(t, err)
+		if event.GetEventType() == enums.EVENT_TYPE_TIMER_STARTED {
+			return true
+		}
+	}
+	return false
+}
+
+// list returns the IDs of the workflows that match the query.
+func list(t *testing.T, c client.Client, query string) []string {
+	t.Helper()
+	response, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: query})
+	require.NoError(t, err)
+	var ids []string
+	for _, e := range response.GetExecutions() {
+		ids = append(ids, e.GetExecution().GetWorkflowId())
+	}
+	return ids
+}
