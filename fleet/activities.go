@@ -1,0 +1,154 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+
+	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
+)
+
+// Activities are what a worker does for the workflows: everything that needs the
+// service. Construct them with [NewActivities], once for a worker: all its waits share
+// the polls of one client.
+type Activities struct {
+	cimg     *wrapper.Client
+	temporal client.Client
+	recovery *reconcile.Reconciler
+	options  Options
+}
+
+// Options are what is not published about the service. Zero fields take their defaults.
+type Options struct {
+	// VisibilityWindow is within what time the service lists a new image. Until then,
+	// a call is not taken for lost. Default: reconcile.DefaultVisibilityWindow.
+	VisibilityWindow time.Duration
+	// ReadyStatus is the status of an image that can be used. Default: Ready.
+	ReadyStatus string
+}
+
+// NewActivities returns the activities of a worker, which call the service through cimg
+// and Temporal through temporal, the worker's client.
+func NewActivities(cimg *wrapper.Client, temporal client.Client, options Options) (*Activities, error) {
+	if temporal == nil {
+		return nil, errors.New("cimg: fleet: the Temporal client is nil")
+	}
+	if options.VisibilityWindow == 0 {
+		options.VisibilityWindow = reconcile.DefaultVisibilityWindow
+	}
+	if options.ReadyStatus == "" {
+		options.ReadyStatus = "Ready"
+	}
+	recovery, err := reconcile.New(cimg, reconcile.WithVisibilityWindow(options.VisibilityWindow))
+	if err != nil {
+		return nil, err
+	}
+	return &Activities{cimg: cimg, temporal: temporal, recovery: recovery, options: options}, nil
+}
+
+// Wait waits for the end of a job. Every heartbeat carries the job, so that whoever
+// looks at a stuck one knows it; any worker continues the wait.
+func (a *Activities) Wait(ctx context.Context, ref wrapper.JobRef) (wrapper.Job, error) {
+	handle, err := a.cimg.Resume(ref)
+	if err != nil {
+		return wrapper.Job{}, failure(InvalidOrder, err.Error(), nil)
+	}
+	var seen atomic.Pointer[wrapper.Job]
+	defer heartbeat(ctx, func() any { return Heartbeat{ref, seen.Load()} })()
+	var job wrapper.Job
+	for job, err = range handle.Watch(ctx) {
+		seen.Store(&job)
+	}
+	return job, waitFailure(ctx, err)
+}
+
+// Heartbeat is what the heartbeats of [Activities.Wait] carry.
+type Heartbeat struct {
+	Ref wrapper.JobRef
+	Job *wrapper.Job `json:",omitempty"` // as last seen
+}
+
+// Reconcile finds out what became of a call. It only reads.
+func (a *Activities) Reconcile(ctx context.Context, unknown wrapper.OutcomeUnknownError) (Found, error) {
+	defer heartbeat(ctx, func() any { return nil })()
+	findings, err := a.recovery.Reconcile(ctx, &unknown)
+	if err != nil {
+		return Found{}, err
+	}
+	found := Found{Verdict: findings[0].Verdict, Effect: Effect{Image: findings[0].Image.UUID}}
+	if job := findings[0].Job; job != nil {
+		found.Effect.Job = &job.Ref
+	}
+	for _, candidate := range findings[0].Candidates {
+		found.Candidates = append(found.Candidates, memberOf(unknown.Region, candidate))
+	}
+	return found, nil
+}
+
+// existing looks for an image by its exact name. Nothing has been done if that fails.
+func (a *Activities) existing(ctx context.Context, region, name string) (Effect, error) {
+	var named Candidates
+	for image, err := range a.cimg.Images(ctx, region, name) {
+		if err != nil {
+			return Effect{}, failure(NothingDone, err.Error(), TryLater{retryAfter(err)})
+		}
+		if image.Name == name {
+			named = append(named, memberOf(region, image))
+		}
+	}
+	switch {
+	case len(named) > 1:
+		return Effect{}, failure(Ambiguous, fmt.Sprintf("%d images in %s have the name", len(named), region), named)
+	case len(named) == 0:
+		return Effect{}, nil
+	case named[0].Job != nil && named[0].Job.Type == "DeleteCIMG":
+		return Effect{}, failure(Ambiguous, "the image of that name is being deleted", named)
+	}
+	return Effect{Image: named[0].UUID, Job: named[0].Job, Exists: true}, nil
+}
+
+// earlierRun fails if a run of this workflow before this one may have sent the call,
+// within the visibility window, and was not there to hear what became of it: somebody
+// terminated or reset it.
+func (a *Activities) earlierRun(ctx context.Context, intent wrapper.OutcomeUnknownError) error {
+	self := activity.GetInfo(ctx).WorkflowExecution
+	since := time.Now().Add(-a.options.VisibilityWindow).UTC().Format(time.RFC3339)
+	response, err := a.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		PageSize: 1,
+		Query:    fmt.Sprintf("WorkflowId = '%s' AND RunId != '%s' AND ExecutionStatus != 'Completed' AND CloseTime > '%s'", quoted(self.ID), self.RunID, since),
+	})
+	if err != nil {
+		return failure(NothingDone, "looking for earlier runs: "+err.Error(), TryLater{})
+	}
+	for _, run := range response.Executions {
+		intent.SentAt = run.StartTime.AsTime()
+		return failure(OutcomeUnknown, "an earlier run of this workflow may have sent it", intent)
+	}
+	return nil
+}
+
+// heartbeat tells Temporal that the activity lives, until the function that it returns
+// is called.
+func heartbeat(ctx context.Context, details func() any) (stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	ticks := time.NewTicker(activity.GetInfo(ctx).HeartbeatTimeout / 4)
+	go func() {
+		defer ticks.Stop()
+		for {
+			activity.RecordHeartbeat(ctx, details())
+			select {
+			case <-ticks.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return stop
+}

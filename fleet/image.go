@@ -1,0 +1,172 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
+)
+
+// Source is what an image is made of: a snapshot, or an image, of a region.
+type Source struct {
+	Region   string
+	Snapshot string `json:",omitempty"`
+	Image    string `json:",omitempty"`
+}
+
+// ImageOrder is an order for one image in one region. Without an Image in From, it
+// is created from From.Snapshot, which is in the same region.
+type ImageOrder struct {
+	Region      string
+	Name        string
+	Description string `json:",omitempty"`
+	From        Source
+	Settings    Settings
+}
+
+// Copy is an image in a region, or why there is none.
+type Copy struct {
+	Region string
+	Name   string
+	Image  string `json:",omitempty"` // its id
+	Exists bool   `json:",omitempty"` // it was there before
+	Error  string `json:",omitempty"`
+}
+
+// ImageID returns the id of the workflow [Image] for an image. That Temporal runs one
+// workflow of an id at a time is a part of "never twice": always use it.
+func ImageID(taskQueue, region, name string) string {
+	return taskQueue + "/" + region + "/" + name
+}
+
+// Image makes an image in a region, unless it has one of that exact name, and waits for
+// it.
+func Image(ctx workflow.Context, order ImageOrder) (Copy, error) {
+	order.Settings = order.Settings.withDefaults()
+	result, err := makeImage(ctx, order)
+	if err != nil {
+		setState(ctx, StateFailed)
+		return result, err
+	}
+	setState(ctx, StateDone)
+	return result, nil
+}
+
+func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
+	result := Copy{Region: order.Region, Name: order.Name}
+	call, err := order.call(workflow.Now(ctx))
+	if err != nil {
+		return result, failure(InvalidOrder, err.Error(), nil)
+	}
+	for calls := 1; ; calls++ {
+		setState(ctx, StateSending)
+		effect, err := once(ctx, call, order.Settings)
+		if err != nil {
+			return result, err
+		}
+		result.Exists = effect.Exists
+		result.Image, err = waitFor(ctx, effect, call.Intent, order.Settings)
+		isGone := IsFailure(err, JobFailed, nil) || IsFailure(err, NotObserved, nil)
+		if !isGone || calls >= order.Settings.MaxCalls {
+			return result, err
+		}
+	}
+}
+
+// waitFor waits for the job of an effect, if there is one, and returns the image's id.
+// What became of a job that the service does not know, the list tells.
+func waitFor(ctx workflow.Context, effect Effect, intent wrapper.OutcomeUnknownError, settings Settings) (image string, err error) {
+	var a *Activities
+	for {
+		if effect.Job == nil {
+			return effect.Image, nil
+		}
+		setJob(ctx, *effect.Job)
+		var job wrapper.Job
+		err := workflow.ExecuteActivity(patient(ctx, settings), a.Wait, *effect.Job).Get(ctx, &job)
+		switch {
+		case err == nil && job.ResourceUUID != "":
+			return job.ResourceUUID, nil
+		case !IsFailure(err, JobUnknown, nil):
+			return effect.Image, err
+		}
+		setState(ctx, StateReconciling)
+		intent.Jobs = []wrapper.JobRef{*effect.Job}
+		found, err := reconciled(ctx, intent, settings)
+		switch {
+		case err != nil:
+			return effect.Image, err
+		case found.Verdict == reconcile.Ambiguous:
+			return effect.Image, failure(Ambiguous, "it is not certain which image comes from this job", found.Candidates)
+		case found.Verdict == reconcile.NotObserved:
+			return effect.Image, failure(NotObserved, fmt.Sprintf("the service knows neither job %s nor its image", effect.Job.JobUUID), intent)
+		}
+		effect = found.Effect
+	}
+}
+
+// call returns the call that makes the image.
+func (o ImageOrder) call(now time.Time) (call Call, err error) {
+	var intent *wrapper.OutcomeUnknownError
+	switch {
+	case o.From.Image != "":
+		call.Import = &wrapper.ImportImageInput{Name: o.Name, Description: o.Description, OriginRegionID: o.From.Region, OriginImageUUID: o.From.Image}
+		intent, err = wrapper.ImportIntent(o.Region, *call.Import)
+	case o.From.Region != o.Region:
+		err = errors.New("a snapshot makes an image in its own region only")
+	default:
+		call.Create = &wrapper.CreateImageInput{Name: o.Name, Description: o.Description, SnapUUID: o.From.Snapshot}
+		intent, err = wrapper.CreateIntent(o.Region, *call.Create)
+	}
+	if err != nil {
+		return Call{}, err
+	}
+	call.Intent = *intent
+	call.Intent.SentAt = now
+	return call, nil
+}
+
+// Settings are the times and limits of a workflow. Zero fields take their defaults.
+type Settings struct {
+	// CallTimeout is how long a mutating call may take; then its outcome is unknown.
+	// It should be longer than wrapper.Timeouts.Mutating of the workers. Default: 3 min.
+	CallTimeout time.Duration `json:",omitempty"`
+	// HeartbeatTimeout is how long a worker may be silent before another continues
+	// its waits. Default: 1 min.
+	HeartbeatTimeout time.Duration `json:",omitempty"`
+	// MaxCalls is how many calls there may be for an image: one more after a job that
+	// failed, or a call of which no image was observed. Default: 3.
+	MaxCalls int `json:",omitempty"`
+	// MaxPause is the longest pause before a call that was not carried out is made
+	// again, unless the service asks for a longer one. Default: 5 min.
+	MaxPause time.Duration `json:",omitempty"`
+}
+
+func (s Settings) withDefaults() Settings {
+	s.CallTimeout = orDefault(s.CallTimeout, 3*time.Minute)
+	s.HeartbeatTimeout = orDefault(s.HeartbeatTimeout, time.Minute)
+	s.MaxCalls = orDefault(s.MaxCalls, 3)
+	s.MaxPause = orDefault(s.MaxPause, 5*time.Minute)
+	return s
+}
+
+func orDefault[T int | time.Duration](value, fallback T) T {
+	if value <= 0 {
+		return fallback
+	}
+	return value
+}
+
+// patient are the options of an activity that only reads: attempted until it succeeds.
+func patient(ctx workflow.Context, settings Settings) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 30 * 24 * time.Hour,
+		HeartbeatTimeout:    settings.HeartbeatTimeout,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: settings.MaxPause},
+	})
+}

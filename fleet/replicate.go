@@ -1,0 +1,121 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Order is an order for an image of one name in several regions.
+type Order struct {
+	Name        string
+	Description string `json:",omitempty"`
+	From        Source
+	Regions     []string // without From.Region, or with it
+	Settings    Settings
+}
+
+// Report is what became of an order, by region.
+type Report []Copy
+
+// Replicate makes an image in each region of an order, and waits for all. Of a
+// snapshot it makes an image in the snapshot's region first. If some regions fail, the
+// others are continued, and the failure is [Incomplete], with the Report.
+func Replicate(ctx workflow.Context, order Order) (Report, error) {
+	if err := order.validate(); err != nil {
+		return nil, failure(InvalidOrder, err.Error(), nil)
+	}
+	origin := order.From
+	var report Report
+	if order.From.Image == "" {
+		made := outcome(ctx, startImage(ctx, order.origin(), enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL), order.origin())
+		report = append(report, made)
+		if made.Error != "" {
+			return report, report.failure()
+		}
+		origin = Source{Region: made.Region, Image: made.Image}
+	}
+	orders := order.copies(origin)
+	var children []workflow.ChildWorkflowFuture
+	for _, copied := range orders {
+		children = append(children, startImage(ctx, copied, enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL))
+	}
+	for i, child := range children {
+		report = append(report, outcome(ctx, child, orders[i]))
+	}
+	if err := ctx.Err(); err != nil {
+		return report, err
+	}
+	return report, report.failure()
+}
+
+func outcome(ctx workflow.Context, child workflow.ChildWorkflowFuture, order ImageOrder) Copy {
+	var made Copy
+	if err := child.Get(ctx, &made); err != nil {
+		return Copy{Region: order.Region, Name: order.Name, Error: reason(err)}
+	}
+	return made
+}
+
+// reason returns what an error says, without the names of the workflows and activities
+// that it went through.
+func reason(err error) string {
+	if application, found := errors.AsType[*temporal.ApplicationError](err); found {
+		return application.Type() + ": " + application.Message()
+	}
+	if errors.As(err, new(*temporal.ChildWorkflowExecutionAlreadyStartedError)) {
+		return "another workflow makes this image"
+	}
+	return err.Error()
+}
+
+func (r Report) failure() error {
+	failed := 0
+	for _, made := range r {
+		if made.Error != "" {
+			failed++
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	return failure(Incomplete, fmt.Sprintf("%d of %d images failed", failed, len(r)), r)
+}
+
+// origin is the order for the image that is made of a snapshot.
+func (o Order) origin() ImageOrder {
+	return ImageOrder{Region: o.From.Region, Name: o.Name, Description: o.Description, From: o.From, Settings: o.Settings}
+}
+
+// copies are the orders for the copies of the image.
+func (o Order) copies(origin Source) []ImageOrder {
+	var orders []ImageOrder
+	for _, region := range o.Regions {
+		if region != origin.Region {
+			orders = append(orders, ImageOrder{Region: region, Name: o.Name, Description: o.Description, From: origin, Settings: o.Settings})
+		}
+	}
+	return orders
+}
+
+func (o Order) validate() error {
+	switch {
+	case o.Name == "":
+		return errors.New("the order has no Name")
+	case o.From.Region == "":
+		return errors.New("the order has no From.Region")
+	case (o.From.Snapshot == "") == (o.From.Image == ""):
+		return errors.New("From needs a Snapshot or an Image")
+	case len(o.Regions) == 0:
+		return errors.New("the order has no Regions")
+	case slices.Contains(o.Regions, ""):
+		return errors.New("a region is empty")
+	case len(slices.Compact(slices.Sorted(slices.Values(o.Regions)))) < len(o.Regions):
+		return errors.New("a region is listed twice")
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package fleet
+
+import (
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// The search attributes of [Image] workflows, all keywords. A namespace must have them:
+// see [RegisterAttributes]. "Which copies are stuck" is
+//
+//	CimgState = 'postponed' OR CimgState = 'reconciling'
+var (
+	AttributeImage  = temporal.NewSearchAttributeKeyKeyword("CimgImage")  // its name
+	AttributeRegion = temporal.NewSearchAttributeKeyKeyword("CimgRegion") // where it is made
+	AttributeState  = temporal.NewSearchAttributeKeyKeyword("CimgState")  // one of the State constants
+)
+
+// The states of an [Image] workflow.
+const (
+	StateSending     = "sending"     // looks for the image, and starts the job
+	StatePostponed   = "postponed"   // the call could not be made, or was rejected for its rate
+	StateReconciling = "reconciling" // finds out what became of a call
+	StateWaiting     = "waiting"     // for the job
+	StateDone        = "done"
+	StateFailed      = "failed"
+)
+
+func setState(ctx workflow.Context, state string) {
+	if current, _ := workflow.GetTypedSearchAttributes(ctx).GetKeyword(AttributeState); current == state {
+		return
+	}
+	must(workflow.UpsertTypedSearchAttributes(ctx, AttributeState.ValueSet(state)))
+}
+
+// setJob shows the job that is waited for.
+func setJob(ctx workflow.Context, ref wrapper.JobRef) {
+	setState(ctx, StateWaiting)
+	must(workflow.UpsertMemo(ctx, map[string]any{"job": ref.String()}))
+}
+
+// must panics, which makes the workflow's task fail and be tried again: the arguments
+// of these calls are always valid.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// startImage starts the workflow that makes an image.
+func startImage(ctx workflow.Context, order ImageOrder, parentEnds enums.ParentClosePolicy) workflow.ChildWorkflowFuture {
+	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:        ImageID(workflow.GetInfo(ctx).TaskQueueName, order.Region, order.Name),
+		ParentClosePolicy: parentEnds,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			AttributeImage.ValueSet(order.Name), AttributeRegion.ValueSet(order.Region), AttributeState.ValueSet(StateSending)),
+		Memo:          map[string]any{"from": order.From},
+		StaticSummary: order.Name + " in " + order.Region,
+	})
+	return workflow.ExecuteChildWorkflow(ctx, Image, order)
+}
