@@ -76,7 +76,7 @@ func once(ctx workflow.Context, call Call, settings Settings) (Effect, error) {
 		finding, err := reconciled(ctx, unknown, settings)
 		switch {
 		case err != nil:
-			return effect, failure(OutcomeUnknown, fmt.Sprintf("cancelled before it was known what became of %s", unknown.Op), unknown)
+			return effect, failure(OutcomeUnknown, fmt.Sprintf("nobody found out what became of %s: %s", unknown.Op, reason(err)), unknown)
 		case finding.Verdict == reconcile.Found:
 			return finding.Effect, nil
 		case finding.Verdict == reconcile.Ambiguous:

@@ -1,0 +1,88 @@
+package fleet_test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/mocks"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+const window = time.Minute // until the emulated service must list an image
+
+var (
+	snapshot = fleet.Source{Region: "gz", Snapshot: "3fd352092a3f553cb124223f6a7f09b4"}
+	web      = fleet.ImageOrder{Region: "gz", Name: "web-01", From: snapshot}
+)
+
+// world is a service and a worker, with Temporal's test environment in between.
+type world struct {
+	*testsuite.TestWorkflowEnvironment
+	service    *emulator.Emulator
+	cimg       *wrapper.Client
+	temporal   *mocks.Client
+	activities *fleet.Activities
+}
+
+// inWorld runs a test in virtual time.
+func inWorld(t *testing.T, options emulator.Options, test func(*testing.T, *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		service, err := emulator.New(options)
+		require.NoError(t, err)
+		cimg, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://localhost"),
+			wrapper.WithHTTPClient(&http.Client{Transport: service.Transport()}))
+		require.NoError(t, err)
+		temporal := &mocks.Client{}
+		activities, err := fleet.NewActivities(cimg, temporal, fleet.Options{VisibilityWindow: window})
+		require.NoError(t, err)
+		var suite testsuite.WorkflowTestSuite
+		w := &world{suite.NewTestWorkflowEnvironment(), service, cimg, temporal, activities}
+		fleet.Register(w, activities)
+		w.SetTestTimeout(24 * time.Hour)
+		test(t, w)
+	})
+}
+
+// hasNoEarlierRun makes Temporal know no earlier run of a workflow.
+func (w *world) hasNoEarlierRun() {
+	w.temporal.On("ListWorkflow", mock.Anything, mock.Anything).Return(&workflowservice.ListWorkflowExecutionsResponse{}, nil)
+}
+
+// endsWith requires that an Image workflow for web ended with one image, which it
+// returns, or with a failure and none.
+func (w *world) endsWith(t *testing.T, failure string) (made fleet.Copy) {
+	t.Helper()
+	require.True(t, w.IsWorkflowCompleted())
+	if failure != "" {
+		require.True(t, fleet.IsFailure(w.GetWorkflowError(), failure, nil), w.GetWorkflowError())
+		require.Empty(t, w.named(web))
+		return made
+	}
+	require.NoError(t, w.GetWorkflowError())
+	require.NoError(t, w.GetWorkflowResult(&made))
+	require.Equal(t, []string{made.Image}, w.named(web))
+	return made
+}
+
+// named returns the ids of the images of an order's name in its region.
+func (w *world) named(order fleet.ImageOrder) (ids []string) {
+	for _, image := range w.service.Images(order.Region) {
+		if image.Name == order.Name {
+			ids = append(ids, image.UUID)
+		}
+	}
+	return ids
+}
+
+func createInput(order fleet.ImageOrder) wrapper.CreateImageInput {
+	return wrapper.CreateImageInput{Name: order.Name, SnapUUID: order.From.Snapshot}
+}

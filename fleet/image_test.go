@@ -1,0 +1,163 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/fleet"
+)
+
+// Whatever goes wrong with the call, the region ends with one image of the name, which
+// the workflow knows, or with none and a failure that says why.
+func TestOneImageWhateverGoesWrong(t *testing.T) {
+	for name, test := range map[string]struct {
+		faults  []emulator.Fault
+		lag     time.Duration
+		failure string // "": an image is made
+		calls   int    // of createCIMG that the service saw
+	}{
+		"nothing goes wrong":              {calls: 1},
+		"listed late":                     {lag: window / 2, calls: 1},
+		"response lost":                   {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}}, calls: 1},
+		"response lost, listed late":      {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}}, lag: window / 2, calls: 1},
+		"half a response":                 {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Truncate: true}}, calls: 1},
+		"HTTP 503 after the create":       {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Status: 503}}, calls: 1},
+		"HTTP 503 instead of the create":  {faults: []emulator.Fault{{Operation: "createCIMG", Status: 503}}, calls: 2},
+		"no response in time, not done":   {faults: []emulator.Fault{{Operation: "createCIMG", Delay: time.Hour, Status: 503}}, calls: 2},
+		"no response in time, but done":   {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Delay: time.Hour}}, calls: 1},
+		"connection refused":              {faults: []emulator.Fault{{Operation: "createCIMG", Refuse: true, Count: 3}}, calls: 1},
+		"too many requests":               {faults: []emulator.Fault{{Operation: "createCIMG", Status: 429, Count: 3, Header: http.Header{"Retry-After": {"90"}}}}, calls: 4},
+		"service cannot list":             {faults: []emulator.Fault{{Operation: "listCIMG", Status: 503, Count: 100}}, calls: 1},
+		"down for a long time":            {faults: []emulator.Fault{{Status: 503, Count: 100}}, calls: 1},
+		"lost, then down for a long time": {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}, {Operation: "listCIMG", Skip: 1, Count: 60, Status: 502}}, lag: time.Second, calls: 1},
+		"polls fail for a long time":      {faults: []emulator.Fault{{Operation: "getJobResult", Status: 500, Count: 30}}, calls: 1},
+		"the token is rejected meanwhile": {faults: []emulator.Fault{{Operation: "getJobResult", Errno: 4, Count: 5}}, calls: 1},
+		"in arrears":                      {faults: []emulator.Fault{{Operation: "createCIMG", Errno: 1000011}}, failure: fleet.Rejected, calls: 1},
+		"never observed":                  {faults: []emulator.Fault{{Operation: "createCIMG", Status: 503, Count: 3}}, failure: fleet.NotObserved, calls: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, emulator.Options{Faults: test.faults, ListLag: test.lag}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				w.ExecuteWorkflow(fleet.Image, web)
+				w.endsWith(t, test.failure)
+				require.Equal(t, test.calls, w.service.Requests("createCIMG"))
+			})
+		})
+	}
+}
+
+// The same if the worker is killed: Temporal then hears nothing of Send.
+func TestOneImageWhoeverIsKilled(t *testing.T) {
+	for name, killed := range map[string]func(context.Context, fleet.Call, func(context.Context, fleet.Call) (fleet.Effect, error)){
+		"before it sends": func(context.Context, fleet.Call, func(context.Context, fleet.Call) (fleet.Effect, error)) {},
+		"after it sent": func(ctx context.Context, call fleet.Call, send func(context.Context, fleet.Call) (fleet.Effect, error)) {
+			_, _ = send(ctx, call)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, emulator.Options{ListLag: window / 2}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				isFirst := true
+				w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+					if isFirst {
+						isFirst = false
+						killed(ctx, call, w.activities.Send)
+						return fleet.Effect{}, errors.New("killed")
+					}
+					return w.activities.Send(ctx, call)
+				})
+				w.ExecuteWorkflow(fleet.Image, web)
+				w.endsWith(t, "")
+				require.Equal(t, 1, w.service.Requests("createCIMG"))
+			})
+		})
+	}
+}
+
+// A workflow that is cancelled while its call is under way still hears of it.
+func TestCancelledWhileSending(t *testing.T) {
+	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "createCIMG", After: true, Delay: time.Minute}}}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		var memo map[string]any
+		w.OnUpsertMemo(mock.Anything).Return(nil).Run(func(args mock.Arguments) { memo = args.Get(0).(map[string]any) })
+		time.AfterFunc(30*time.Second, w.CancelWorkflow)
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()), w.GetWorkflowError())
+		require.Contains(t, memo["job"], w.service.Jobs("gz")[0].JobUUID)
+	})
+}
+
+// A run that was terminated or reset may have sent the call a moment ago: the next one
+// looks for the image during the whole visibility window before it creates one.
+func TestAfterATerminatedRun(t *testing.T) {
+	inWorld(t, emulator.Options{ListLag: window / 2}, func(t *testing.T, w *world) {
+		_, err := w.cimg.CreateImage(t.Context(), "gz", createInput(web)) // by the earlier run
+		require.NoError(t, err)
+		w.temporal.On("ListWorkflow", mock.Anything, mock.Anything).Return(&workflowservice.ListWorkflowExecutionsResponse{
+			Executions: []*workflow.WorkflowExecutionInfo{{StartTime: timestamppb.New(time.Now().Add(-time.Second))}},
+		}, nil).Once()
+		w.hasNoEarlierRun()
+		w.ExecuteWorkflow(fleet.Image, web)
+		w.endsWith(t, "")
+		require.Equal(t, 1, w.service.Requests("createCIMG"))
+	})
+}
+
+// A job that fails leaves no image; the workflow makes it anew, a few times.
+func TestFailedJobs(t *testing.T) {
+	for failures, failure := range map[int]string{0: "", 1: "", 2: "", 3: fleet.JobFailed} {
+		jobs := 0
+		inWorld(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
+			if jobs++; jobs <= failures {
+				return emulator.Plan{Duration: time.Minute, Failure: "no space left"}
+			}
+			return emulator.Plan{Duration: time.Minute}
+		}}, func(t *testing.T, w *world) {
+			w.hasNoEarlierRun()
+			w.ExecuteWorkflow(fleet.Image, web)
+			w.endsWith(t, failure)
+			require.Equal(t, min(failures+1, 3), w.service.Requests("createCIMG"))
+		})
+	}
+}
+
+// An image that exists is taken, with the job that works on it.
+func TestImageThatExists(t *testing.T) {
+	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		job, err := w.cimg.CreateImage(t.Context(), "gz", createInput(web))
+		require.NoError(t, err)
+		w.ExecuteWorkflow(fleet.Image, web)
+		made := w.endsWith(t, "")
+		require.True(t, made.Exists)
+		require.Equal(t, job.Ref.ResourceUUID, made.Image)
+		require.Equal(t, 1, w.service.Requests("createCIMG"))
+	})
+}
+
+func TestInvalidImageOrders(t *testing.T) {
+	for name, order := range map[string]fleet.ImageOrder{
+		"no name":                         {Region: "gz", From: snapshot},
+		"no region":                       {Name: "web-01", From: fleet.Source{Snapshot: snapshot.Snapshot}},
+		"snapshot of another region":      {Region: "bj", Name: "web-01", From: snapshot},
+		"neither a snapshot nor an image": {Region: "gz", Name: "web-01", From: fleet.Source{Region: "gz"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+				w.ExecuteWorkflow(fleet.Image, order)
+				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.InvalidOrder, nil), w.GetWorkflowError())
+			})
+		})
+	}
+}
