@@ -23,7 +23,8 @@ const (
 	JobFailed      = "JobFailed"      // a job failed; details: FailedJob
 	JobUnknown     = "JobUnknown"     // the service does not know a job (any more); details: wrapper.JobRef
 	Unverified     = "Unverified"     // an image is not as it should be; details: Member
-	Incomplete     = "Incomplete"     // an order was not carried out in all regions; details: Report
+	Interrupted    = "Interrupted"    // a workflow that makes an image was cancelled or terminated, or is not known any more
+	Incomplete     = "Incomplete"     // an order was not carried out completely; details: Report, Progress or RollReport
 	InvalidOrder   = "InvalidOrder"   // an argument of a workflow is invalid
 )
 

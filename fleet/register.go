@@ -14,6 +14,7 @@ import (
 func Register(w worker.Registry, activities *Activities) {
 	w.RegisterWorkflow(Image)
 	w.RegisterWorkflow(Replicate)
+	w.RegisterWorkflow(Fleet)
 	w.RegisterActivity(activities)
 }
 

@@ -55,7 +55,11 @@ func Replicate(ctx workflow.Context, order Order) (Report, error) {
 
 func outcome(ctx workflow.Context, child workflow.ChildWorkflowFuture, order ImageOrder) Copy {
 	var made Copy
-	if err := child.Get(ctx, &made); err != nil {
+	err := child.Get(ctx, &made)
+	if errors.As(err, new(*temporal.ChildWorkflowExecutionAlreadyStartedError)) { // another workflow makes this image
+		err = attend(ctx, order.Region, order.Name, order.Settings).Get(ctx, &made)
+	}
+	if err != nil {
 		return Copy{Region: order.Region, Name: order.Name, Error: reason(err)}
 	}
 	return made
@@ -67,8 +71,8 @@ func reason(err error) string {
 	if application, found := errors.AsType[*temporal.ApplicationError](err); found {
 		return application.Type() + ": " + application.Message()
 	}
-	if errors.As(err, new(*temporal.ChildWorkflowExecutionAlreadyStartedError)) {
-		return "another workflow makes this image"
+	if temporal.IsCanceledError(err) {
+		return "cancelled"
 	}
 	return err.Error()
 }

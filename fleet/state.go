@@ -52,8 +52,9 @@ func must(err error) {
 // startImage starts the workflow that makes an image.
 func startImage(ctx workflow.Context, order ImageOrder, parentEnds enums.ParentClosePolicy) workflow.ChildWorkflowFuture {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:        ImageID(workflow.GetInfo(ctx).TaskQueueName, order.Region, order.Name),
-		ParentClosePolicy: parentEnds,
+		WorkflowID:          imageID(ctx, order.Region, order.Name),
+		ParentClosePolicy:   parentEnds,
+		WaitForCancellation: true, // to report what was done
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			AttributeImage.ValueSet(order.Name), AttributeRegion.ValueSet(order.Region), AttributeState.ValueSet(StateSending)),
 		Memo:          map[string]any{"from": order.From},

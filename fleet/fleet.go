@@ -1,0 +1,350 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// What a [Fleet] can be asked and told while it runs.
+const (
+	QueryProgress = "progress" // returns its Progress
+	SignalPause   = "pause"    // starts no image until SignalResume; those that run continue
+	SignalResume  = "resume"
+)
+
+// List are orders for many images, each in several regions.
+type List struct {
+	Orders    []Order
+	PerRegion int      // images that are made in a region at a time. Default: 10
+	Settings  Settings // of the orders that have none
+	// Carried is for the workflow's own use: where an earlier run of it stopped.
+	Carried *Carried `json:",omitempty"`
+}
+
+// Carried is what a run of [Fleet] leaves to the next, besides the orders that are not
+// finished.
+type Carried struct {
+	Progress Progress
+	Running  []Running
+}
+
+// Running is an image that an earlier run started.
+type Running struct {
+	Region, Name string
+	Foreign      bool   `json:",omitempty"` // another workflow started it, and owns it
+	Copies       *Order `json:",omitempty"` // what is to be made of it
+
+	attended bool // it is no child of this run
+}
+
+// Progress is how far a [Fleet] is.
+type Progress struct {
+	Counts
+	Paused   bool `json:",omitempty"`
+	Regions  map[string]Counts
+	Failures Report // the first 100
+}
+
+// Counts are numbers of images.
+type Counts struct{ Total, Queued, Running, Done, Failed int }
+
+const (
+	maxFailures  = 100
+	maxRunning   = 1000    // Temporal's limit is 2,000 children, or activities, of a workflow
+	maxListBytes = 3 << 19 // 1.5 MiB: Temporal's limit is 2 MiB, and there is state to carry
+)
+
+// Validate returns what is wrong with a list, nil if nothing is.
+func (l List) Validate() error {
+	if len(l.Orders) == 0 {
+		return errors.New("there are no Orders")
+	}
+	if encoded, err := json.Marshal(l.Orders); err != nil {
+		return err
+	} else if len(encoded) > maxListBytes {
+		return fmt.Errorf("the %d Orders take %d bytes as JSON, of at most %d: divide them into several fleets", len(l.Orders), len(encoded), maxListBytes)
+	}
+	makers := make(map[[2]string]int)
+	regions := make(map[string]bool)
+	for i, order := range l.Orders {
+		if err := order.validate(); err != nil {
+			return fmt.Errorf("order %d: %w", i+1, err)
+		}
+		for _, image := range order.all() {
+			regions[image.Region] = true
+			made := [2]string{image.Region, image.Name}
+			if first, found := makers[made]; found {
+				return fmt.Errorf("orders %d and %d make the same image, %q in %s", first+1, i+1, image.Name, image.Region)
+			}
+			makers[made] = i
+		}
+	}
+	if running := len(regions) * orDefault(l.PerRegion, 10); running > maxRunning {
+		return fmt.Errorf("%d regions with a PerRegion of %d are more than %d images at a time", len(regions), orDefault(l.PerRegion, 10), maxRunning)
+	}
+	return nil
+}
+
+// all are the orders for every image of an order.
+func (o Order) all() []ImageOrder {
+	images := o.copies(o.From)
+	if o.From.Image == "" {
+		images = append(images, o.origin())
+	}
+	return images
+}
+
+// Fleet carries out thousands of orders, a few images in a region at a time. It
+// continues as new, with the images that run, before its history gets too long. If some
+// images fail, the others are continued, and the failure is [Incomplete], with the
+// Progress. If it is cancelled, the images that run are cancelled, and the Progress is
+// in the details of the [temporal.CanceledError].
+func Fleet(ctx workflow.Context, list List) (Progress, error) {
+	f := &fleet{list: list, queues: make(map[string][]*Order), selector: workflow.NewSelector(ctx)}
+	f.list.PerRegion = orDefault(list.PerRegion, 10)
+	must(workflow.SetQueryHandler(ctx, QueryProgress, func() (Progress, error) { return f.progress, nil }))
+	if list.Carried == nil {
+		if err := list.Validate(); err != nil {
+			return f.progress, failure(InvalidOrder, err.Error(), nil)
+		}
+		f.count()
+	} else {
+		f.progress = list.Carried.Progress
+	}
+	for i := range list.Orders {
+		f.enqueue(&list.Orders[i])
+	}
+	if list.Carried != nil {
+		for _, running := range list.Carried.Running {
+			f.attend(ctx, &running)
+		}
+	}
+	f.listen(ctx)
+	for f.startQueued(ctx); len(f.running) > 0 || f.progress.Queued > 0 && ctx.Err() == nil; f.startQueued(ctx) {
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && ctx.Err() == nil {
+			return f.progress, f.continueAsNew(ctx)
+		}
+		f.selector.Select(ctx)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return f.progress, temporal.NewCanceledError(f.progress)
+	case f.progress.Failed > 0:
+		return f.progress, failure(Incomplete, fmt.Sprintf("%d of %d images failed", f.progress.Failed, f.progress.Total), f.progress)
+	}
+	return f.progress, nil
+}
+
+// fleet is the state of a [Fleet]. Every image that runs has been started when the
+// selector waits.
+type fleet struct {
+	list     List
+	progress Progress
+	queues   map[string][]*Order // by region: the orders that have an image to start there
+	running  []*Running
+	selector workflow.Selector
+	pause    workflow.ReceiveChannel
+	resume   workflow.ReceiveChannel
+}
+
+// count counts all images as queued.
+func (f *fleet) count() {
+	f.progress.Regions = make(map[string]Counts)
+	for _, order := range f.list.Orders {
+		for _, image := range order.all() {
+			f.add(image.Region, Counts{Total: 1, Queued: 1})
+		}
+	}
+}
+
+func (f *fleet) add(region string, n Counts) {
+	sum := func(to Counts) Counts {
+		return Counts{to.Total + n.Total, to.Queued + n.Queued, to.Running + n.Running, to.Done + n.Done, to.Failed + n.Failed}
+	}
+	f.progress.Counts = sum(f.progress.Counts)
+	f.progress.Regions[region] = sum(f.progress.Regions[region])
+}
+
+// enqueue makes an order wait for its turn: of a snapshot in that one's region, of an
+// image in all others. Its Regions are from now on those where it waits for a copy.
+func (f *fleet) enqueue(order *Order) {
+	order.Regions = slices.DeleteFunc(order.Regions, func(region string) bool { return region == order.From.Region })
+	waits := order.Regions
+	if order.From.Image == "" {
+		waits = []string{order.From.Region}
+	}
+	for _, region := range waits {
+		f.queues[region] = append(f.queues[region], order)
+	}
+}
+
+// startQueued starts images in the regions that have room.
+func (f *fleet) startQueued(ctx workflow.Context) {
+	if f.progress.Paused || ctx.Err() != nil {
+		return
+	}
+	var starts []func()
+	for _, region := range slices.Sorted(maps.Keys(f.queues)) { // in the same order in every replay
+		for len(f.queues[region]) > 0 && f.progress.Regions[region].Running < f.list.PerRegion {
+			starts = append(starts, f.start(ctx, region))
+		}
+	}
+	for _, started := range starts {
+		started()
+	}
+}
+
+// start starts the first image that waits in a region, and returns a function that
+// waits until Temporal has started it.
+func (f *fleet) start(ctx workflow.Context, region string) (started func()) {
+	order := f.queues[region][0]
+	f.queues[region] = f.queues[region][1:]
+	running := &Running{Region: region, Name: order.Name}
+	image := ImageOrder{Region: region, Name: order.Name, Description: order.Description, From: order.From, Settings: order.Settings}
+	if order.From.Image == "" {
+		copies := *order
+		running.Copies, order.Regions = &copies, nil
+	} else {
+		order.Regions = slices.DeleteFunc(order.Regions, func(waits string) bool { return waits == region })
+	}
+	if image.Settings == (Settings{}) {
+		image.Settings = f.list.Settings
+	}
+	f.add(region, Counts{Queued: -1, Running: 1})
+	child := startImage(ctx, image, enums.PARENT_CLOSE_POLICY_ABANDON)
+	return func() {
+		if errors.As(child.GetChildWorkflowExecution().Get(ctx, nil), new(*temporal.ChildWorkflowExecutionAlreadyStartedError)) {
+			running.Foreign = true
+			f.attend(ctx, running)
+			return
+		}
+		f.await(ctx, running, child)
+	}
+}
+
+// attend waits for an image that this run has not started.
+func (f *fleet) attend(ctx workflow.Context, running *Running) {
+	if !running.Foreign { // it is cancelled, and then says what was done
+		ctx, _ = workflow.NewDisconnectedContext(ctx)
+	}
+	running.attended = true
+	f.await(ctx, running, attend(ctx, running.Region, running.Name, f.list.Settings))
+}
+
+func (f *fleet) await(ctx workflow.Context, running *Running, image workflow.Future) {
+	f.running = append(f.running, running)
+	f.selector.AddFuture(image, func(workflow.Future) {
+		f.running = slices.DeleteFunc(f.running, func(other *Running) bool { return other == running })
+		var made Copy
+		if err := image.Get(ctx, &made); err != nil {
+			made = Copy{Region: running.Region, Name: running.Name, Error: reason(err)}
+		}
+		f.ended(running, made)
+	})
+}
+
+func (f *fleet) ended(running *Running, made Copy) {
+	copies := running.Copies
+	if made.Error == "" {
+		f.add(running.Region, Counts{Running: -1, Done: 1})
+		if copies != nil {
+			copies.From = Source{Region: made.Region, Image: made.Image}
+			f.enqueue(copies)
+		}
+		return
+	}
+	f.add(running.Region, Counts{Running: -1, Failed: 1})
+	if copies != nil {
+		for _, region := range copies.Regions {
+			f.add(region, Counts{Queued: -1, Failed: 1})
+		}
+		made.Error += fmt.Sprintf(" (and so %d copies of it were not made)", len(copies.Regions))
+	}
+	if len(f.progress.Failures) < maxFailures {
+		made.Error = made.Error[:min(len(made.Error), 1000)] // the carried state is small
+		f.progress.Failures = append(f.progress.Failures, made)
+	}
+}
+
+// listen makes the selector see signals and a cancellation.
+func (f *fleet) listen(ctx workflow.Context) {
+	f.pause, f.resume = workflow.GetSignalChannel(ctx, SignalPause), workflow.GetSignalChannel(ctx, SignalResume)
+	f.selector.AddReceive(f.pause, func(workflow.ReceiveChannel, bool) { f.hear() })
+	f.selector.AddReceive(f.resume, func(workflow.ReceiveChannel, bool) { f.hear() })
+	cancelled, cancel := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		ctx.Done().Receive(ctx, nil)
+		cancel.Set(nil, nil)
+	})
+	f.selector.AddFuture(cancelled, func(workflow.Future) { // Temporal cancels the children, but no others
+		disconnected, _ := workflow.NewDisconnectedContext(ctx)
+		for _, running := range f.running {
+			if running.attended && !running.Foreign {
+				workflow.RequestCancelExternalWorkflow(disconnected, imageID(ctx, running.Region, running.Name), "")
+			}
+		}
+	})
+}
+
+// hear receives the signals that have arrived.
+func (f *fleet) hear() {
+	for f.pause.ReceiveAsync(nil) {
+		f.progress.Paused = true
+	}
+	for f.resume.ReceiveAsync(nil) {
+		f.progress.Paused = false
+	}
+}
+
+// continueAsNew lets the next run continue with what is not finished.
+func (f *fleet) continueAsNew(ctx workflow.Context) error {
+	f.hear() // a signal that nobody has received is lost
+	next := List{PerRegion: f.list.PerRegion, Settings: f.list.Settings, Carried: &Carried{Progress: f.progress}}
+	carried := make(map[*Order]bool)
+	for _, region := range slices.Sorted(maps.Keys(f.queues)) {
+		for _, order := range f.queues[region] {
+			if !carried[order] {
+				next.Orders = append(next.Orders, *order)
+			}
+			carried[order] = true
+		}
+	}
+	for _, running := range f.running {
+		next.Carried.Running = append(next.Carried.Running, *running)
+	}
+	return workflow.NewContinueAsNewError(ctx, Fleet, next)
+}
+
+// attend waits for an image that another workflow makes, or an earlier run of this one
+// has started.
+func attend(ctx workflow.Context, region, name string, settings Settings) workflow.Future {
+	var a *Activities
+	return workflow.ExecuteActivity(patient(ctx, settings.withDefaults()), a.Attend, imageID(ctx, region, name))
+}
+
+func imageID(ctx workflow.Context, region, name string) string {
+	return ImageID(workflow.GetInfo(ctx).TaskQueueName, region, name)
+}
+
+// Attend waits for the end of an [Image] workflow.
+func (a *Activities) Attend(ctx context.Context, workflowID string) (made Copy, err error) {
+	defer heartbeat(ctx, func() any { return nil })()
+	err = a.temporal.GetWorkflow(ctx, workflowID, "").Get(ctx, &made)
+	application, failed := errors.AsType[*temporal.ApplicationError](err)
+	switch {
+	case failed:
+		return made, failure(application.Type(), application.Message(), nil)
+	case errors.As(err, new(*temporal.WorkflowExecutionError)), errors.As(err, new(*serviceerror.NotFound)):
+		return made, failure(Interrupted, err.Error(), nil)
+	}
+	return made, err
+}

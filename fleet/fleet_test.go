@@ -1,0 +1,341 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/cimg-go/cimg/fleet"
+)
+
+// images replace the workflow Image: each takes an hour of the environment's time.
+type images struct {
+	running map[string]int // by region
+	most    map[string]int
+	made    []string // in the order of their ends
+	sources map[string]fleet.Source
+	fail    map[string]string // by name
+}
+
+func (i *images) make(ctx workflow.Context, order fleet.ImageOrder) (fleet.Copy, error) {
+	i.running[order.Region]++
+	defer func() { i.running[order.Region]-- }()
+	i.most[order.Region] = max(i.most[order.Region], i.running[order.Region])
+	i.sources[order.Region+"/"+order.Name] = order.From
+	made := fleet.Copy{Region: order.Region, Name: order.Name, Image: "image-of-" + order.Name}
+	if err := workflow.Sleep(ctx, time.Hour); err != nil {
+		return made, err
+	}
+	if reason := i.fail[order.Name]; reason != "" {
+		return made, temporal.NewNonRetryableApplicationError(reason, fleet.JobFailed, nil)
+	}
+	i.made = append(i.made, order.Region+"/"+order.Name)
+	return made, nil
+}
+
+func fleetEnvironment(t *testing.T) (*testsuite.TestWorkflowEnvironment, *images) {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	env.SetWorkflowRunTimeout(1000 * time.Hour)
+	made := &images{running: map[string]int{}, most: map[string]int{}, sources: map[string]fleet.Source{}, fail: map[string]string{}}
+	env.RegisterWorkflow(fleet.Fleet)
+	env.RegisterWorkflowWithOptions(made.make, workflow.RegisterOptions{Name: "Image"})
+	env.RegisterActivity(&fleet.Activities{})
+	return env, made
+}
+
+// orders are n orders for a copy of an image in each of the regions.
+func orders(n int, regions ...string) []fleet.Order {
+	orders := make([]fleet.Order, n)
+	for i := range orders {
+		orders[i] = fleet.Order{Name: fmt.Sprintf("web-%d", i), From: fleet.Source{Region: "gz", Image: "golden"}, Regions: regions}
+	}
+	return orders
+}
+
+func progressOf(t *testing.T, env *testsuite.TestWorkflowEnvironment) (progress fleet.Progress) {
+	t.Helper()
+	value, err := env.QueryWorkflow(fleet.QueryProgress)
+	require.NoError(t, err)
+	require.NoError(t, value.Get(&progress))
+	return progress
+}
+
+func TestFleetMakesAFewImagesInARegionAtATime(t *testing.T) {
+	env, made := fleetEnvironment(t)
+	list := orders(25, "bj", "sh")
+	list = append(list, fleet.Order{Name: "db", From: fleet.Source{Region: "gz", Snapshot: "snap"}, Regions: []string{"bj", "gz"}})
+	env.RegisterDelayedCallback(func() {
+		progress := progressOf(t, env)
+		require.Equal(t, fleet.Counts{Total: 52, Queued: 27, Running: 8, Done: 17}, progress.Counts)
+		require.Equal(t, fleet.Counts{Total: 26, Queued: 14, Running: 4, Done: 8}, progress.Regions["bj"])
+	}, 150*time.Minute)
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: list, PerRegion: 4})
+	require.NoError(t, env.GetWorkflowError())
+
+	var progress fleet.Progress
+	require.NoError(t, env.GetWorkflowResult(&progress))
+	require.Equal(t, fleet.Counts{Total: 52, Done: 52}, progress.Counts)
+	require.Equal(t, map[string]fleet.Counts{"bj": {Total: 26, Done: 26}, "sh": {Total: 25, Done: 25}, "gz": {Total: 1, Done: 1}}, progress.Regions)
+	require.Equal(t, map[string]int{"bj": 4, "sh": 4, "gz": 1}, made.most)
+	require.Len(t, made.made, 52)
+	require.Equal(t, fleet.Source{Region: "gz", Snapshot: "snap"}, made.sources["gz/db"])
+	require.Equal(t, fleet.Source{Region: "gz", Image: "image-of-db"}, made.sources["bj/db"], "a copy is made of the image, not of the snapshot")
+}
+
+func TestFleetContinuesAfterFailures(t *testing.T) {
+	env, made := fleetEnvironment(t)
+	list := append(orders(20, "bj"), fleet.Order{Name: "db", From: fleet.Source{Region: "gz", Snapshot: "snap"}, Regions: []string{"bj", "sh"}})
+	made.fail["web-3"], made.fail["db"] = "disk full", "snapshot broken"
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: list})
+
+	var progress fleet.Progress
+	require.True(t, fleet.IsFailure(env.GetWorkflowError(), fleet.Incomplete, &progress), "%v", env.GetWorkflowError())
+	require.Equal(t, fleet.Counts{Total: 23, Done: 19, Failed: 4}, progress.Counts)
+	require.ElementsMatch(t, fleet.Report{
+		{Region: "bj", Name: "web-3", Error: "JobFailed: disk full"},
+		{Region: "gz", Name: "db", Error: "JobFailed: snapshot broken (and so 2 copies of it were not made)"},
+	}, progress.Failures)
+}
+
+func TestFleetKeepsTheFirstFailures(t *testing.T) {
+	env, made := fleetEnvironment(t)
+	list := orders(150, "bj")
+	for _, order := range list {
+		made.fail[order.Name] = strings.Repeat("long ", 1000)
+	}
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: list, PerRegion: 50})
+	var progress fleet.Progress
+	require.True(t, fleet.IsFailure(env.GetWorkflowError(), fleet.Incomplete, &progress))
+	require.Equal(t, 150, progress.Failed)
+	require.Len(t, progress.Failures, 100)
+	require.Len(t, progress.Failures[0].Error, 1000)
+}
+
+func TestFleetPauses(t *testing.T) {
+	env, made := fleetEnvironment(t)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, nil) }, 30*time.Minute)
+	env.RegisterDelayedCallback(func() {
+		progress := progressOf(t, env)
+		require.True(t, progress.Paused)
+		require.Equal(t, fleet.Counts{Total: 5, Queued: 3, Done: 2}, progress.Counts, "what ran has ended, and nothing has started")
+		env.SignalWorkflow(fleet.SignalResume, nil)
+	}, 10*time.Hour)
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(5, "bj"), PerRegion: 2})
+	require.NoError(t, env.GetWorkflowError())
+	require.Len(t, made.made, 5)
+}
+
+func TestFleetCancelsWhatRuns(t *testing.T) {
+	env, made := fleetEnvironment(t)
+	env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(10, "bj"), PerRegion: 3})
+
+	require.Equal(t, fleet.Counts{Total: 10, Queued: 4, Done: 3, Failed: 3}, cancelledProgress(t, env).Counts)
+	require.Len(t, made.made, 3)
+	require.Zero(t, made.running["bj"])
+}
+
+func TestFleetCancelledWhilePaused(t *testing.T) {
+	env, _ := fleetEnvironment(t)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, nil) }, 0)
+	env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(10, "bj"), PerRegion: 3})
+	require.Equal(t, fleet.Counts{Total: 10, Queued: 7, Done: 3}, cancelledProgress(t, env).Counts)
+}
+
+func cancelledProgress(t *testing.T, env *testsuite.TestWorkflowEnvironment) (progress fleet.Progress) {
+	t.Helper()
+	cancelled, is := errors.AsType[*temporal.CanceledError](env.GetWorkflowError())
+	require.True(t, is, "%v", env.GetWorkflowError())
+	require.NoError(t, cancelled.Details(&progress))
+	return progress
+}
+
+// continued runs a fleet until it continues as new, which Temporal suggests after a
+// time, and returns what the next run is told.
+func continued(t *testing.T, order fleet.List, after time.Duration) (next fleet.List) {
+	t.Helper()
+	env, _ := fleetEnvironment(t)
+	env.RegisterDelayedCallback(func() { env.SetContinueAsNewSuggested(true) }, after)
+	env.ExecuteWorkflow(fleet.Fleet, order)
+	again, is := errors.AsType[*workflow.ContinueAsNewError](env.GetWorkflowError())
+	require.True(t, is, "%v", env.GetWorkflowError())
+	require.Equal(t, "Fleet", again.WorkflowType.Name)
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
+	return next
+}
+
+func TestFleetContinuesAsNew(t *testing.T) {
+	list := append(orders(4, "bj", "sh"),
+		fleet.Order{Name: "db", From: fleet.Source{Region: "gz", Snapshot: "snap"}, Regions: []string{"bj", "sh"}},
+		fleet.Order{Name: "late", From: fleet.Source{Region: "gz", Snapshot: "other"}, Regions: []string{"bj"}})
+	order := fleet.List{Orders: list, PerRegion: 1, Settings: fleet.Settings{MaxCalls: 7}}
+	// The images of the first hour have been handled one at a time: one of three.
+	next := continued(t, order, 30*time.Minute)
+	require.Equal(t, 1, next.PerRegion)
+	require.Equal(t, 7, next.Settings.MaxCalls)
+	require.Equal(t, 13, next.Carried.Progress.Total)
+	require.Equal(t, len(next.Carried.Running), next.Carried.Progress.Running)
+
+	env, made := fleetEnvironment(t)
+	var attended []string
+	env.OnActivity("Attend", mock.Anything, mock.Anything).Return(func(ctx context.Context, id string) (fleet.Copy, error) {
+		queue := activity.GetInfo(ctx).TaskQueue
+		path := strings.Split(id, "/")
+		require.Equal(t, fleet.ImageID(queue, path[1], path[2]), id)
+		attended = append(attended, path[1]+"/"+path[2])
+		return fleet.Copy{Region: path[1], Name: path[2], Image: "attended"}, nil
+	})
+	env.ExecuteWorkflow(fleet.Fleet, next)
+	require.NoError(t, env.GetWorkflowError())
+	var progress fleet.Progress
+	require.NoError(t, env.GetWorkflowResult(&progress))
+	require.Equal(t, fleet.Counts{Total: 13, Done: 13}, progress.Counts)
+	require.Len(t, attended, len(next.Carried.Running))
+	require.Len(t, made.made, 13-next.Carried.Progress.Done-len(attended))
+	for _, running := range next.Carried.Running {
+		require.NotContains(t, made.made, running.Region+"/"+running.Name, "what runs is not started again")
+	}
+	require.Equal(t, map[string]int{"bj": 1, "sh": 1, "gz": 1}, made.most)
+}
+
+func TestFleetCancelsWhatAnEarlierRunStarted(t *testing.T) {
+	env, _ := fleetEnvironment(t)
+	cancelled := make(chan struct{})
+	env.OnActivity("Attend", mock.Anything, mock.Anything).Return(func(context.Context, string) (fleet.Copy, error) {
+		<-cancelled
+		return fleet.Copy{}, temporal.NewNonRetryableApplicationError("canceled", fleet.Interrupted, nil)
+	})
+	env.OnRequestCancelExternalWorkflow(mock.Anything, "default-test-taskqueue/bj/web-0", "").Return(func(string, string, string) error {
+		close(cancelled)
+		return nil
+	}).Once()
+	env.RegisterDelayedCallback(env.CancelWorkflow, 0)
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Carried: &fleet.Carried{
+		Progress: fleet.Progress{
+			Counts:  fleet.Counts{Total: 1, Running: 1},
+			Regions: map[string]fleet.Counts{"bj": {Total: 1, Running: 1}},
+		},
+		Running: []fleet.Running{{Region: "bj", Name: "web-0"}},
+	}})
+	progress := cancelledProgress(t, env)
+	require.Equal(t, fleet.Counts{Total: 1, Failed: 1}, progress.Counts)
+	require.Equal(t, "Interrupted: canceled", progress.Failures[0].Error)
+	env.AssertExpectations(t)
+}
+
+func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
+	order := orders(1, "bj")[0]
+	for name, run := range map[string]func(ctx workflow.Context) error{
+		"fleet": func(ctx workflow.Context) error {
+			return workflow.ExecuteChildWorkflow(ctx, fleet.Fleet, fleet.List{Orders: []fleet.Order{order}}).Get(ctx, nil)
+		},
+		"replicate": func(ctx workflow.Context) error {
+			return workflow.ExecuteChildWorkflow(ctx, fleet.Replicate, order).Get(ctx, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, made := fleetEnvironment(t)
+			env.RegisterWorkflow(fleet.Replicate)
+			env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&serverErrors{}}})
+			id := fleet.ImageID("default-test-taskqueue", "bj", "web-0")
+			env.OnActivity("Attend", mock.Anything, id).Return(fleet.Copy{Region: "bj", Name: "web-0"}, nil).Once()
+			env.ExecuteWorkflow(func(ctx workflow.Context) error {
+				other := workflow.ExecuteChildWorkflow(workflow.WithWorkflowID(ctx, id), "Image", fleet.ImageOrder{Region: "bj", Name: "web-0"})
+				return errors.Join(other.GetChildWorkflowExecution().Get(ctx, nil), run(ctx), other.Get(ctx, nil))
+			})
+			require.NoError(t, env.GetWorkflowError())
+			require.Equal(t, []string{"bj/web-0"}, made.made)
+			env.AssertExpectations(t)
+		})
+	}
+}
+
+// serverErrors makes the environment's error for a child that cannot be started the
+// one that a server leads to.
+type serverErrors struct {
+	interceptor.WorkerInterceptorBase
+}
+
+func (*serverErrors) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	inbound := &serverErrorsInbound{}
+	inbound.Next = next
+	return inbound
+}
+
+type serverErrorsInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+func (i *serverErrorsInbound) Init(outbound interceptor.WorkflowOutboundInterceptor) error {
+	translate := &serverErrorsOutbound{}
+	translate.Next = outbound
+	return i.Next.Init(translate)
+}
+
+type serverErrorsOutbound struct {
+	interceptor.WorkflowOutboundInterceptorBase
+}
+
+func (o *serverErrorsOutbound) ExecuteChildWorkflow(ctx workflow.Context, name string, args ...any) workflow.ChildWorkflowFuture {
+	child := o.Next.ExecuteChildWorkflow(ctx, name, args...)
+	started := child.GetChildWorkflowExecution()
+	if started.IsReady() && errors.As(started.Get(ctx, nil), new(*serviceerror.WorkflowExecutionAlreadyStarted)) {
+		return notStarted{child}
+	}
+	return child
+}
+
+type notStarted struct{ workflow.ChildWorkflowFuture }
+
+func (notStarted) Get(workflow.Context, any) error {
+	return &temporal.ChildWorkflowExecutionAlreadyStartedError{}
+}
+
+func (f notStarted) GetChildWorkflowExecution() workflow.Future { return f }
+
+func TestListValidate(t *testing.T) {
+	twice := orders(3, "bj", "sh")
+	twice[2].Name = "web-0"
+	incomplete := orders(2, "bj")
+	incomplete[1].From.Region = ""
+	for name, test := range map[string]struct {
+		order fleet.List
+		want  string
+	}{
+		"valid":            {fleet.List{Orders: orders(2, "bj")}, ""},
+		"empty":            {fleet.List{}, "there are no Orders"},
+		"invalid order":    {fleet.List{Orders: incomplete}, "order 2: the order has no From.Region"},
+		"same image twice": {fleet.List{Orders: twice}, `orders 1 and 3 make the same image, "web-0" in bj`},
+		"too long":         {fleet.List{Orders: orders(20000, "bj")}, "divide them into several fleets"},
+		"too many at once": {fleet.List{Orders: orders(1, "bj", "sh"), PerRegion: 501}, "2 regions with a PerRegion of 501 are more than 1000 images at a time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := test.order.Validate()
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.want)
+			env, _ := fleetEnvironment(t)
+			env.ExecuteWorkflow(fleet.Fleet, test.order)
+			require.True(t, fleet.IsFailure(env.GetWorkflowError(), fleet.InvalidOrder, nil))
+		})
+	}
+}
