@@ -138,10 +138,10 @@ func (a *Activities) earlierRun(ctx context.Context, intent wrapper.OutcomeUnkno
 // is called.
 func heartbeat(ctx context.Context, details func() any) (stop func()) {
 	ctx, stop = context.WithCancel(ctx)
-	ticks := time.NewTicker(activity.GetInfo(ctx).HeartbeatTimeout / 4)
+	ticks := time.NewTicker(orDefault(activity.GetInfo(ctx).HeartbeatTimeout/4, time.Minute))
 	go func() {
 		defer ticks.Stop()
-		for {
+		for ctx.Err() == nil { // a short activity may have ended by now
 			activity.RecordHeartbeat(ctx, details())
 			select {
 			case <-ticks.C:

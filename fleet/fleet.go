@@ -135,13 +135,7 @@ func Fleet(ctx workflow.Context, list List) (Progress, error) {
 		}
 		f.selector.Select(ctx)
 	}
-	switch {
-	case ctx.Err() != nil:
-		return f.progress, temporal.NewCanceledError(f.progress)
-	case f.progress.Failed > 0:
-		return f.progress, failure(Incomplete, fmt.Sprintf("%d of %d images failed", f.progress.Failed, f.progress.Total), f.progress)
-	}
-	return f.progress, nil
+	return f.progress, incomplete(ctx, f.progress.Failed, f.progress.Total, f.progress)
 }
 
 // fleet is the state of a [Fleet]. Every image that runs has been started when the

@@ -15,6 +15,7 @@ func Register(w worker.Registry, activities *Activities) {
 	w.RegisterWorkflow(Image)
 	w.RegisterWorkflow(Replicate)
 	w.RegisterWorkflow(Fleet)
+	w.RegisterWorkflow(Roll)
 	w.RegisterActivity(activities)
 }
 

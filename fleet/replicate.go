@@ -35,7 +35,7 @@ func Replicate(ctx workflow.Context, order Order) (Report, error) {
 		made := outcome(ctx, startImage(ctx, order.origin(), enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL), order.origin())
 		report = append(report, made)
 		if made.Error != "" {
-			return report, report.failure()
+			return report, incomplete(ctx, 1, 1, report)
 		}
 		origin = Source{Region: made.Region, Image: made.Image}
 	}
@@ -47,10 +47,7 @@ func Replicate(ctx workflow.Context, order Order) (Report, error) {
 	for i, child := range children {
 		report = append(report, outcome(ctx, child, orders[i]))
 	}
-	if err := ctx.Err(); err != nil {
-		return report, err
-	}
-	return report, report.failure()
+	return report, incomplete(ctx, report.failed(), len(report), report)
 }
 
 func outcome(ctx workflow.Context, child workflow.ChildWorkflowFuture, order ImageOrder) Copy {
@@ -77,17 +74,24 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func (r Report) failure() error {
-	failed := 0
+func (r Report) failed() (n int) {
 	for _, made := range r {
 		if made.Error != "" {
-			failed++
+			n++
 		}
 	}
-	if failed == 0 {
-		return nil
+	return n
+}
+
+// incomplete is how a workflow for several images ends, with its report in the details.
+func incomplete(ctx workflow.Context, failed, total int, report any) error {
+	switch {
+	case ctx.Err() != nil:
+		return temporal.NewCanceledError(report)
+	case failed > 0:
+		return failure(Incomplete, fmt.Sprintf("%d of %d images failed", failed, total), report)
 	}
-	return failure(Incomplete, fmt.Sprintf("%d of %d images failed", failed, len(r)), r)
+	return nil
 }
 
 // origin is the order for the image that is made of a snapshot.

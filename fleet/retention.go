@@ -1,0 +1,62 @@
+package fleet
+
+import (
+	"cmp"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// Retention says which images of a family are kept in a region. Those in excess of Keep
+// and those older than MaxAge are deleted. The zero value keeps all.
+//
+// Always kept are the newest image, and the one that was just made. Images that are
+// shared, that a job works on, that are not Ready or of which it is not known when they
+// were created, are neither deleted nor counted.
+type Retention struct {
+	Keep    int           `json:",omitempty"` // how many to keep, the newest; 0: any number
+	MaxAge  time.Duration `json:",omitempty"` // how long to keep them; 0: for ever
+	AtLeast int           `json:",omitempty"` // how many to keep, the newest, whatever Keep and MaxAge say
+}
+
+func (r Retention) validate() error {
+	if r.Keep < 0 || r.MaxAge < 0 || r.AtLeast < 0 {
+		return errors.New("a field of Retention is negative")
+	}
+	return nil
+}
+
+// expired returns the images of a family to delete, the oldest first.
+func (r Retention) expired(images []wrapper.Image, family, readyStatus, madeUUID string, now time.Time) []wrapper.Image {
+	counted := slices.DeleteFunc(slices.Clone(images), func(image wrapper.Image) bool {
+		hasJob := image.Job != nil && !image.Job.Done
+		return !inFamily(image.Name, family) || image.IsShared || hasJob || image.Status != readyStatus || image.CreateTime <= 0
+	})
+	slices.SortFunc(counted, func(a, b wrapper.Image) int {
+		return cmp.Or(cmp.Compare(b.CreateTime, a.CreateTime), strings.Compare(a.UUID, b.UUID))
+	})
+	var expired []wrapper.Image
+	for newer, image := range counted {
+		isExcess := r.Keep > 0 && newer >= r.Keep
+		isOld := r.MaxAge > 0 && now.Sub(time.UnixMilli(image.CreateTime)) > r.MaxAge
+		isKept := newer < r.AtLeast || image.UUID == madeUUID || image.CreateTime == counted[0].CreateTime
+		if (isExcess || isOld) && !isKept {
+			expired = append(expired, image)
+		}
+	}
+	slices.Reverse(expired)
+	return expired
+}
+
+// version is the form of a version. It has no hyphen, so web-api-1 is not of the family
+// web.
+var version = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
+
+func inFamily(name, family string) bool {
+	of, found := strings.CutPrefix(name, family+"-")
+	return found && version.MatchString(of)
+}

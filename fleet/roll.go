@@ -1,0 +1,238 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/cimg-go/cimg/wrapper"
+)
+
+// RollOrder is an order for a new image of a family, in several regions, in place of
+// older ones.
+type RollOrder struct {
+	Family      string
+	Version     string // numbers with points between them; the image's name is Family-Version
+	Description string `json:",omitempty"`
+	From        Source
+	Regions     []string
+	Retention   Retention
+	Apply       bool // false: a dry run, which makes the images but deletes none
+	Settings    Settings
+}
+
+// RollReport is what became of a [RollOrder].
+type RollReport struct {
+	Made    Report
+	Expired []Deletion
+	Applied bool // false: nothing was deleted
+}
+
+// Deletion is an image that was deleted, or would have been.
+type Deletion struct {
+	Region string
+	Member
+	Error string `json:",omitempty"` // why it was not deleted
+}
+
+func (o RollOrder) order() Order {
+	return Order{Name: o.Family + "-" + o.Version, Description: o.Description, From: o.From, Regions: o.Regions, Settings: o.Settings}
+}
+
+func (o RollOrder) validate() error {
+	switch {
+	case o.Family == "":
+		return errors.New("the order has no Family")
+	case !version.MatchString(o.Version):
+		return fmt.Errorf("version %q is not of digits with points between them", o.Version)
+	}
+	return cmp.Or(o.order().validate(), o.Retention.validate())
+}
+
+// Roll makes an image in each region, like [Replicate], verifies that each is Ready,
+// and then, only then, deletes the images of the family that are not to be kept: in the
+// regions where it made one and, if Regions has it, that of From. A failure is
+// [Unverified], or [Incomplete] with the RollReport. If it is cancelled, the RollReport
+// is in the details of the [temporal.CanceledError].
+func Roll(ctx workflow.Context, order RollOrder) (RollReport, error) {
+	order.Settings = order.Settings.withDefaults()
+	report, err := roll(ctx, order)
+	if err != nil {
+		setState(ctx, StateFailed)
+		return report, err
+	}
+	setState(ctx, StateDone)
+	return report, nil
+}
+
+func roll(ctx workflow.Context, order RollOrder) (report RollReport, err error) {
+	if err := order.validate(); err != nil {
+		return report, failure(InvalidOrder, err.Error(), nil)
+	}
+	replicate := order.order()
+	report.Made, err = Replicate(ctx, replicate)
+	if err != nil {
+		return report, cmp.Or(report.failure(ctx), err)
+	}
+	if order.From.Image != "" && slices.Contains(order.Regions, order.From.Region) {
+		report.Made = append(report.Made, Copy{Region: order.From.Region, Name: replicate.Name, Image: order.From.Image, Exists: true})
+	}
+	if err := verify(ctx, report.Made, order.Settings); err != nil {
+		return report, err
+	}
+	report.Applied = order.Apply
+	inRegion := make([][]Deletion, len(report.Made))
+	regions := workflow.NewWaitGroup(ctx)
+	for i, made := range report.Made {
+		regions.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer regions.Done()
+			inRegion[i] = expire(ctx, order, made)
+		})
+	}
+	regions.Wait(ctx)
+	report.Expired = slices.Concat(inRegion...)
+	return report, report.failure(ctx)
+}
+
+func (r RollReport) failure(ctx workflow.Context) error {
+	failed := r.Made.failed()
+	for _, deletion := range r.Expired {
+		if deletion.Error != "" {
+			failed++
+		}
+	}
+	return incomplete(ctx, failed, len(r.Made)+len(r.Expired), r)
+}
+
+func verify(ctx workflow.Context, report Report, settings Settings) error {
+	var a *Activities
+	var verified []workflow.Future
+	for _, made := range report {
+		verified = append(verified, workflow.ExecuteActivity(patient(ctx, settings), a.Verify, made))
+	}
+	var errs []error
+	for _, image := range verified {
+		errs = append(errs, image.Get(ctx, nil))
+	}
+	return cmp.Or(errs...)
+}
+
+// An image has this time to be listed as Ready after its job has succeeded.
+const (
+	verifyFor   = 10 * time.Minute
+	verifyPause = 15 * time.Second
+)
+
+// Verify looks for an image in the list of its region, and fails unless it becomes
+// Ready.
+func (a *Activities) Verify(ctx context.Context, made Copy) error {
+	defer heartbeat(ctx, func() any { return nil })()
+	for end := time.Now().Add(verifyFor); ; {
+		listed, problem, err := a.look(ctx, made)
+		switch {
+		case err != nil || problem == "":
+			return err
+		case time.Now().After(end):
+			return failure(Unverified, fmt.Sprintf("%q (%s) in %s is %s", made.Name, made.Image, made.Region, problem), listed)
+		}
+		select {
+		case <-time.After(verifyPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// look returns an image as it is listed, and what is wrong with it.
+func (a *Activities) look(ctx context.Context, made Copy) (listed Member, problem string, err error) {
+	for image, err := range a.cimg.Images(ctx, made.Region, made.Name) {
+		if err != nil {
+			return listed, "", err
+		}
+		if image.UUID == made.Image {
+			listed = memberOf(made.Region, image)
+		}
+	}
+	switch {
+	case listed.UUID == "":
+		problem = "not listed by that name"
+	case listed.Name != made.Name:
+		problem = fmt.Sprintf("named %q", listed.Name)
+	case listed.Status != a.options.ReadyStatus:
+		problem = fmt.Sprintf("of status %q, not %q", listed.Status, a.options.ReadyStatus)
+	case listed.Size <= 0:
+		problem = "without a size"
+	case listed.Job != nil:
+		problem = "worked on by job " + listed.Job.JobUUID
+	}
+	return listed, problem, nil
+}
+
+// expire deletes the images of a region that are not to be kept, one after the other,
+// or only says which.
+func expire(ctx workflow.Context, order RollOrder, made Copy) (deletions []Deletion) {
+	var a *Activities
+	var expired []Member
+	err := workflow.ExecuteActivity(patient(ctx, order.Settings), a.Expired, Expiry{made, order.Family, order.Retention, workflow.Now(ctx)}).Get(ctx, &expired)
+	if err != nil {
+		return []Deletion{{Region: made.Region, Error: reason(err)}}
+	}
+	for _, image := range expired {
+		if ctx.Err() != nil {
+			break
+		}
+		deletion := Deletion{Region: made.Region, Member: image}
+		if order.Apply {
+			if err := deleteImage(ctx, made.Region, image.UUID, order.Settings); err != nil {
+				deletion.Error = reason(err)
+			}
+		}
+		deletions = append(deletions, deletion)
+	}
+	return deletions
+}
+
+// Expiry is the question which images of a family are not to be kept.
+type Expiry struct {
+	Made      Copy // the new image
+	Family    string
+	Retention Retention
+	Now       time.Time
+}
+
+// Expired lists the images that are not to be kept.
+func (a *Activities) Expired(ctx context.Context, of Expiry) (expired []Member, err error) {
+	defer heartbeat(ctx, func() any { return nil })()
+	var images []wrapper.Image
+	for image, err := range a.cimg.Images(ctx, of.Made.Region) {
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, image)
+	}
+	for _, image := range of.Retention.expired(images, of.Family, a.options.ReadyStatus, of.Made.Image, of.Now) {
+		expired = append(expired, memberOf(of.Made.Region, image))
+	}
+	return expired, nil
+}
+
+// deleteImage deletes an image, unless it is gone.
+func deleteImage(ctx workflow.Context, region, uuid string, settings Settings) error {
+	call := Call{Intent: wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{uuid}, SentAt: workflow.Now(ctx)}}
+	effect, err := once(ctx, call, settings)
+	var rejection Rejection
+	switch {
+	case IsFailure(err, Rejected, &rejection) && (rejection.Errno == wrapper.ErrnoImage || rejection.Errno == wrapper.ErrnoSnapshot):
+		return nil
+	case err != nil:
+		return err
+	}
+	_, err = waitFor(ctx, effect, call.Intent, settings)
+	return err
+}

@@ -1,0 +1,278 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/gen"
+)
+
+var roll = fleet.RollOrder{Family: "web", Version: "9", From: snapshot, Regions: []string{"bj", "sh"}, Retention: fleet.Retention{Keep: 2}}
+
+func applied(order fleet.RollOrder) fleet.RollOrder {
+	order.Apply = true
+	return order
+}
+
+// families is a stock with images of two families in each region, web-1 being the
+// oldest.
+func families() *emulator.Stock {
+	stock := &emulator.Stock{}
+	for _, region := range []string{"bj", "gz", "sh"} {
+		images := []gen.CIMG{
+			{UUID: region + "-1", Name: "web-1"}, {UUID: region + "-2", Name: "web-2"}, {UUID: region + "-3", Name: "web-3"},
+			{UUID: region + "-shared", Name: "web-1", IsShared: true}, {UUID: region + "-api", Name: "web-api-1"},
+		}
+		for i := range images {
+			images[i].Status, images[i].Size = "Ready", 1<<30
+			images[i].CreateTime = time.Date(1999, time.December, 1+i, 0, 0, 0, 0, time.UTC).UnixMilli()
+		}
+		stock.Regions = append(stock.Regions, emulator.Region{ID: region, Snapshots: []string{snapshot.Snapshot}, Images: images})
+	}
+	return stock
+}
+
+// rolls executes the workflow, and returns its report and which of the images of the
+// stock a region has left.
+func (w *world) rolls(t *testing.T, order fleet.RollOrder) (report fleet.RollReport) {
+	t.Helper()
+	w.hasNoEarlierRun()
+	w.ExecuteWorkflow(fleet.Roll, order)
+	require.True(t, w.IsWorkflowCompleted())
+	if err := w.GetWorkflowError(); err == nil {
+		require.NoError(t, w.GetWorkflowResult(&report))
+	} else if !fleet.IsFailure(err, fleet.Incomplete, &report) {
+		require.Zero(t, report)
+	}
+	return report
+}
+
+func (w *world) stocked(region string) (left []string) {
+	for _, image := range w.service.Images(region) {
+		if image.CreateTime < time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() {
+			left = append(left, image.UUID)
+		}
+	}
+	return left
+}
+
+func (w *world) requireUntouched(t *testing.T) {
+	t.Helper()
+	require.Zero(t, w.service.Requests("deleteCIMG"))
+	for _, region := range []string{"bj", "gz", "sh"} {
+		require.Len(t, w.stocked(region), 5)
+	}
+}
+
+func expired(report fleet.RollReport) (ids []string) {
+	for _, deletion := range report.Expired {
+		ids = append(ids, deletion.UUID)
+	}
+	return ids
+}
+
+func TestRollIsADryRunByDefault(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		report := w.rolls(t, roll)
+		require.NoError(t, w.GetWorkflowError())
+		w.requireUntouched(t)
+		require.False(t, report.Applied)
+		require.Len(t, report.Made, 3)
+		require.Equal(t, []string{"gz-1", "gz-2", "bj-1", "bj-2", "sh-1", "sh-2"}, expired(report))
+		require.Equal(t, fleet.Deletion{Region: "gz", Member: fleet.Member{
+			UUID: "gz-1", Name: "web-1", Status: "Ready", Size: 1 << 30, Created: time.Date(1999, time.December, 1, 0, 0, 0, 0, time.UTC),
+		}}, report.Expired[0])
+	})
+}
+
+func TestRollDeletesInEachRegion(t *testing.T) {
+	left := func(region string) []string { return []string{region + "-3", region + "-shared", region + "-api"} }
+	for name, test := range map[string]struct {
+		order   func(*fleet.RollOrder)
+		regions []string
+	}{
+		"of a snapshot": {func(*fleet.RollOrder) {}, []string{"gz", "bj", "sh"}},
+		"of an image":   {func(o *fleet.RollOrder) { o.From = fleet.Source{Region: "gz", Image: "gz-api"} }, []string{"bj", "sh"}},
+		"of an image, and in its region": {func(o *fleet.RollOrder) {
+			o.From, o.Version, o.Regions = fleet.Source{Region: "gz", Image: "gz-3"}, "3", []string{"gz"}
+		}, []string{"gz"}},
+		"the image exists, and is not the newest": {func(o *fleet.RollOrder) { o.Version, o.Retention.Keep, o.Regions = "3", 1, []string{"gz"} }, []string{"gz"}},
+		"by age": {func(o *fleet.RollOrder) { o.Retention = fleet.Retention{MaxAge: 29*24*time.Hour + time.Hour} }, []string{"gz", "bj", "sh"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+				order := applied(roll)
+				test.order(&order)
+				if order.Version == "3" {
+					order.Retention.Keep = 1
+				}
+				report := w.rolls(t, order)
+				require.NoError(t, w.GetWorkflowError())
+				require.True(t, report.Applied)
+				var deleted []string
+				for _, region := range test.regions {
+					require.ElementsMatch(t, left(region), w.stocked(region))
+					deleted = append(deleted, region+"-1", region+"-2")
+				}
+				require.Equal(t, deleted, expired(report))
+				require.Equal(t, len(deleted), w.service.Requests("deleteCIMG"))
+			})
+		})
+	}
+}
+
+// One image that is not as it should be, in one region, prevents every deletion.
+func TestRollDeletesNothingUnlessAllAreVerified(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*gen.CIMG) // of web-3 in sh
+		want   string
+	}{
+		"never Ready":  {func(image *gen.CIMG) { image.Status = "Error" }, `"web-3" (sh-3) in sh is of status "Error", not "Ready"`},
+		"without size": {func(image *gen.CIMG) { image.Size = 0 }, `"web-3" (sh-3) in sh is without a size`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stock := families()
+			test.change(&stock.Regions[2].Images[2])
+			inWorld(t, emulator.Options{Stock: stock}, func(t *testing.T, w *world) {
+				order := applied(roll)
+				order.Version, order.Retention.Keep = "3", 1
+				w.rolls(t, order)
+				var image fleet.Member
+				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Unverified, &image), w.GetWorkflowError())
+				require.ErrorContains(t, w.GetWorkflowError(), test.want)
+				require.Equal(t, "sh-3", image.UUID)
+				w.requireUntouched(t)
+			})
+		})
+	}
+	t.Run("not made", func(t *testing.T) {
+		plan := func(start emulator.JobStart) emulator.Plan {
+			if start.Region == "sh" {
+				return emulator.Plan{Failure: "no space left"}
+			}
+			return emulator.Plan{}
+		}
+		inWorld(t, emulator.Options{Stock: families(), Plan: plan}, func(t *testing.T, w *world) {
+			report := w.rolls(t, applied(roll))
+			require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Incomplete, nil), w.GetWorkflowError())
+			require.Contains(t, report.Made[2].Error, "no space left")
+			w.requireUntouched(t)
+		})
+	})
+	t.Run("stored under another name", func(t *testing.T) {
+		rename := func(name string) string { return name + "-copy" }
+		inWorld(t, emulator.Options{Stock: families(), StoreName: rename}, func(t *testing.T, w *world) {
+			w.rolls(t, applied(roll))
+			require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Unverified, nil), w.GetWorkflowError())
+			require.ErrorContains(t, w.GetWorkflowError(), "not listed by that name")
+			w.requireUntouched(t)
+		})
+	})
+}
+
+func TestRollWaitsForTheList(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families(), ListLag: 30 * time.Second}, func(t *testing.T, w *world) {
+		w.rolls(t, applied(roll))
+		require.NoError(t, w.GetWorkflowError())
+		require.Len(t, w.stocked("sh"), 3)
+	})
+}
+
+// Whatever goes wrong with the deletion of an image, it is deleted, and what others
+// have deleted is not an error.
+func TestRollDeletesWhateverGoesWrong(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault emulator.Fault
+		calls int
+	}{
+		"response lost":                  {emulator.Fault{After: true, Reset: true}, 2},
+		"HTTP 503 instead of the delete": {emulator.Fault{Status: 503}, 3},
+		"too many requests":              {emulator.Fault{Status: 429}, 3},
+		"already gone":                   {emulator.Fault{After: true, Errno: 41017}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.fault.Operation = "deleteCIMG"
+			inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{test.fault}}, func(t *testing.T, w *world) {
+				order := applied(roll)
+				order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
+				report := w.rolls(t, order)
+				require.NoError(t, w.GetWorkflowError())
+				time.Sleep(emulator.DefaultDuration) // the job of the deletion that was "already gone"
+				require.Equal(t, []string{"bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
+				require.Equal(t, []string{"bj-1", "bj-2"}, expired(report))
+				require.Equal(t, test.calls, w.service.Requests("deleteCIMG"))
+				deletions := 0
+				for _, job := range w.service.Jobs("bj") {
+					if job.Type == "DeleteCIMG" {
+						deletions++
+					}
+				}
+				require.Equal(t, 2, deletions, "each image is deleted once")
+			})
+		})
+	}
+}
+
+func TestRollReportsWhatIsNotDeleted(t *testing.T) {
+	fault := emulator.Fault{Operation: "deleteCIMG", Errno: 10000001}
+	inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{fault}}, func(t *testing.T, w *world) {
+		order := applied(roll)
+		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
+		report := w.rolls(t, order)
+		require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Incomplete, nil), w.GetWorkflowError())
+		require.Contains(t, report.Expired[0].Error, "Rejected: ")
+		require.Empty(t, report.Expired[1].Error, "the next is deleted all the same")
+		require.Equal(t, []string{"bj-1", "bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
+	})
+}
+
+// A roll that is cancelled ends the deletion that it has begun, and begins no other.
+func TestRollCancelledWhileDeleting(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+			if call.Intent.Op == "deleteCIMG" {
+				w.CancelWorkflow()
+			}
+			return w.activities.Send(ctx, call)
+		})
+		order := applied(roll)
+		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
+		w.hasNoEarlierRun()
+		w.ExecuteWorkflow(fleet.Roll, order)
+		cancelled, is := errors.AsType[*temporal.CanceledError](w.GetWorkflowError())
+		require.True(t, is, w.GetWorkflowError())
+		var report fleet.RollReport
+		require.NoError(t, cancelled.Details(&report))
+		require.Equal(t, []string{"bj-1"}, expired(report))
+		require.Equal(t, 1, w.service.Requests("deleteCIMG"))
+	})
+}
+
+func TestInvalidRollOrders(t *testing.T) {
+	for name, change := range map[string]func(*fleet.RollOrder){
+		"no family":              func(o *fleet.RollOrder) { o.Family = "" },
+		"no version":             func(o *fleet.RollOrder) { o.Version = "" },
+		"a version with letters": func(o *fleet.RollOrder) { o.Version = "v1" },
+		"a version of two":       func(o *fleet.RollOrder) { o.Version = "1-2" },
+		"no regions":             func(o *fleet.RollOrder) { o.Regions = nil },
+		"a negative number":      func(o *fleet.RollOrder) { o.Retention.Keep = -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+				order := applied(roll)
+				change(&order)
+				w.rolls(t, order)
+				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.InvalidOrder, nil), w.GetWorkflowError())
+				w.requireUntouched(t)
+			})
+		})
+	}
+}
