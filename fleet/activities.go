@@ -64,7 +64,8 @@ func (a *Activities) Wait(ctx context.Context, ref wrapper.JobRef) (wrapper.Job,
 	defer heartbeat(ctx, func() any { return Heartbeat{ref, seen.Load()} })()
 	var job wrapper.Job
 	for job, err = range handle.Watch(ctx) {
-		seen.Store(&job)
+		latest := job // heartbeats read it meanwhile
+		seen.Store(&latest)
 	}
 	return job, waitFailure(ctx, err)
 }
