@@ -22,22 +22,27 @@ func Register(w worker.Registry, activities *Activities) {
 // RegisterAttributes adds the search attributes to a namespace that lacks them.
 // Temporal Cloud does not allow that: add them there as its documentation says.
 func RegisterAttributes(ctx context.Context, temporal client.Client, namespace string) error {
-	operator := temporal.OperatorService()
-	present, err := operator.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
-	if err != nil {
+	names, err := MissingAttributes(ctx, temporal, namespace)
+	if err != nil || len(names) == 0 {
 		return err
 	}
 	missing := make(map[string]enums.IndexedValueType)
+	for _, name := range names {
+		missing[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+	}
+	_, err = temporal.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
+	return err
+}
+
+// MissingAttributes returns the names of the search attributes that a namespace lacks.
+func MissingAttributes(ctx context.Context, temporal client.Client, namespace string) (missing []string, err error) {
+	present, err := temporal.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	for _, name := range []string{AttributeImage.GetName(), AttributeRegion.GetName(), AttributeState.GetName()} {
-		if _, found := present.CustomAttributes[name]; !found {
-			missing[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
+		if _, found := present.GetCustomAttributes()[name]; !found {
+			missing = append(missing, name)
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	_, err = operator.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
-	return err
+	return missing, err
 }
 
 // quoted escapes a text for a query of Temporal's visibility.

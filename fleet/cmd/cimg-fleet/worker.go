@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v3"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/cimg-go/cimg/fleet"
+)
+
+// stopTimeout is how long a worker that stops waits for the calls that it has sent.
+const stopTimeout = 10 * time.Second
+
+func workerCommand() *cli.Command {
+	var s service
+	var maxActivities int
+	return &cli.Command{
+		Name:  "worker",
+		Usage: "carry out workflows until interrupted",
+		Description: `Run as many as you like, on as many machines; what one leaves, another continues. All workers of a task queue use the token
+of one account. For instance, against an emulator that "cimg mock" serves:
+
+  DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7 cimg-fleet worker`,
+		Flags: s.flags(
+			&cli.IntFlag{Name: "max-activities", Usage: "call and wait for at most `N` images at a time; a wait costs a few kilobytes, and all share the polls", Value: 10_000, Sources: cli.EnvVars("CIMG_MAX_ACTIVITIES"), Destination: &maxActivities},
+		),
+		Before: noArguments,
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if maxActivities < 1 {
+				return usageErrorf("--max-activities: %d is not positive", maxActivities)
+			}
+			cimg, err := s.client()
+			if err != nil {
+				return err
+			}
+			temporal, err := connect(ctx)
+			if err != nil {
+				return err
+			}
+			defer temporal.Close()
+			if err := temporal.checkAttributes(ctx); err != nil {
+				return err
+			}
+			activities, err := fleet.NewActivities(cimg, temporal, fleet.Options{VisibilityWindow: s.visibility})
+			if err != nil {
+				return err
+			}
+			fatal := make(chan error, 1)
+			w := worker.New(temporal, cmd.String("task-queue"), worker.Options{
+				MaxConcurrentActivityExecutionSize: maxActivities,
+				WorkerStopTimeout:                  stopTimeout,
+				OnFatalError:                       func(err error) { fatal <- err },
+			})
+			fleet.Register(w, activities)
+			if err := w.Start(); err != nil {
+				return err
+			}
+			defer w.Stop()
+			fmt.Fprintf(cmd.Root().ErrWriter, "Working on task queue %s, namespace %s of %s, with %s\n", cmd.String("task-queue"), temporal.namespace, temporal.address, cimg.BaseURL())
+			select {
+			case err := <-fatal:
+				return err
+			case <-ctx.Done():
+				return nil
+			}
+		},
+	}
+}
