@@ -24,10 +24,10 @@ const (
 // List are orders for many images, each in several regions.
 type List struct {
 	Orders    []Order
-	PerRegion int      // images that are made in a region at a time. Default: 10
+	PerRegion int      `yaml:"perRegion"` // images that are made in a region at a time. Default: 10
 	Settings  Settings // of the orders that have none
 	// Carried is for the workflow's own use: where an earlier run of it stopped.
-	Carried *Carried `json:",omitempty"`
+	Carried *Carried `json:",omitempty" yaml:"-"`
 }
 
 // Carried is what a run of [Fleet] leaves to the next, besides the orders that are not

@@ -135,16 +135,16 @@ func (o ImageOrder) call(now time.Time) (call Call, err error) {
 type Settings struct {
 	// CallTimeout is how long a mutating call may take; then its outcome is unknown.
 	// It should be longer than wrapper.Timeouts.Mutating of the workers. Default: 3 min.
-	CallTimeout time.Duration `json:",omitempty"`
+	CallTimeout time.Duration `json:",omitempty" yaml:"callTimeout"`
 	// HeartbeatTimeout is how long a worker may be silent before another continues
 	// its waits. Default: 1 min.
-	HeartbeatTimeout time.Duration `json:",omitempty"`
+	HeartbeatTimeout time.Duration `json:",omitempty" yaml:"heartbeatTimeout"`
 	// MaxCalls is how many calls there may be for an image: one more after a job that
 	// failed, or a call of which no image was observed. Default: 3.
-	MaxCalls int `json:",omitempty"`
+	MaxCalls int `json:",omitempty" yaml:"maxCalls"`
 	// MaxPause is the longest pause before a call that was not carried out is made
 	// again, unless the service asks for a longer one. Default: 5 min.
-	MaxPause time.Duration `json:",omitempty"`
+	MaxPause time.Duration `json:",omitempty" yaml:"maxPause"`
 }
 
 func (s Settings) withDefaults() Settings {

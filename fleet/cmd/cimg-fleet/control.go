@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/fleet"
 )
 
 func cancelCommand() *cli.Command {
@@ -20,13 +22,13 @@ run are left to the service. For instance:
 func pauseCommand() *cli.Command {
 	return controlCommand("pause", "let a fleet start no further images", `Those that are being made continue. For instance:
 
-  cimg-fleet pause cimg/fleet:weekly`, byName("pause"), "Asked %s to pause.\n")
+  cimg-fleet pause cimg/fleet:weekly`, byName(fleet.SignalPause), "Asked %s to pause.\n")
 }
 
 func resumeCommand() *cli.Command {
 	return controlCommand("resume", "let a paused fleet go on", `For instance:
 
-  cimg-fleet resume cimg/fleet:weekly`, byName("resume"), "Asked %s to go on.\n")
+  cimg-fleet resume cimg/fleet:weekly`, byName(fleet.SignalResume), "Asked %s to go on.\n")
 }
 
 func byName(name string) func(context.Context, *connection, string) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -51,8 +52,11 @@ func (c *connection) lines(ctx context.Context, id string) (map[string]string, e
 		return nil, err
 	}
 	lines := make(map[string]string)
+	if shown.workflow.Progress != nil {
+		lines[""] = progressText(shown.workflow.Progress)
+	}
 	for _, image := range shown.images {
-		lines[image.Region+"/"+image.Name] = fmt.Sprintf("%s in %s: %s", image.Name, image.Region, image.State)
+		lines[image.Region+"/"+image.Name] = strings.TrimSpace(fmt.Sprintf("%s in %s: %s %s", image.Name, image.Region, image.State, image.Error))
 	}
 	return lines, nil
 }

@@ -29,6 +29,8 @@ type row struct {
 	Job    string    `json:"job,omitempty"` // that was last waited for
 	Start  time.Time `json:"start,omitzero"`
 	Error  string    `json:"error,omitempty"`
+
+	Progress *fleet.Progress `json:"progress,omitempty"` // of a fleet
 }
 
 // rowOf returns what Temporal's own list says of a workflow.
@@ -82,6 +84,9 @@ func write(out io.Writer, format string, rows ...row) error {
 	}
 	columns := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
+		if r.Progress != nil {
+			r.State = progressText(r.Progress)
+		}
 		cells := []string{r.ID, r.Status, r.Region, r.Name, r.State, r.Image, r.Error}
 		fmt.Fprintln(columns, strings.Join(cells, "\t"))
 	}

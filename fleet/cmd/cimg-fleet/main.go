@@ -60,7 +60,7 @@ func command() *cli.Command {
 		},
 		Commands: []*cli.Command{
 			setupCommand(), workerCommand(), startCommand(), statusCommand(),
-			pauseCommand(), resumeCommand(), cancelCommand(),
+			pauseCommand(), resumeCommand(), cancelCommand(), demoCommand(),
 		},
 		Action:         unknownCommand,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main reports errors

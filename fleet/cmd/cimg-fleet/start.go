@@ -22,7 +22,7 @@ func startCommand() *cli.Command {
 		Usage: "start a workflow, or find the one that runs",
 		Description: `The workflow's id is made of the task queue, the kind and the name: the same start again finds the workflow if it runs, and
 otherwise makes what is missing. Examples: cimg-fleet start replicate --help`,
-		Commands: []*cli.Command{startReplicateCommand()},
+		Commands: []*cli.Command{startReplicateCommand(), startFleetCommand()},
 		Action:   unknownCommand,
 	}
 }
