@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 	"go.yaml.in/yaml/v3"
@@ -57,9 +58,12 @@ func startFleetCommand() *cli.Command {
 func readOrder(in io.Reader) (order fleet.List, err error) {
 	decoder := yaml.NewDecoder(in)
 	decoder.KnownFields(true)
+	var wrong *yaml.TypeError
 	switch err := decoder.Decode(&order); {
 	case errors.Is(err, io.EOF):
 		return order, errors.New("it is empty")
+	case errors.As(err, &wrong):
+		return order, errors.New(strings.Join(wrong.Errors, "; "))
 	case err != nil:
 		return order, err
 	case !errors.Is(decoder.Decode(new(any)), io.EOF):

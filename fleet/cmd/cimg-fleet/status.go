@@ -88,7 +88,7 @@ func (c *connection) show(ctx context.Context, id string) (*shown, error) {
 		if s.workflow.Progress != nil {
 			report = s.workflow.Progress.Failures
 		}
-	case ended:
+	case ended && s.workflow.Type == "Replicate":
 		err = c.GetWorkflow(ctx, id, "").Get(ctx, &report)
 		fleet.IsFailure(err, fleet.Incomplete, &report)
 	}
@@ -98,7 +98,7 @@ func (c *connection) show(ctx context.Context, id string) (*shown, error) {
 	for _, made := range report {
 		s.images = append(s.images, rowOfCopy(made))
 	}
-	if len(report) == 0 && s.workflow.Progress == nil {
+	if len(report) == 0 && s.workflow.Type != "Fleet" {
 		s.images, err = c.list(ctx, "WorkflowType = 'Image' AND (ParentWorkflowId = %[1]s OR RootWorkflowId = %[1]s) AND StartTime >= %[2]s", id, info.GetStartTime().AsTime().Format(time.RFC3339Nano))
 		return s, err
 	}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/urfave/cli/v3"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/cimg-go/cimg/fleet"
+)
+
+// run runs a command as main does, and returns what a person reads and a script sees.
+func run(t *testing.T, args ...string) (message string, code exitCode) {
+	t.Helper()
+	t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1") // where nothing listens
+	t.Setenv("TEMPORAL_CONFIG_FILE", t.TempDir()+"/none.toml")
+	t.Setenv(tokenVariable, "")
+	root := command()
+	root.Writer, root.ErrWriter = io.Discard, io.Discard
+	err := root.Run(t.Context(), append([]string{"cimg-fleet"}, args...))
+	if err == nil {
+		return "", 0
+	}
+	return text(err), exitCodeOf(t.Context(), err)
+}
+
+func TestWrongUsage(t *testing.T) {
+	for args, problem := range map[string]string{
+		"strat":                            `no command "strat"; see cimg-fleet --help`,
+		"start rol":                        `no command "rol"; see cimg-fleet start --help`,
+		"status --output yaml":             `invalid value "yaml" for flag -output: it is neither table nor json; see cimg-fleet status --help`,
+		"status a b":                       "status takes the id of a workflow; see cimg-fleet status --help",
+		"cancel":                           "cancel takes the id of a workflow; see cimg-fleet cancel --help",
+		"setup now":                        `setup takes no argument, got "now"`,
+		"worker":                           "no token: set the environment variable DIDIYUN_ACCESS_TOKEN, or name a file with --token-file",
+		"worker --max-activities 0":        "--max-activities: 0 is not positive",
+		"worker --token secret":            "flag provided but not defined: -token; see cimg-fleet worker --help",
+		"start fleet --name weekly":        "a fleet needs a --name and a --file",
+		"start fleet --name a --file none": "--file: open none: no such file or directory",
+		"start replicate --from gz":        "no name: give one with --name",
+		"start replicate --name a":         "no origin: name its region with --from",
+		"start replicate --name a --from gz --to bj":                        "name either a --snapshot or an --image to make the images from",
+		"start replicate --name a --from gz --image i":                      "no region: name some with --to",
+		"start replicate --name a --from gz --image i --snapshot s --to bj": "name either a --snapshot or an --image to make the images from",
+	} {
+		t.Run(args, func(t *testing.T) {
+			message, code := run(t, strings.Fields(args)...)
+			require.Equal(t, problem, message)
+			require.Equal(t, exitUsage, code)
+		})
+	}
+}
+
+func TestTemporalCannotBeReached(t *testing.T) {
+	message, code := run(t, "status")
+	require.Regexp(t, `^cannot reach Temporal at 127\.0\.0\.1:1 \(TEMPORAL_ADDRESS\): .*connection refused`, message)
+	require.NotContains(t, message, "\n")
+	require.Equal(t, exitOther, code)
+}
+
+func TestExitCodes(t *testing.T) {
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct {
+		err  error
+		code exitCode
+		text string
+	}{
+		{errors.New("two\nlines"), exitOther, "two; lines"},
+		{usageErrorf("none"), exitUsage, "none"},
+		{serviceerror.NewNamespaceNotFound("images"), exitUsage, "Namespace images is not found.; name one that exists in TEMPORAL_NAMESPACE"},
+		{fmt.Errorf("cimg/fleet:a: %w", serviceerror.NewNotFound("workflow not found")), exitNotFound, "cimg/fleet:a: workflow not found; cimg-fleet status lists those that run"},
+	} {
+		require.Equal(t, test.code, exitCodeOf(t.Context(), test.err))
+		require.Equal(t, test.text, text(test.err))
+		require.Equal(t, exitInterrupted, exitCodeOf(interrupted, test.err))
+	}
+}
+
+// Every command shows how it is used. None takes the token, which others could see.
+func TestHelp(t *testing.T) {
+	eachCommand(command(), func(cmd *cli.Command) {
+		require.Contains(t, cmd.Description, "cimg-fleet ", cmd.Name)
+		require.NotEmpty(t, cmd.Usage)
+		for _, flag := range cmd.Flags {
+			require.NotContains(t, flag.Names(), "token")
+		}
+	})
+}
+
+// The id of no image is that of a replication, a roll or a fleet.
+func TestWorkflowID(t *testing.T) {
+	require.Equal(t, "cimg/replicate:web-01", workflowID("cimg", "replicate", "web-01"))
+	require.NotEqual(t, fleet.ImageID("cimg", "gz", "web-01"), workflowID("cimg", "replicate", "web-01"))
+}
