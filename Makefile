@@ -14,10 +14,15 @@ help: ## list the targets
 demo: ## create an image and copy it, against an emulator
 	go run ./cmd/cimg demo
 
+.PHONY: fleet-demo
+fleet-demo: ## copy 20 images on Temporal, and kill a worker, against an emulator
+	.ci/fleet-demo
+
 .PHONY: test
 test: ## run the tests; needs Go only
 	CGO_ENABLED=0 go test ./...
 	cd tests/consumer && CGO_ENABLED=0 go test ./...
+	cd fleet && CGO_ENABLED=0 go test ./...
 
 .PHONY: generate
 generate: ## rewrite gen/ from openapi.yaml

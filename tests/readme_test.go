@@ -28,6 +28,7 @@ var pages = []string{
 	"docs/go.md", "docs/go.zh-CN.md",
 	"docs/other-languages.md", "docs/other-languages.zh-CN.md",
 	"docs/generated-clients.md", "docs/generated-clients.zh-CN.md",
+	"docs/fleet.md", "docs/fleet.zh-CN.md",
 }
 
 func read(t *testing.T, page string) string {
@@ -174,8 +175,8 @@ func TestCommandsAndLinksOfThePages(t *testing.T) {
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) {
 			text := read(t, page)
-			commands := regexp.MustCompile(`\bmake ([a-z]+)\b`).FindAllStringSubmatch(strings.Join(append(blocks(text, "sh"),
-				regexp.MustCompile("`make [a-z]+").FindAllString(text, -1)...), "\n"), -1)
+			commands := regexp.MustCompile(`\bmake ([a-z-]+)\b`).FindAllStringSubmatch(strings.Join(append(blocks(text, "sh"),
+				regexp.MustCompile("`make [a-z-]+").FindAllString(text, -1)...), "\n"), -1)
 			require.NotEmpty(t, commands)
 			for _, command := range commands {
 				require.Contains(t, string(makefile), fmt.Sprintf("\n%s: ## ", command[1]))
@@ -219,6 +220,7 @@ func TestTranslationsAreComplete(t *testing.T) {
 		"docs/go.zh-CN.md":                "docs/go.md",
 		"docs/other-languages.zh-CN.md":   "docs/other-languages.md",
 		"docs/generated-clients.zh-CN.md": "docs/generated-clients.md",
+		"docs/fleet.zh-CN.md":             "docs/fleet.md",
 	} {
 		// Each links to the other, and to pages in its own language.
 		partsOf := func(page string) (lines []string, programs []string, links []string) {

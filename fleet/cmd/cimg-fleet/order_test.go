@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,25 @@ orders:
 			require.Equal(t, expected, order)
 		})
 	}
+}
+
+// The lists that people see are right.
+func TestListsOfThePages(t *testing.T) {
+	for _, page := range []string{"../../../docs/fleet.md", "../../../docs/fleet.zh-CN.md"} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		_, list, _ := strings.Cut(string(text), "```yaml\n")
+		list, _, _ = strings.Cut(list, "```")
+		order, err := readOrder(strings.NewReader(list))
+		require.NoError(t, err)
+		require.Len(t, order.Orders, 1)
+	}
+	help := startFleetCommand().Description
+	_, list, _ := strings.Cut(help, "weekly.yaml:\n")
+	list, _, _ = strings.Cut(list, "  cimg-fleet")
+	order, err := readOrder(strings.NewReader(list))
+	require.NoError(t, err)
+	require.Len(t, order.Orders, 2)
 }
 
 // What is wrong with a list is said before anything is started.
