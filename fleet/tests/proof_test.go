@@ -113,8 +113,8 @@ func TestNeverTwice(t *testing.T) {
 }
 
 // fleetOrder is an order for images that are made in gz and copied to bj.
-func fleetOrder(images, perRegion int) fleet.FleetOrder {
-	order := fleet.FleetOrder{
+func fleetOrder(images, perRegion int) fleet.List {
+	order := fleet.List{
 		PerRegion: perRegion,
 		Settings:  fleet.Settings{CallTimeout: 8 * time.Second, HeartbeatTimeout: 4 * time.Second, MaxPause: 5 * time.Second},
 	}
