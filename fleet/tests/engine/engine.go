@@ -35,7 +35,7 @@ type Options struct {
 	File    string // database; created if missing, and SQLite's FILE-wal and FILE-shm beside it
 	Port    int    // for clients; 0: a free one
 	UIPort  int    // for browsers; 0: no web UI
-	LogFile string // for the server's errors; empty: stderr
+	LogFile string // for errors; empty: only what ends the process is said, on stderr
 }
 
 // Server is a running server.
@@ -48,14 +48,17 @@ type Server struct {
 }
 
 // Start starts a server with the namespace "default". It returns when clients can
-// connect. As Temporal does, it ends the process if a port is taken.
-// A file belongs to one server at a time.
+// connect, and an error if a port is taken. A file belongs to one server at a time.
 func Start(options Options) (*Server, error) {
 	if options.File == "" {
 		return nil, errors.New("engine: no database file")
 	}
 	if options.Port == 0 {
 		options.Port = freeport.MustGetFreePort()
+	}
+	// Temporal itself ends the process if a port is taken.
+	if err := errors.Join(tryListen(options.Port), tryListen(options.UIPort)); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
 	}
 	database := &config.SQL{
 		PluginName:   sqliteplugin.PluginName,
@@ -97,9 +100,7 @@ func Start(options Options) (*Server, error) {
 		}),
 		temporal.WithStaticHosts(hosts),
 		temporal.WithDynamicConfigClient(settings),
-		temporal.WithLogger(log.NewZapLogger(log.BuildZapLogger(log.Config{
-			Level: "error", Format: "console", OutputFile: options.LogFile,
-		}))),
+		temporal.WithLogger(logger(options.LogFile)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -142,6 +143,15 @@ var settings = dynamicconfig.StaticClient{
 	dynamicconfig.NamespaceCacheRefreshInterval.Key(): "1s",
 }
 
+// logger leaves errors to a file: a worker that is killed causes many.
+func logger(file string) log.Logger {
+	level := "error"
+	if file == "" {
+		level = "fatal"
+	}
+	return log.NewZapLogger(log.BuildZapLogger(log.Config{Level: level, Format: "console", OutputFile: file}))
+}
+
 // createNamespace creates the tables and the namespace unless they exist.
 func createNamespace(database *config.SQL) error {
 	n, err := sqlite.NewNamespaceConfig(clusterName, namespace, false, nil)
@@ -164,6 +174,14 @@ func services(frontendPort int) (map[string]config.Service, map[primitives.Servi
 		hosts[primitives.ServiceName(name)] = static.SingleLocalHost(address(port))
 	}
 	return services, hosts
+}
+
+func tryListen(port int) error {
+	listener, err := net.Listen("tcp", address(port))
+	if err != nil {
+		return err
+	}
+	return listener.Close()
 }
 
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }

@@ -17,6 +17,6 @@ func startUI(port int, frontend string) (url string, stop func()) {
 		HideLogs:            true,
 		CORS:                config.CORS{CookieInsecure: true}, // there is no TLS on loopback
 	}))
-	go ui.Start() //nolint:errcheck // it ends the process itself if the port is taken
+	go ui.Start() //nolint:errcheck // it ends the process itself on errors
 	return "http://" + address(port), ui.Stop
 }

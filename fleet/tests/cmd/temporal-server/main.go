@@ -19,7 +19,7 @@ func main() {
 	flag.StringVar(&options.File, "file", "temporal.db", "database `file`; created if missing")
 	flag.IntVar(&options.Port, "port", 7233, "`port` for clients; 0: a free one")
 	flag.IntVar(&options.UIPort, "ui-port", 0, "`port` of the web UI; 0: none")
-	flag.StringVar(&options.LogFile, "log", "", "`file` for errors; empty: stderr")
+	flag.StringVar(&options.LogFile, "log", "", "`file` for errors; empty: none is written")
 	flag.Parse()
 	if err := run(options); err != nil {
 		fmt.Fprintln(os.Stderr, "temporal-server:", err)

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +22,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"golang.org/x/sync/errgroup"
 )
 
 // The test's binary is the program, too: a process of its own that can be killed.
@@ -92,16 +95,56 @@ func TestServerGoesOnAfterAKill(t *testing.T) {
 	require.Zero(t, status.ExitCode())
 }
 
+func TestTakenPort(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	_, port, _ := strings.Cut(listener.Addr().String(), ":")
+	for _, flag := range []string{"--port", "--ui-port"} {
+		output, err := program("--port", "0", "--file", filepath.Join(t.TempDir(), "temporal.db"), flag, port).CombinedOutput()
+		require.Error(t, err)
+		require.Regexp(t, `^temporal-server: engine: listen tcp .*: address already in use\n$`, string(output))
+	}
+}
+
+// BenchmarkWorkflow runs workflows of two activities, 500 at a time.
+func BenchmarkWorkflow(b *testing.B) {
+	s := start(b, "--file", filepath.Join(b.TempDir(), "temporal.db"), "--port", "0")
+	c := connect(b, s.address)
+	work(b, c)
+	var running errgroup.Group
+	running.SetLimit(500)
+	b.ResetTimer()
+	for range b.N { // b.Loop would not count the last 500
+		running.Go(func() error {
+			run, err := c.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: queue}, greet, "world", time.Duration(0))
+			if err != nil {
+				return err
+			}
+			return run.Get(b.Context(), nil)
+		})
+	}
+	require.NoError(b, running.Wait())
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "workflows/s")
+}
+
 type server struct {
 	process *os.Process
 	address string
 }
 
-// start starts the program and waits until it is ready.
-func start(t *testing.T, args ...string) server {
-	t.Helper()
+func program(args ...string) *exec.Cmd {
 	command := exec.Command(os.Args[0], args...)
 	command.Env = append(os.Environ(), "CIMG_TEMPORAL_SERVER=1")
+	return command
+}
+
+// start starts the program and waits until it is ready.
+func start(t testing.TB, args ...string) server {
+	t.Helper()
+	command := program(args...)
 	command.Stderr = t.Output()
 	stdout, err := command.StdoutPipe()
 	require.NoError(t, err)
@@ -116,15 +159,15 @@ func start(t *testing.T, args ...string) server {
 	return server{command.Process, address}
 }
 
-func connect(t *testing.T, address string) client.Client {
+func connect(t testing.TB, address string) client.Client {
 	t.Helper()
-	c, err := client.DialContext(t.Context(), client.Options{HostPort: address, Logger: log.NewNopLogger()})
+	c, err := client.DialContext(t.Context(), client.Options{HostPort: address, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
 }
 
-func work(t *testing.T, c client.Client) {
+func work(t testing.TB, c client.Client) {
 	t.Helper()
 	w := worker.New(c, queue, worker.Options{})
 	w.RegisterWorkflow(greet)
