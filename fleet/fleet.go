@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,88 +20,6 @@ const (
 	SignalResume  = "resume"
 )
 
-// List are orders for many images, each in several regions.
-type List struct {
-	Orders    []Order
-	PerRegion int      `yaml:"perRegion"` // images that are made in a region at a time. Default: 10
-	Settings  Settings // of the orders that have none
-	// Carried is for the workflow's own use: where an earlier run of it stopped.
-	Carried *Carried `json:",omitempty" yaml:"-"`
-}
-
-// Carried is what a run of [Fleet] leaves to the next, besides the orders that are not
-// finished.
-type Carried struct {
-	Progress Progress
-	Running  []Running
-}
-
-// Running is an image that an earlier run started.
-type Running struct {
-	Region, Name string
-	Foreign      bool   `json:",omitempty"` // another workflow started it, and owns it
-	Copies       *Order `json:",omitempty"` // what is to be made of it
-
-	attended bool // it is no child of this run
-}
-
-// Progress is how far a [Fleet] is.
-type Progress struct {
-	Counts
-	Paused   bool `json:",omitempty"`
-	Regions  map[string]Counts
-	Failures Report // the first 100
-}
-
-// Counts are numbers of images.
-type Counts struct{ Total, Queued, Running, Done, Failed int }
-
-const (
-	maxFailures  = 100
-	maxRunning   = 1000    // Temporal's limit is 2,000 children, or activities, of a workflow
-	maxListBytes = 3 << 19 // 1.5 MiB: Temporal's limit is 2 MiB, and there is state to carry
-)
-
-// Validate returns what is wrong with a list, nil if nothing is.
-func (l List) Validate() error {
-	if len(l.Orders) == 0 {
-		return errors.New("there are no Orders")
-	}
-	if encoded, err := json.Marshal(l.Orders); err != nil {
-		return err
-	} else if len(encoded) > maxListBytes {
-		return fmt.Errorf("the %d Orders take %d bytes as JSON, of at most %d: divide them into several fleets", len(l.Orders), len(encoded), maxListBytes)
-	}
-	makers := make(map[[2]string]int)
-	regions := make(map[string]bool)
-	for i, order := range l.Orders {
-		if err := order.validate(); err != nil {
-			return fmt.Errorf("order %d: %w", i+1, err)
-		}
-		for _, image := range order.all() {
-			regions[image.Region] = true
-			made := [2]string{image.Region, image.Name}
-			if first, found := makers[made]; found {
-				return fmt.Errorf("orders %d and %d make the same image, %q in %s", first+1, i+1, image.Name, image.Region)
-			}
-			makers[made] = i
-		}
-	}
-	if running := len(regions) * orDefault(l.PerRegion, 10); running > maxRunning {
-		return fmt.Errorf("%d regions with a PerRegion of %d are more than %d images at a time", len(regions), orDefault(l.PerRegion, 10), maxRunning)
-	}
-	return nil
-}
-
-// all are the orders for every image of an order.
-func (o Order) all() []ImageOrder {
-	images := o.copies(o.From)
-	if o.From.Image == "" {
-		images = append(images, o.origin())
-	}
-	return images
-}
-
 // Fleet carries out thousands of orders, a few images in a region at a time. It
 // continues as new, with the images that run, before its history gets too long. If some
 // images fail, the others are continued, and the failure is [Incomplete], with the
@@ -110,7 +27,7 @@ func (o Order) all() []ImageOrder {
 // in the details of the [temporal.CanceledError].
 func Fleet(ctx workflow.Context, list List) (Progress, error) {
 	f := &fleet{list: list, queues: make(map[string][]*Order), selector: workflow.NewSelector(ctx)}
-	f.list.PerRegion = orDefault(list.PerRegion, 10)
+	f.list.PerRegion = orDefault(list.PerRegion, defaultPerRegion)
 	must(workflow.SetQueryHandler(ctx, QueryProgress, func() (Progress, error) { return f.progress, nil }))
 	if list.Carried == nil {
 		if err := list.Validate(); err != nil {
@@ -161,11 +78,8 @@ func (f *fleet) count() {
 }
 
 func (f *fleet) add(region string, n Counts) {
-	sum := func(to Counts) Counts {
-		return Counts{to.Total + n.Total, to.Queued + n.Queued, to.Running + n.Running, to.Done + n.Done, to.Failed + n.Failed}
-	}
-	f.progress.Counts = sum(f.progress.Counts)
-	f.progress.Regions[region] = sum(f.progress.Regions[region])
+	f.progress.Counts = f.progress.Counts.plus(n)
+	f.progress.Regions[region] = f.progress.Regions[region].plus(n)
 }
 
 // enqueue makes an order wait for its turn: of a snapshot in that one's region, of an

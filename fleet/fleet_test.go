@@ -14,11 +14,13 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/mocks"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/fleet"
 )
 
@@ -174,6 +176,11 @@ func continued(t *testing.T, order fleet.List, after time.Duration) (next fleet.
 	env, _ := fleetEnvironment(t)
 	env.RegisterDelayedCallback(func() { env.SetContinueAsNewSuggested(true) }, after)
 	env.ExecuteWorkflow(fleet.Fleet, order)
+	return nextRun(t, env)
+}
+
+func nextRun(t *testing.T, env *testsuite.TestWorkflowEnvironment) (next fleet.List) {
+	t.Helper()
 	again, is := errors.AsType[*workflow.ContinueAsNewError](env.GetWorkflowError())
 	require.True(t, is, "%v", env.GetWorkflowError())
 	require.Equal(t, "Fleet", again.WorkflowType.Name)
@@ -191,7 +198,9 @@ func TestFleetContinuesAsNew(t *testing.T) {
 	require.Equal(t, 1, next.PerRegion)
 	require.Equal(t, 7, next.Settings.MaxCalls)
 	require.Equal(t, 13, next.Carried.Progress.Total)
-	require.Equal(t, len(next.Carried.Running), next.Carried.Progress.Running)
+	require.Equal(t, fleet.Counts{Total: 13, Queued: 9, Running: 3, Done: 1}, next.Carried.Progress.Counts)
+	require.Len(t, next.Carried.Running, 3)
+	require.Len(t, next.Orders, 4, "an order of which nothing is to be started is not carried")
 
 	env, made := fleetEnvironment(t)
 	var attended []string
@@ -215,29 +224,91 @@ func TestFleetContinuesAsNew(t *testing.T) {
 	require.Equal(t, map[string]int{"bj": 1, "sh": 1, "gz": 1}, made.most)
 }
 
-func TestFleetCancelsWhatAnEarlierRunStarted(t *testing.T) {
+func TestFleetContinuesAsNewWhilePaused(t *testing.T) {
 	env, _ := fleetEnvironment(t)
-	cancelled := make(chan struct{})
-	env.OnActivity("Attend", mock.Anything, mock.Anything).Return(func(context.Context, string) (fleet.Copy, error) {
-		<-cancelled
-		return fleet.Copy{}, temporal.NewNonRetryableApplicationError("canceled", fleet.Interrupted, nil)
-	})
-	env.OnRequestCancelExternalWorkflow(mock.Anything, "default-test-taskqueue/bj/web-0", "").Return(func(string, string, string) error {
-		close(cancelled)
-		return nil
-	}).Once()
-	env.RegisterDelayedCallback(env.CancelWorkflow, 0)
-	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Carried: &fleet.Carried{
-		Progress: fleet.Progress{
-			Counts:  fleet.Counts{Total: 1, Running: 1},
-			Regions: map[string]fleet.Counts{"bj": {Total: 1, Running: 1}},
-		},
-		Running: []fleet.Running{{Region: "bj", Name: "web-0"}},
-	}})
-	progress := cancelledProgress(t, env)
-	require.Equal(t, fleet.Counts{Total: 1, Failed: 1}, progress.Counts)
-	require.Equal(t, "Interrupted: canceled", progress.Failures[0].Error)
-	env.AssertExpectations(t)
+	env.RegisterDelayedCallback(func() {
+		env.SetContinueAsNewSuggested(true)
+		env.SignalWorkflow(fleet.SignalPause, nil)
+	}, time.Minute)
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(3, "bj"), PerRegion: 1})
+	require.True(t, nextRun(t, env).Carried.Progress.Paused)
+}
+
+func TestFleetCancelsWhatAnEarlierRunStarted(t *testing.T) {
+	for name, isForeign := range map[string]bool{"by this fleet": false, "by another workflow, whose it is": true} {
+		t.Run(name, func(t *testing.T) {
+			env, _ := fleetEnvironment(t)
+			ended := make(chan struct{})
+			env.OnActivity("Attend", mock.Anything, mock.Anything).Return(func(ctx context.Context, _ string) (fleet.Copy, error) {
+				select {
+				case <-ended:
+					return fleet.Copy{}, temporal.NewNonRetryableApplicationError("canceled", fleet.Interrupted, nil)
+				case <-ctx.Done():
+					return fleet.Copy{}, ctx.Err()
+				}
+			})
+			want := "cancelled"
+			if !isForeign {
+				want = "Interrupted: canceled"
+				env.OnRequestCancelExternalWorkflow(mock.Anything, "default-test-taskqueue/bj/web-0", "").Return(func(string, string, string) error {
+					close(ended)
+					return nil
+				}).Once()
+			}
+			env.RegisterDelayedCallback(env.CancelWorkflow, 0)
+			env.ExecuteWorkflow(fleet.Fleet, fleet.List{Carried: &fleet.Carried{
+				Progress: fleet.Progress{
+					Counts:  fleet.Counts{Total: 1, Running: 1},
+					Regions: map[string]fleet.Counts{"bj": {Total: 1, Running: 1}},
+				},
+				Running: []fleet.Running{{Region: "bj", Name: "web-0", Foreign: isForeign}},
+			}})
+			progress := cancelledProgress(t, env)
+			require.Equal(t, fleet.Counts{Total: 1, Failed: 1}, progress.Counts)
+			require.Equal(t, want, progress.Failures[0].Error)
+			if !isForeign {
+				env.AssertExpectations(t)
+			}
+		})
+	}
+}
+
+func TestAttend(t *testing.T) {
+	made := fleet.Copy{Region: "bj", Name: "web-0", Image: "image"}
+	for name, test := range map[string]struct {
+		err  error
+		kind string // of the failure; "": none
+	}{
+		"made":           {nil, ""},
+		"failed":         {temporal.NewNonRetryableApplicationError("disk full", fleet.JobFailed, nil), fleet.JobFailed},
+		"not known":      {serviceerror.NewNotFound("no such workflow"), fleet.Interrupted},
+		"server is down": {serviceerror.NewUnavailable("down"), "Unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run, client := &mocks.WorkflowRun{}, &mocks.Client{}
+			client.On("GetWorkflow", mock.Anything, "queue/bj/web-0", "").Return(run)
+			run.On("Get", mock.Anything, mock.Anything).Return(test.err).Run(func(args mock.Arguments) { *args.Get(1).(*fleet.Copy) = made })
+			inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+				activities, err := fleet.NewActivities(w.cimg, client, fleet.Options{})
+				require.NoError(t, err)
+				var suite testsuite.WorkflowTestSuite
+				env := suite.NewTestActivityEnvironment()
+				env.RegisterActivity(activities)
+				value, err := env.ExecuteActivity(activities.Attend, "queue/bj/web-0")
+				if test.kind != "" {
+					failure, is := errors.AsType[*temporal.ApplicationError](err)
+					require.True(t, is, err)
+					require.Equal(t, test.kind, failure.Type())
+					require.Equal(t, test.kind != "Unavailable", failure.NonRetryable())
+					return
+				}
+				require.NoError(t, err)
+				var attended fleet.Copy
+				require.NoError(t, value.Get(&attended))
+				require.Equal(t, made, attended)
+			})
+		})
+	}
 }
 
 func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {

@@ -14,13 +14,14 @@ import (
 // Retention says which images of a family are kept in a region. Those in excess of Keep
 // and those older than MaxAge are deleted. The zero value keeps all.
 //
-// Always kept are the newest image, and the one that was just made. Images that are
-// shared, that a job works on, that are not Ready or of which it is not known when they
-// were created, are neither deleted nor counted.
+// Always kept are the newest image, and the one that was just made. Images of excepted
+// versions, that are shared, that a job works on, that are not Ready or of which it is
+// not known when they were created, are neither deleted nor counted.
 type Retention struct {
 	Keep    int           `json:",omitempty"` // how many to keep, the newest; 0: any number
 	MaxAge  time.Duration `json:",omitempty"` // how long to keep them; 0: for ever
 	AtLeast int           `json:",omitempty"` // how many to keep, the newest, whatever Keep and MaxAge say
+	Except  []string      `json:",omitempty"` // versions to keep, besides
 }
 
 func (r Retention) validate() error {
@@ -34,7 +35,8 @@ func (r Retention) validate() error {
 func (r Retention) expired(images []wrapper.Image, family, readyStatus, madeUUID string, now time.Time) []wrapper.Image {
 	counted := slices.DeleteFunc(slices.Clone(images), func(image wrapper.Image) bool {
 		hasJob := image.Job != nil && !image.Job.Done
-		return !inFamily(image.Name, family) || image.IsShared || hasJob || image.Status != readyStatus || image.CreateTime <= 0
+		version, found := versionOf(image.Name, family)
+		return !found || slices.Contains(r.Except, version) || image.IsShared || hasJob || image.Status != readyStatus || image.CreateTime <= 0
 	})
 	slices.SortFunc(counted, func(a, b wrapper.Image) int {
 		return cmp.Or(cmp.Compare(b.CreateTime, a.CreateTime), strings.Compare(a.UUID, b.UUID))
@@ -52,11 +54,12 @@ func (r Retention) expired(images []wrapper.Image, family, readyStatus, madeUUID
 	return expired
 }
 
-// version is the form of a version. It has no hyphen, so web-api-1 is not of the family
-// web.
-var version = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
+// versionForm is the form of a version. It has no hyphen, so web-api-1 is not of the
+// family web.
+var versionForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
 
-func inFamily(name, family string) bool {
-	of, found := strings.CutPrefix(name, family+"-")
-	return found && version.MatchString(of)
+// versionOf returns the version of an image of a family.
+func versionOf(name, family string) (version string, found bool) {
+	version, found = strings.CutPrefix(name, family+"-")
+	return version, found && versionForm.MatchString(version)
 }

@@ -53,6 +53,7 @@ func TestRetention(t *testing.T) {
 		"a job without an id":            {Retention{Keep: 1}, []wrapper.Image{image("web-2", 2), image("web-1", 3, unreadable)}, "", nil},
 		"a job that has ended":           {Retention{Keep: 1}, []wrapper.Image{image("web-2", 2), image("web-1", 3, idle)}, "", []string{"web-1"}},
 		"not Ready is not counted":       {Retention{Keep: 1}, []wrapper.Image{image("web-3", 1, broken), image("web-2", 2), image("web-1", 3), image("web-0", 4, broken)}, "", []string{"web-1"}},
+		"excepted":                       {Retention{Keep: 2, Except: []string{"4", "1"}}, five, "", []string{"web-2"}},
 		"not known when created":         {Retention{Keep: 1, MaxAge: day}, []wrapper.Image{image("web-3", 1), image("web-2", 2, undated)}, "", nil},
 		"of the family":                  {Retention{Keep: 1}, []wrapper.Image{image("web-9", 0), image("web-1", 9), image("web-1.0.2", 8), image("web-20261128", 7)}, "", []string{"web-1", "web-1.0.2", "web-20261128"}},
 		"of another family": {Retention{Keep: 1}, []wrapper.Image{

@@ -48,7 +48,7 @@ func (o RollOrder) validate() error {
 	switch {
 	case o.Family == "":
 		return errors.New("the order has no Family")
-	case !version.MatchString(o.Version):
+	case !versionForm.MatchString(o.Version):
 		return fmt.Errorf("version %q is not of digits with points between them", o.Version)
 	}
 	return cmp.Or(o.order().validate(), o.Retention.validate())
