@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type images struct {
 	made    []string // in the order of their ends
 	sources map[string]fleet.Source
 	fail    map[string]string // by name
+	ends    string            // the name of one that cannot be cancelled
 }
 
 func (i *images) make(ctx workflow.Context, order fleet.ImageOrder) (fleet.Copy, error) {
@@ -39,7 +41,10 @@ func (i *images) make(ctx workflow.Context, order fleet.ImageOrder) (fleet.Copy,
 	i.most[order.Region] = max(i.most[order.Region], i.running[order.Region])
 	i.sources[order.Region+"/"+order.Name] = order.From
 	made := fleet.Copy{Region: order.Region, Name: order.Name, Image: "image-of-" + order.Name}
-	if err := workflow.Sleep(ctx, time.Hour); err != nil {
+	if err := workflow.Sleep(ctx, time.Hour); err != nil && order.Name == i.ends {
+		ctx, _ = workflow.NewDisconnectedContext(ctx)
+		_ = workflow.Sleep(ctx, time.Minute)
+	} else if err != nil {
 		return made, err
 	}
 	if reason := i.fail[order.Name]; reason != "" {
@@ -145,11 +150,14 @@ func TestFleetPauses(t *testing.T) {
 
 func TestFleetCancelsWhatRuns(t *testing.T) {
 	env, made := fleetEnvironment(t)
+	made.ends = "web-4"
 	env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
 	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(10, "bj"), PerRegion: 3})
 
-	require.Equal(t, fleet.Counts{Total: 10, Queued: 4, Done: 3, Failed: 3}, cancelledProgress(t, env).Counts)
-	require.Len(t, made.made, 3)
+	progress := cancelledProgress(t, env)
+	require.Equal(t, fleet.Counts{Total: 10, Queued: 4, Done: 4, Failed: 2}, progress.Counts)
+	require.Equal(t, fleet.Copy{Region: "bj", Name: "web-3", Error: "cancelled"}, progress.Failures[0])
+	require.Len(t, made.made, 4)
 	require.Zero(t, made.running["bj"])
 }
 
@@ -203,11 +211,14 @@ func TestFleetContinuesAsNew(t *testing.T) {
 	require.Len(t, next.Orders, 4, "an order of which nothing is to be started is not carried")
 
 	env, made := fleetEnvironment(t)
+	var lock sync.Mutex
 	var attended []string
 	env.OnActivity("Attend", mock.Anything, mock.Anything).Return(func(ctx context.Context, id string) (fleet.Copy, error) {
 		queue := activity.GetInfo(ctx).TaskQueue
 		path := strings.Split(id, "/")
 		require.Equal(t, fleet.ImageID(queue, path[1], path[2]), id)
+		lock.Lock()
+		defer lock.Unlock()
 		attended = append(attended, path[1]+"/"+path[2])
 		return fleet.Copy{Region: path[1], Name: path[2], Image: "attended"}, nil
 	})
@@ -313,64 +324,65 @@ func TestAttend(t *testing.T) {
 
 func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 	order := orders(1, "bj")[0]
-	for name, run := range map[string]func(ctx workflow.Context) error{
-		"fleet": func(ctx workflow.Context) error {
-			return workflow.ExecuteChildWorkflow(ctx, fleet.Fleet, fleet.List{Orders: []fleet.Order{order}}).Get(ctx, nil)
+	environment := func() *testsuite.TestWorkflowEnvironment {
+		env, _ := fleetEnvironment(t)
+		env.RegisterWorkflow(fleet.Replicate)
+		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&startedElsewhere{}}})
+		return env
+	}
+	for name, run := range map[string]func(env *testsuite.TestWorkflowEnvironment){
+		"fleet": func(env *testsuite.TestWorkflowEnvironment) {
+			env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: []fleet.Order{order}})
 		},
-		"replicate": func(ctx workflow.Context) error {
-			return workflow.ExecuteChildWorkflow(ctx, fleet.Replicate, order).Get(ctx, nil)
-		},
+		"replicate": func(env *testsuite.TestWorkflowEnvironment) { env.ExecuteWorkflow(fleet.Replicate, order) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			env, made := fleetEnvironment(t)
-			env.RegisterWorkflow(fleet.Replicate)
-			env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&serverErrors{}}})
-			id := fleet.ImageID("default-test-taskqueue", "bj", "web-0")
-			env.OnActivity("Attend", mock.Anything, id).Return(fleet.Copy{Region: "bj", Name: "web-0"}, nil).Once()
-			env.ExecuteWorkflow(func(ctx workflow.Context) error {
-				other := workflow.ExecuteChildWorkflow(workflow.WithWorkflowID(ctx, id), "Image", fleet.ImageOrder{Region: "bj", Name: "web-0"})
-				return errors.Join(other.GetChildWorkflowExecution().Get(ctx, nil), run(ctx), other.Get(ctx, nil))
-			})
+			env := environment()
+			env.OnActivity("Attend", mock.Anything, "default-test-taskqueue/bj/web-0").Return(fleet.Copy{Region: "bj", Name: "web-0"}, nil).Once()
+			run(env)
 			require.NoError(t, env.GetWorkflowError())
-			require.Equal(t, []string{"bj/web-0"}, made.made)
 			env.AssertExpectations(t)
 		})
 	}
+	t.Run("by the next run, too", func(t *testing.T) {
+		env := environment()
+		env.OnActivity("Attend", mock.Anything, mock.Anything).Return(func(ctx context.Context, _ string) (fleet.Copy, error) {
+			<-ctx.Done()
+			return fleet.Copy{}, ctx.Err()
+		})
+		env.RegisterDelayedCallback(func() {
+			env.SetContinueAsNewSuggested(true)
+			env.SignalWorkflow(fleet.SignalPause, nil)
+		}, 0)
+		env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: []fleet.Order{order}})
+		require.Equal(t, []fleet.Running{{Region: "bj", Name: "web-0", Foreign: true}}, nextRun(t, env).Carried.Running)
+	})
 }
 
-// serverErrors makes the environment's error for a child that cannot be started the
-// one that a server leads to.
-type serverErrors struct {
+// startedElsewhere makes every child workflow one that runs already. The environment's
+// own error for that is not the one that a server leads to.
+type startedElsewhere struct {
 	interceptor.WorkerInterceptorBase
 }
 
-func (*serverErrors) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
-	inbound := &serverErrorsInbound{}
-	inbound.Next = next
-	return inbound
+func (*startedElsewhere) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &startedElsewhereInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}}
 }
 
-type serverErrorsInbound struct {
+type startedElsewhereInbound struct {
 	interceptor.WorkflowInboundInterceptorBase
 }
 
-func (i *serverErrorsInbound) Init(outbound interceptor.WorkflowOutboundInterceptor) error {
-	translate := &serverErrorsOutbound{}
-	translate.Next = outbound
-	return i.Next.Init(translate)
+func (i *startedElsewhereInbound) Init(outbound interceptor.WorkflowOutboundInterceptor) error {
+	return i.Next.Init(&startedElsewhereOutbound{interceptor.WorkflowOutboundInterceptorBase{Next: outbound}})
 }
 
-type serverErrorsOutbound struct {
+type startedElsewhereOutbound struct {
 	interceptor.WorkflowOutboundInterceptorBase
 }
 
-func (o *serverErrorsOutbound) ExecuteChildWorkflow(ctx workflow.Context, name string, args ...any) workflow.ChildWorkflowFuture {
-	child := o.Next.ExecuteChildWorkflow(ctx, name, args...)
-	started := child.GetChildWorkflowExecution()
-	if started.IsReady() && errors.As(started.Get(ctx, nil), new(*serviceerror.WorkflowExecutionAlreadyStarted)) {
-		return notStarted{child}
-	}
-	return child
+func (*startedElsewhereOutbound) ExecuteChildWorkflow(workflow.Context, string, ...any) workflow.ChildWorkflowFuture {
+	return notStarted{}
 }
 
 type notStarted struct{ workflow.ChildWorkflowFuture }

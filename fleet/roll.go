@@ -123,17 +123,11 @@ func verify(ctx workflow.Context, report Report, settings Settings) error {
 	return cmp.Or(errs...)
 }
 
-// An image has this time to be listed as Ready after its job has succeeded.
-const (
-	verifyFor   = 10 * time.Minute
-	verifyPause = 15 * time.Second
-)
-
-// Verify looks for an image in the list of its region, and fails unless it becomes
-// Ready.
+// Verify looks for an image in the list of its region, and fails unless it is Ready
+// within the visibility window.
 func (a *Activities) Verify(ctx context.Context, made Copy) error {
 	defer heartbeat(ctx, func() any { return nil })()
-	for end := time.Now().Add(verifyFor); ; {
+	for end := time.Now().Add(a.options.VisibilityWindow); ; {
 		listed, problem, err := a.look(ctx, made)
 		switch {
 		case err != nil || problem == "":
@@ -142,7 +136,7 @@ func (a *Activities) Verify(ctx context.Context, made Copy) error {
 			return failure(Unverified, fmt.Sprintf("%q (%s) in %s is %s", made.Name, made.Image, made.Region, problem), listed)
 		}
 		select {
-		case <-time.After(verifyPause):
+		case <-time.After(15 * time.Second):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -151,7 +145,7 @@ func (a *Activities) Verify(ctx context.Context, made Copy) error {
 
 // look returns an image as it is listed, and what is wrong with it.
 func (a *Activities) look(ctx context.Context, made Copy) (listed Member, problem string, err error) {
-	for image, err := range a.cimg.Images(ctx, made.Region, made.Name) {
+	for image, err := range a.cimg.Images(ctx, made.Region) { // all: it may have another name
 		if err != nil {
 			return listed, "", err
 		}
@@ -161,7 +155,7 @@ func (a *Activities) look(ctx context.Context, made Copy) (listed Member, proble
 	}
 	switch {
 	case listed.UUID == "":
-		problem = "not listed by that name"
+		problem = "not listed"
 	case listed.Name != made.Name:
 		problem = fmt.Sprintf("named %q", listed.Name)
 	case listed.Status != a.options.ReadyStatus:

@@ -3,16 +3,20 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/fleet"
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/wrapper"
 )
 
 var roll = fleet.RollOrder{Family: "web", Version: "9", From: snapshot, Regions: []string{"bj", "sh"}, Retention: fleet.Retention{Keep: 2}}
@@ -29,7 +33,7 @@ func families() *emulator.Stock {
 	for _, region := range []string{"bj", "gz", "sh"} {
 		images := []gen.CIMG{
 			{UUID: region + "-1", Name: "web-1"}, {UUID: region + "-2", Name: "web-2"}, {UUID: region + "-3", Name: "web-3"},
-			{UUID: region + "-shared", Name: "web-1", IsShared: true}, {UUID: region + "-api", Name: "web-api-1"},
+			{UUID: region + "-shared", Name: "web-0", IsShared: true}, {UUID: region + "-api", Name: "web-api-1"},
 		}
 		for i := range images {
 			images[i].Status, images[i].Size = "Ready", 1<<30
@@ -94,36 +98,38 @@ func TestRollIsADryRunByDefault(t *testing.T) {
 }
 
 func TestRollDeletesInEachRegion(t *testing.T) {
-	left := func(region string) []string { return []string{region + "-3", region + "-shared", region + "-api"} }
 	for name, test := range map[string]struct {
-		order   func(*fleet.RollOrder)
-		regions []string
+		change  func(*fleet.RollOrder)
+		deleted []string
 	}{
-		"of a snapshot": {func(*fleet.RollOrder) {}, []string{"gz", "bj", "sh"}},
-		"of an image":   {func(o *fleet.RollOrder) { o.From = fleet.Source{Region: "gz", Image: "gz-api"} }, []string{"bj", "sh"}},
-		"of an image, and in its region": {func(o *fleet.RollOrder) {
-			o.From, o.Version, o.Regions = fleet.Source{Region: "gz", Image: "gz-3"}, "3", []string{"gz"}
-		}, []string{"gz"}},
-		"the image exists, and is not the newest": {func(o *fleet.RollOrder) { o.Version, o.Retention.Keep, o.Regions = "3", 1, []string{"gz"} }, []string{"gz"}},
-		"by age": {func(o *fleet.RollOrder) { o.Retention = fleet.Retention{MaxAge: 29*24*time.Hour + time.Hour} }, []string{"gz", "bj", "sh"}},
+		"of a snapshot": {func(*fleet.RollOrder) {}, []string{"gz-1", "gz-2", "bj-1", "bj-2", "sh-1", "sh-2"}},
+		"of an image": {func(o *fleet.RollOrder) {
+			o.From = fleet.Source{Region: "gz", Image: "gz-api"}
+		}, []string{"bj-1", "bj-2", "sh-1", "sh-2"}},
+		"of an image, also in its region": {func(o *fleet.RollOrder) {
+			o.From, o.Version, o.Regions = fleet.Source{Region: "gz", Image: "gz-3"}, "3", []string{"bj", "gz"}
+		}, []string{"bj-1", "gz-1"}},
+		"by age": {func(o *fleet.RollOrder) {
+			o.Retention = fleet.Retention{MaxAge: 30*24*time.Hour + time.Hour}
+		}, []string{"gz-1", "bj-1", "sh-1"}},
+		"the image exists, and is the oldest": {func(o *fleet.RollOrder) {
+			o.Version, o.Retention.Keep, o.Regions = "1", 1, []string{"gz"}
+		}, []string{"gz-2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
 				order := applied(roll)
-				test.order(&order)
-				if order.Version == "3" {
-					order.Retention.Keep = 1
-				}
+				test.change(&order)
 				report := w.rolls(t, order)
 				require.NoError(t, w.GetWorkflowError())
 				require.True(t, report.Applied)
-				var deleted []string
-				for _, region := range test.regions {
-					require.ElementsMatch(t, left(region), w.stocked(region))
-					deleted = append(deleted, region+"-1", region+"-2")
+				require.Equal(t, test.deleted, expired(report))
+				require.Equal(t, len(test.deleted), w.service.Requests("deleteCIMG"))
+				left := slices.Concat(w.stocked("bj"), w.stocked("gz"), w.stocked("sh"))
+				require.Len(t, left, 15-len(test.deleted))
+				for _, id := range test.deleted {
+					require.NotContains(t, left, id)
 				}
-				require.Equal(t, deleted, expired(report))
-				require.Equal(t, len(deleted), w.service.Requests("deleteCIMG"))
 			})
 		})
 	}
@@ -172,9 +178,23 @@ func TestRollDeletesNothingUnlessAllAreVerified(t *testing.T) {
 		inWorld(t, emulator.Options{Stock: families(), StoreName: rename}, func(t *testing.T, w *world) {
 			w.rolls(t, applied(roll))
 			require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Unverified, nil), w.GetWorkflowError())
-			require.ErrorContains(t, w.GetWorkflowError(), "not listed by that name")
+			require.ErrorContains(t, w.GetWorkflowError(), `is named "web-9-copy"`)
 			w.requireUntouched(t)
 		})
+	})
+}
+
+func TestVerifyAnImageWithAJob(t *testing.T) {
+	plan := func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: math.MaxInt64} }
+	inWorld(t, emulator.Options{Stock: families(), Plan: plan}, func(t *testing.T, w *world) {
+		renamed, err := w.cimg.RenameImage(t.Context(), "sh", wrapper.RenameImageInput{ImageUUID: "sh-3", Name: "web-4"})
+		require.NoError(t, err)
+		var suite testsuite.WorkflowTestSuite
+		env := suite.NewTestActivityEnvironment()
+		env.RegisterActivity(w.activities)
+		_, err = env.ExecuteActivity(w.activities.Verify, fleet.Copy{Region: "sh", Name: "web-3", Image: "sh-3"})
+		require.True(t, fleet.IsFailure(err, fleet.Unverified, nil), err)
+		require.ErrorContains(t, err, "worked on by job "+renamed.Ref.JobUUID)
 	})
 }
 
@@ -197,6 +217,7 @@ func TestRollDeletesWhateverGoesWrong(t *testing.T) {
 		"HTTP 503 instead of the delete": {emulator.Fault{Status: 503}, 3},
 		"too many requests":              {emulator.Fault{Status: 429}, 3},
 		"already gone":                   {emulator.Fault{After: true, Errno: 41017}, 2},
+		"already gone, by another errno": {emulator.Fault{After: true, Errno: 41026}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.fault.Operation = "deleteCIMG"
