@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
@@ -29,17 +30,17 @@ import (
 type images struct {
 	running map[string]int // by region
 	most    map[string]int
-	made    []string // in the order of their ends
-	sources map[string]fleet.Source
-	fail    map[string]string // by name
-	ends    string            // the name of one that cannot be cancelled
+	made    []string                    // in the order of their ends
+	orders  map[string]fleet.ImageOrder // by region/name
+	fail    map[string]string           // by name
+	ends    string                      // the name of one that cannot be cancelled
 }
 
 func (i *images) make(ctx workflow.Context, order fleet.ImageOrder) (fleet.Copy, error) {
 	i.running[order.Region]++
 	defer func() { i.running[order.Region]-- }()
 	i.most[order.Region] = max(i.most[order.Region], i.running[order.Region])
-	i.sources[order.Region+"/"+order.Name] = order.From
+	i.orders[order.Region+"/"+order.Name] = order
 	made := fleet.Copy{Region: order.Region, Name: order.Name, Image: "image-of-" + order.Name}
 	if err := workflow.Sleep(ctx, time.Hour); err != nil && order.Name == i.ends {
 		ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -59,7 +60,7 @@ func fleetEnvironment(t *testing.T) (*testsuite.TestWorkflowEnvironment, *images
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
 	env.SetWorkflowRunTimeout(1000 * time.Hour)
-	made := &images{running: map[string]int{}, most: map[string]int{}, sources: map[string]fleet.Source{}, fail: map[string]string{}}
+	made := &images{running: map[string]int{}, most: map[string]int{}, orders: map[string]fleet.ImageOrder{}, fail: map[string]string{}}
 	env.RegisterWorkflow(fleet.Fleet)
 	env.RegisterWorkflowWithOptions(made.make, workflow.RegisterOptions{Name: "Image"})
 	env.RegisterActivity(&fleet.Activities{})
@@ -86,13 +87,14 @@ func progressOf(t *testing.T, env *testsuite.TestWorkflowEnvironment) (progress 
 func TestFleetMakesAFewImagesInARegionAtATime(t *testing.T) {
 	env, made := fleetEnvironment(t)
 	list := orders(25, "bj", "sh")
+	list[0].Settings.MaxCalls = 2
 	list = append(list, fleet.Order{Name: "db", From: fleet.Source{Region: "gz", Snapshot: "snap"}, Regions: []string{"bj", "gz"}})
 	env.RegisterDelayedCallback(func() {
 		progress := progressOf(t, env)
 		require.Equal(t, fleet.Counts{Total: 52, Queued: 27, Running: 8, Done: 17}, progress.Counts)
 		require.Equal(t, fleet.Counts{Total: 26, Queued: 14, Running: 4, Done: 8}, progress.Regions["bj"])
 	}, 150*time.Minute)
-	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: list, PerRegion: 4})
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: list, PerRegion: 4, Settings: fleet.Settings{MaxCalls: 7}})
 	require.NoError(t, env.GetWorkflowError())
 
 	var progress fleet.Progress
@@ -101,8 +103,10 @@ func TestFleetMakesAFewImagesInARegionAtATime(t *testing.T) {
 	require.Equal(t, map[string]fleet.Counts{"bj": {Total: 26, Done: 26}, "sh": {Total: 25, Done: 25}, "gz": {Total: 1, Done: 1}}, progress.Regions)
 	require.Equal(t, map[string]int{"bj": 4, "sh": 4, "gz": 1}, made.most)
 	require.Len(t, made.made, 52)
-	require.Equal(t, fleet.Source{Region: "gz", Snapshot: "snap"}, made.sources["gz/db"])
-	require.Equal(t, fleet.Source{Region: "gz", Image: "image-of-db"}, made.sources["bj/db"], "a copy is made of the image, not of the snapshot")
+	require.Equal(t, fleet.Source{Region: "gz", Snapshot: "snap"}, made.orders["gz/db"].From)
+	require.Equal(t, fleet.Source{Region: "gz", Image: "image-of-db"}, made.orders["bj/db"].From, "a copy is made of the image, not of the snapshot")
+	require.Equal(t, 2, made.orders["bj/web-0"].Settings.MaxCalls)
+	require.Equal(t, 7, made.orders["bj/web-1"].Settings.MaxCalls)
 }
 
 func TestFleetContinuesAfterFailures(t *testing.T) {
@@ -182,7 +186,10 @@ func cancelledProgress(t *testing.T, env *testsuite.TestWorkflowEnvironment) (pr
 func continued(t *testing.T, order fleet.List, after time.Duration) (next fleet.List) {
 	t.Helper()
 	env, _ := fleetEnvironment(t)
-	env.RegisterDelayedCallback(func() { env.SetContinueAsNewSuggested(true) }, after)
+	env.RegisterDelayedCallback(func() {
+		env.SetContinueAsNewSuggested(true)
+		env.SignalWorkflow(fleet.SignalResume, nil) // wakes it
+	}, after)
 	env.ExecuteWorkflow(fleet.Fleet, order)
 	return nextRun(t, env)
 }
@@ -201,14 +208,12 @@ func TestFleetContinuesAsNew(t *testing.T) {
 		fleet.Order{Name: "db", From: fleet.Source{Region: "gz", Snapshot: "snap"}, Regions: []string{"bj", "sh"}},
 		fleet.Order{Name: "late", From: fleet.Source{Region: "gz", Snapshot: "other"}, Regions: []string{"bj"}})
 	order := fleet.List{Orders: list, PerRegion: 1, Settings: fleet.Settings{MaxCalls: 7}}
-	// The images of the first hour have been handled one at a time: one of three.
-	next := continued(t, order, 30*time.Minute)
+	next := continued(t, order, 61*time.Minute)
 	require.Equal(t, 1, next.PerRegion)
 	require.Equal(t, 7, next.Settings.MaxCalls)
-	require.Equal(t, 13, next.Carried.Progress.Total)
-	require.Equal(t, fleet.Counts{Total: 13, Queued: 9, Running: 3, Done: 1}, next.Carried.Progress.Counts)
+	require.Equal(t, fleet.Counts{Total: 13, Queued: 7, Running: 3, Done: 3}, next.Carried.Progress.Counts)
 	require.Len(t, next.Carried.Running, 3)
-	require.Len(t, next.Orders, 4, "an order of which nothing is to be started is not carried")
+	require.Len(t, next.Orders, 3, "an order of which nothing is to be started is not carried")
 
 	env, made := fleetEnvironment(t)
 	var lock sync.Mutex
@@ -232,7 +237,7 @@ func TestFleetContinuesAsNew(t *testing.T) {
 	for _, running := range next.Carried.Running {
 		require.NotContains(t, made.made, running.Region+"/"+running.Name, "what runs is not started again")
 	}
-	require.Equal(t, map[string]int{"bj": 1, "sh": 1, "gz": 1}, made.most)
+	require.Equal(t, map[string]int{"bj": 1, "sh": 1}, made.most)
 }
 
 func TestFleetContinuesAsNewWhilePaused(t *testing.T) {
@@ -324,10 +329,11 @@ func TestAttend(t *testing.T) {
 
 func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 	order := orders(1, "bj")[0]
+	elsewhere := &startedElsewhere{}
 	environment := func() *testsuite.TestWorkflowEnvironment {
 		env, _ := fleetEnvironment(t)
 		env.RegisterWorkflow(fleet.Replicate)
-		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&startedElsewhere{}}})
+		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{elsewhere}})
 		return env
 	}
 	for name, run := range map[string]func(env *testsuite.TestWorkflowEnvironment){
@@ -356,6 +362,8 @@ func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 		}, 0)
 		env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: []fleet.Order{order}})
 		require.Equal(t, []fleet.Running{{Region: "bj", Name: "web-0", Foreign: true}}, nextRun(t, env).Carried.Running)
+		require.Equal(t, enums.PARENT_CLOSE_POLICY_ABANDON, elsewhere.options.ParentClosePolicy)
+		require.True(t, elsewhere.options.WaitForCancellation)
 	})
 }
 
@@ -363,25 +371,29 @@ func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 // own error for that is not the one that a server leads to.
 type startedElsewhere struct {
 	interceptor.WorkerInterceptorBase
+	options workflow.ChildWorkflowOptions // of the last child
 }
 
-func (*startedElsewhere) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
-	return &startedElsewhereInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}}
+func (s *startedElsewhere) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &startedElsewhereInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}, s}
 }
 
 type startedElsewhereInbound struct {
 	interceptor.WorkflowInboundInterceptorBase
+	all *startedElsewhere
 }
 
 func (i *startedElsewhereInbound) Init(outbound interceptor.WorkflowOutboundInterceptor) error {
-	return i.Next.Init(&startedElsewhereOutbound{interceptor.WorkflowOutboundInterceptorBase{Next: outbound}})
+	return i.Next.Init(&startedElsewhereOutbound{interceptor.WorkflowOutboundInterceptorBase{Next: outbound}, i.all})
 }
 
 type startedElsewhereOutbound struct {
 	interceptor.WorkflowOutboundInterceptorBase
+	all *startedElsewhere
 }
 
-func (*startedElsewhereOutbound) ExecuteChildWorkflow(workflow.Context, string, ...any) workflow.ChildWorkflowFuture {
+func (o *startedElsewhereOutbound) ExecuteChildWorkflow(ctx workflow.Context, _ string, _ ...any) workflow.ChildWorkflowFuture {
+	o.all.options = workflow.GetChildWorkflowOptions(ctx)
 	return notStarted{}
 }
 
@@ -398,6 +410,8 @@ func TestListValidate(t *testing.T) {
 	twice[2].Name = "web-0"
 	incomplete := orders(2, "bj")
 	incomplete[1].From.Region = ""
+	long := orders(2, "bj")
+	long[1].Description = strings.Repeat("long ", 400_000)
 	for name, test := range map[string]struct {
 		order fleet.List
 		want  string
@@ -406,7 +420,7 @@ func TestListValidate(t *testing.T) {
 		"empty":            {fleet.List{}, "there are no Orders"},
 		"invalid order":    {fleet.List{Orders: incomplete}, "order 2: the order has no From.Region"},
 		"same image twice": {fleet.List{Orders: twice}, `orders 1 and 3 make the same image, "web-0" in bj`},
-		"too long":         {fleet.List{Orders: orders(20000, "bj")}, "divide them into several fleets"},
+		"too long":         {fleet.List{Orders: long}, "the 2 Orders take 2000194 bytes as JSON, of at most 1572864: divide them into several fleets"},
 		"too many at once": {fleet.List{Orders: orders(1, "bj", "sh"), PerRegion: 501}, "2 regions with a PerRegion of 501 are more than 1000 images at a time"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -418,7 +432,7 @@ func TestListValidate(t *testing.T) {
 			require.ErrorContains(t, err, test.want)
 			env, _ := fleetEnvironment(t)
 			env.ExecuteWorkflow(fleet.Fleet, test.order)
-			require.True(t, fleet.IsFailure(env.GetWorkflowError(), fleet.InvalidOrder, nil))
+			require.True(t, fleet.IsFailure(env.GetWorkflowError(), fleet.InvalidOrder, nil), env.GetWorkflowError())
 		})
 	}
 }
