@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -88,6 +89,7 @@ type demo struct {
 	*connection
 	queue, service string
 	tell           func(format string, args ...any)
+	end            context.CancelCauseFunc
 }
 
 func (d *demo) run(ctx context.Context) error {
@@ -96,14 +98,14 @@ func (d *demo) run(ctx context.Context) error {
 		order.Orders = append(order.Orders, fleet.Order{Name: image.Name, From: fleet.Source{Region: "gz", Image: image.UUID}, Regions: []string{"bj", "sh"}})
 	}
 	d.tell("Temporal on %s, the emulator on %s: nothing leaves this machine.", d.address, d.service)
-	var workers []*exec.Cmd
-	for range 2 {
-		started, err := d.startWorker(ctx)
-		if err != nil {
-			return err
-		}
-		defer stopWorker(started)
-		workers = append(workers, started)
+	ctx, d.end = context.WithCancelCause(ctx)
+	defer d.end(nil) // which kills the workers
+	kill, err := d.startWorker(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := d.startWorker(ctx); err != nil {
+		return err
 	}
 	id := workflowID(d.queue, "fleet", "demo")
 	run, err := d.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: d.queue}, fleet.Fleet, order)
@@ -112,7 +114,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	d.tell("Started %s: %d images from gz to bj and sh", id, demoImages)
 	begun := time.Now()
-	killed, told := false, ""
+	told := ""
 	for {
 		rows, err := d.list(ctx, "WorkflowType = 'Image' AND TaskQueue = %s", d.queue)
 		if err != nil {
@@ -122,17 +124,13 @@ func (d *demo) run(ctx context.Context) error {
 			told = now
 			d.tell("%3.0f s  %s", time.Since(begun).Seconds(), now)
 		}
-		done := slices.IndexFunc(rows, func(r row) bool { return r.State == fleet.StateDone }) >= 0
 		switch {
-		case done && !killed:
-			killed = true
-			workers[0].Process.Kill() //nolint:errcheck // it may have ended by itself
-			d.tell("Killed worker %d in the middle. What it was doing is left to the others.", workers[0].Process.Pid)
-			started, err := d.startWorker(ctx)
-			if err != nil {
+		case kill != nil && slices.ContainsFunc(rows, func(r row) bool { return r.State == fleet.StateDone }):
+			kill()
+			kill = nil
+			if _, err := d.startWorker(ctx); err != nil {
 				return err
 			}
-			defer stopWorker(started)
 		case len(rows) == 2*demoImages && !slices.ContainsFunc(rows, func(r row) bool { return r.Status == "Running" }):
 			if err := run.Get(ctx, nil); err != nil {
 				return err
@@ -147,8 +145,9 @@ func (d *demo) run(ctx context.Context) error {
 	}
 }
 
-// startWorker starts a worker as a process of its own.
-func (d *demo) startWorker(ctx context.Context) (*exec.Cmd, error) {
+// startWorker starts a worker as a process of its own. The demo ends if that one ends,
+// unless it is killed by the function that startWorker returns.
+func (d *demo) startWorker(ctx context.Context) (kill func(), err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -156,17 +155,21 @@ func (d *demo) startWorker(ctx context.Context) (*exec.Cmd, error) {
 	worker := exec.CommandContext(ctx, program, "--task-queue", d.queue, "worker", "--base-url", d.service, "--visibility-window", "5s")
 	worker.Env = append(os.Environ(), tokenVariable+"="+emulator.DefaultToken, "DIDIYUN_TOKEN_FILE=")
 	worker.Stderr = os.Stderr
-	worker.WaitDelay = time.Second
 	if err := worker.Start(); err != nil {
 		return nil, err
 	}
 	d.tell("Started worker %d", worker.Process.Pid)
-	return worker, nil
-}
-
-func stopWorker(worker *exec.Cmd) {
-	worker.Process.Kill() //nolint:errcheck // it may have ended by itself
-	worker.Wait()         //nolint:errcheck // killed
+	var killed atomic.Bool
+	go func() {
+		if err := worker.Wait(); !killed.Load() {
+			d.end(fmt.Errorf("worker %d ended: %w", worker.Process.Pid, err))
+		}
+	}()
+	return func() {
+		killed.Store(true)
+		worker.Process.Kill() //nolint:errcheck // it may have ended by itself
+		d.tell("Killed worker %d in the middle. What it was doing is left to the others.", worker.Process.Pid)
+	}, nil
 }
 
 // countStates says how many images are in each state.

@@ -49,7 +49,7 @@ of one account. For instance, against an emulator that "cimg mock" serves:
 				return err
 			}
 			fatal := make(chan error, 1)
-			w := worker.New(temporal, cmd.String("task-queue"), worker.Options{
+			w := worker.New(temporal.Client, cmd.String("task-queue"), worker.Options{
 				MaxConcurrentActivityExecutionSize: maxActivities,
 				WorkerStopTimeout:                  stopTimeout,
 				OnFatalError:                       func(err error) { fatal <- err },
