@@ -69,7 +69,7 @@ func (l List) Validate() error {
 	makers := make(map[[2]string]int)
 	regions := make(map[string]bool)
 	for i, order := range l.Orders {
-		if err := order.validate(); err != nil {
+		if err := order.Validate(); err != nil {
 			return fmt.Errorf("order %d: %w", i+1, err)
 		}
 		for _, image := range order.all() {

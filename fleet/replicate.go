@@ -26,7 +26,7 @@ type Report []Copy
 // snapshot it makes an image in the snapshot's region first. If some regions fail, the
 // others are continued, and the failure is [Incomplete], with the Report.
 func Replicate(ctx workflow.Context, order Order) (Report, error) {
-	if err := order.validate(); err != nil {
+	if err := order.Validate(); err != nil {
 		return nil, failure(InvalidOrder, err.Error(), nil)
 	}
 	origin := order.From
@@ -110,7 +110,8 @@ func (o Order) copies(origin Source) []ImageOrder {
 	return orders
 }
 
-func (o Order) validate() error {
+// Validate returns what is wrong with an order, nil if nothing is.
+func (o Order) Validate() error {
 	switch {
 	case o.Name == "":
 		return errors.New("the order has no Name")

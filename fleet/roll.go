@@ -44,14 +44,15 @@ func (o RollOrder) order() Order {
 	return Order{Name: o.Family + "-" + o.Version, Description: o.Description, From: o.From, Regions: o.Regions, Settings: o.Settings}
 }
 
-func (o RollOrder) validate() error {
+// Validate returns what is wrong with an order, nil if nothing is.
+func (o RollOrder) Validate() error {
 	switch {
 	case o.Family == "":
 		return errors.New("the order has no Family")
 	case !versionForm.MatchString(o.Version):
 		return fmt.Errorf("version %q is not of digits with points between them", o.Version)
 	}
-	return cmp.Or(o.order().validate(), o.Retention.validate())
+	return cmp.Or(o.order().Validate(), o.Retention.validate())
 }
 
 // Roll makes an image in each region, like [Replicate], verifies that each is Ready,
@@ -71,7 +72,7 @@ func Roll(ctx workflow.Context, order RollOrder) (RollReport, error) {
 }
 
 func roll(ctx workflow.Context, order RollOrder) (report RollReport, err error) {
-	if err := order.validate(); err != nil {
+	if err := order.Validate(); err != nil {
 		return report, failure(InvalidOrder, err.Error(), nil)
 	}
 	replicate := order.order()

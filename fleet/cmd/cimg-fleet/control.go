@@ -10,55 +10,44 @@ import (
 )
 
 func cancelCommand() *cli.Command {
-	return controlCommand("cancel", "stop a workflow in an orderly way", `Never terminate or reset a workflow: it could not hear what became of a call that it has made. A cancelled one does; jobs that
-run are left to the service. For instance:
-
-  cimg-fleet cancel cimg/fleet:weekly`,
-		func(ctx context.Context, temporal *connection, id string) error {
-			return temporal.CancelWorkflow(ctx, id, "")
-		}, "Asked %s to stop.\n")
+	return controlCommand("cancel", "stop a workflow in an orderly way",
+		`A cancelled workflow still hears what became of its calls; a terminated or reset one does not, so never do that. The service
+goes on with the jobs that run. For instance:`,
+		func(ctx context.Context, c *connection, id string) error { return c.CancelWorkflow(ctx, id, "") })
 }
 
 func pauseCommand() *cli.Command {
-	return controlCommand("pause", "let a fleet start no further images", `Those that are being made continue. For instance:
-
-  cimg-fleet pause cimg/fleet:weekly`, byName(fleet.SignalPause), "Asked %s to pause.\n")
+	return controlCommand("pause", "let a fleet start no further images", "The images that are being made are finished. For instance:", signal(fleet.SignalPause))
 }
 
 func resumeCommand() *cli.Command {
-	return controlCommand("resume", "let a paused fleet go on", `For instance:
-
-  cimg-fleet resume cimg/fleet:weekly`, byName(fleet.SignalResume), "Asked %s to go on.\n")
+	return controlCommand("resume", "let a paused fleet go on", "For instance:", signal(fleet.SignalResume))
 }
 
-func byName(name string) func(context.Context, *connection, string) error {
-	return func(ctx context.Context, temporal *connection, id string) error {
-		return temporal.SignalWorkflow(ctx, id, "", name, nil)
+func signal(name string) func(context.Context, *connection, string) error {
+	return func(ctx context.Context, c *connection, id string) error {
+		return c.SignalWorkflow(ctx, id, "", name, nil)
 	}
 }
 
-// controlCommand returns a command that tells a workflow something.
-func controlCommand(name, usage, description string, tell func(context.Context, *connection, string) error, told string) *cli.Command {
+// controlCommand returns a command that asks a workflow to do something.
+func controlCommand(name, usage, description string, ask func(context.Context, *connection, string) error) *cli.Command {
 	return &cli.Command{
-		Name:        name,
-		Usage:       usage,
-		ArgsUsage:   "ID",
-		Description: description,
-		Action: func(ctx context.Context, cmd *cli.Command) error {
-			id, err := oneID(cmd)
-			if err != nil {
-				return err
+		Name: name, Usage: usage, ArgsUsage: "ID",
+		Description: description + "\n\n  cimg-fleet " + name + " cimg/fleet:weekly",
+		Before: func(ctx context.Context, cmd *cli.Command) (context.Context, error) {
+			if cmd.Args().Len() != 1 {
+				return ctx, usageErrorf("%s takes the id of a workflow; see %s --help", name, cmd.FullName())
 			}
-			temporal, err := connect(ctx)
-			if err != nil {
-				return err
-			}
-			defer temporal.Close()
-			if err := tell(ctx, temporal, id); err != nil {
+			return ctx, nil
+		},
+		Action: connected(func(ctx context.Context, cmd *cli.Command, c *connection) error {
+			id := cmd.Args().First()
+			if err := ask(ctx, c, id); err != nil {
 				return fmt.Errorf("%s: %w", id, err)
 			}
-			fmt.Fprintf(cmd.Root().ErrWriter, told, id)
+			fmt.Fprintf(cmd.Root().ErrWriter, "Asked %s to %s.\n", id, name)
 			return nil
-		},
+		}),
 	}
 }

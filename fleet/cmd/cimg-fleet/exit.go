@@ -45,15 +45,20 @@ func exitCodeOf(ctx context.Context, err error) exitCode {
 // text returns an error in one line, without the names of the packages, workflows and
 // activities that it went through.
 func text(err error) string {
-	if application, found := errors.AsType[*temporal.ApplicationError](err); found {
-		return application.Type() + ": " + application.Message()
-	}
-	plain := strings.NewReplacer(": cimg: ", ": ", "\n", "; ").Replace(strings.TrimPrefix(err.Error(), "cimg: "))
+	application, isApplication := errors.AsType[*temporal.ApplicationError](err)
 	switch {
+	case isApplication:
+		return plain(application.Type() + ": " + application.Message())
+	case temporal.IsCanceledError(err):
+		return "cancelled"
 	case errors.As(err, new(*serviceerror.NamespaceNotFound)):
-		return plain + "; name one that exists in TEMPORAL_NAMESPACE"
+		return plain(err.Error()) + "; name one that exists in TEMPORAL_NAMESPACE"
 	case errors.As(err, new(*serviceerror.NotFound)):
-		return plain + "; cimg-fleet status lists those that run"
+		return plain(err.Error()) + "; cimg-fleet status lists those that run"
 	}
-	return plain
+	return plain(err.Error())
+}
+
+func plain(text string) string {
+	return strings.NewReplacer(": cimg: ", ": ", "\n", "; ").Replace(strings.TrimPrefix(text, "cimg: "))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,13 +19,6 @@ func (c *connection) follow(ctx context.Context, cmd *cli.Command, id string) er
 	defer ticks.Stop()
 	told := make(map[string]string)
 	for {
-		lines, err := c.lines(ctx, id)
-		for key, line := range lines {
-			if err == nil && told[key] != line {
-				told[key] = line
-				fmt.Fprintln(cmd.Root().ErrWriter, line)
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("interrupted; %s goes on, see: cimg-fleet status %[1]s", id)
@@ -32,31 +26,17 @@ func (c *connection) follow(ctx context.Context, cmd *cli.Command, id string) er
 			if ctx.Err() != nil {
 				continue
 			}
-			shown, showErr := c.show(ctx, id)
-			if showErr == nil {
-				showErr = shown.write(cmd)
-			}
-			if err != nil {
-				return err
-			}
-			return showErr
+			rows, showErr := c.show(ctx, id)
+			return errors.Join(showErr, write(cmd.Root().Writer, cmd.String("output"), rows...), err)
 		case <-ticks.C:
 		}
+		rows, _ := c.show(ctx, id) // or the next time
+		for _, r := range rows {
+			line := strings.Join(strings.Fields(strings.Join(r.cells(), " ")), " ")
+			if key := r.ID + r.Region + r.Name; told[key] != line {
+				told[key] = line
+				fmt.Fprintln(cmd.Root().ErrWriter, line)
+			}
+		}
 	}
-}
-
-// lines says how far a workflow is, by what each line is about.
-func (c *connection) lines(ctx context.Context, id string) (map[string]string, error) {
-	shown, err := c.show(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	lines := make(map[string]string)
-	if shown.workflow.Progress != nil {
-		lines[""] = progressText(shown.workflow.Progress)
-	}
-	for _, image := range shown.images {
-		lines[image.Region+"/"+image.Name] = strings.TrimSpace(fmt.Sprintf("%s in %s: %s %s", image.Name, image.Region, image.State, image.Error))
-	}
-	return lines, nil
 }

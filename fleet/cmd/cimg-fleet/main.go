@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
+	signals "os/signal"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -16,7 +16,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signals.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	err := command().Run(ctx, os.Args)
 	if err != nil {
@@ -97,14 +97,6 @@ func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error)
 		return ctx, usageErrorf("%s takes no argument, got %q", cmd.Name, cmd.Args().First())
 	}
 	return ctx, nil
-}
-
-// oneID returns the only argument, a workflow's id.
-func oneID(cmd *cli.Command) (string, error) {
-	if cmd.Args().Len() != 1 || cmd.Args().First() == "" {
-		return "", usageErrorf("%s takes the id of a workflow; see %s --help", cmd.Name, cmd.FullName())
-	}
-	return cmd.Args().First(), nil
 }
 
 const (

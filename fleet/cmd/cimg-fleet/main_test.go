@@ -22,6 +22,7 @@ func run(t *testing.T, args ...string) (message string, code exitCode) {
 	t.Setenv("TEMPORAL_CONFIG_FILE", t.TempDir()+"/none.toml")
 	t.Setenv(tokenVariable, "")
 	root := command()
+	root.Reader = strings.NewReader("orders: []")
 	root.Writer, root.ErrWriter = io.Discard, io.Discard
 	err := root.Run(t.Context(), append([]string{"cimg-fleet"}, args...))
 	if err == nil {
@@ -32,22 +33,24 @@ func run(t *testing.T, args ...string) (message string, code exitCode) {
 
 func TestWrongUsage(t *testing.T) {
 	for args, problem := range map[string]string{
-		"strat":                            `no command "strat"; see cimg-fleet --help`,
-		"start rol":                        `no command "rol"; see cimg-fleet start --help`,
-		"status --output yaml":             `invalid value "yaml" for flag -output: it is neither table nor json; see cimg-fleet status --help`,
-		"status a b":                       "status takes the id of a workflow; see cimg-fleet status --help",
-		"cancel":                           "cancel takes the id of a workflow; see cimg-fleet cancel --help",
-		"setup now":                        `setup takes no argument, got "now"`,
-		"worker":                           "no token: set the environment variable DIDIYUN_ACCESS_TOKEN, or name a file with --token-file",
-		"worker --max-activities 0":        "--max-activities: 0 is not positive",
-		"worker --token secret":            "flag provided but not defined: -token; see cimg-fleet worker --help",
-		"start fleet --name weekly":        "a fleet needs a --name and a --file",
-		"start fleet --name a --file none": "--file: open none: no such file or directory",
-		"start replicate --from gz":        "no name: give one with --name",
-		"start replicate --name a":         "no origin: name its region with --from",
-		"start replicate --name a --from gz --to bj":                        "name either a --snapshot or an --image to make the images from",
-		"start replicate --name a --from gz --image i":                      "no region: name some with --to",
-		"start replicate --name a --from gz --image i --snapshot s --to bj": "name either a --snapshot or an --image to make the images from",
+		"strat":                                        `no command "strat"; see cimg-fleet --help`,
+		"start rol":                                    `no command "rol"; see cimg-fleet start --help`,
+		"status --output yaml":                         `invalid value "yaml" for flag -output: it is neither table nor json; see cimg-fleet status --help`,
+		"status a b":                                   "status takes the id of a workflow, or nothing; see cimg-fleet status --help",
+		"cancel":                                       "cancel takes the id of a workflow; see cimg-fleet cancel --help",
+		"setup now":                                    `setup takes no argument, got "now"`,
+		"worker":                                       "no token: set the environment variable DIDIYUN_ACCESS_TOKEN, or name a file with --token-file",
+		"worker --max-activities 0":                    "invalid value \"0\" for flag -max-activities: it is not positive; see cimg-fleet worker --help",
+		"worker --token secret":                        "flag provided but not defined: -token; see cimg-fleet worker --help",
+		"start fleet --name weekly":                    "a fleet needs a --name and a --file",
+		"start fleet --name a --file none":             "--file: open none: no such file or directory",
+		"start fleet --name a --file -":                "there are no Orders; see cimg-fleet start fleet --help",
+		"start roll --family web --build x":            `version "x" is not of digits with points between them; see cimg-fleet start roll --help`,
+		"start replicate --from gz":                    "the order has no Name; see cimg-fleet start replicate --help",
+		"start replicate --name a":                     "the order has no From.Region; see cimg-fleet start replicate --help",
+		"start replicate --name a --from gz --to bj":   "From needs a Snapshot or an Image; see cimg-fleet start replicate --help",
+		"start replicate --name a --from gz --image i": "the order has no Regions; see cimg-fleet start replicate --help",
+		"start replicate --name a --from gz --image i --snapshot s --to bj": "From needs a Snapshot or an Image; see cimg-fleet start replicate --help",
 	} {
 		t.Run(args, func(t *testing.T) {
 			message, code := run(t, strings.Fields(args)...)

@@ -68,9 +68,7 @@ func TestListsOfThePages(t *testing.T) {
 func TestReadOrderRejects(t *testing.T) {
 	for text, problem := range map[string]string{
 		"":                                      "it is empty",
-		"orders: []":                            "there are no Orders",
 		"orders:\n  - {name: a, regoins: [gz]}": "line 2: field regoins not found",
-		"orders: [{name: a, from: {region: gz}, regions: [bj]}]":                   "order 1: From needs a Snapshot or an Image",
 		"orders: [{name: a, from: {region: gz, image: i}, regions: bj}]":           "line 1: cannot unmarshal",
 		"orders: [{name: a, from: {region: gz, image: i}, regions: [bj]}]\n---\na": "it has more than one document",
 		"carried: {}": "field carried not found",

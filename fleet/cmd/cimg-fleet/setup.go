@@ -17,17 +17,12 @@ func setupCommand() *cli.Command {
 
   TEMPORAL_NAMESPACE=images cimg-fleet setup`,
 		Before: noArguments,
-		Action: func(ctx context.Context, cmd *cli.Command) error {
-			temporal, err := connect(ctx)
-			if err != nil {
-				return err
+		Action: connected(func(ctx context.Context, cmd *cli.Command, c *connection) error {
+			if err := fleet.RegisterAttributes(ctx, c, c.namespace); err != nil {
+				return fmt.Errorf("adding search attributes to namespace %s: %w", c.namespace, err)
 			}
-			defer temporal.Close()
-			if err := fleet.RegisterAttributes(ctx, temporal, temporal.namespace); err != nil {
-				return fmt.Errorf("adding search attributes to namespace %s: %w", temporal.namespace, err)
-			}
-			fmt.Fprintf(cmd.Root().ErrWriter, "Namespace %s has the search attributes.\n", temporal.namespace)
+			fmt.Fprintf(cmd.Root().ErrWriter, "Namespace %s has the search attributes.\n", c.namespace)
 			return nil
-		},
+		}),
 	}
 }

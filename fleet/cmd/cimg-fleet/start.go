@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v3"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"github.com/cimg-go/cimg/fleet"
 )
@@ -22,7 +21,7 @@ func startCommand() *cli.Command {
 		Usage: "start a workflow, or find the one that runs",
 		Description: `The workflow's id is made of the task queue, the kind and the name: the same start again finds the workflow if it runs, and
 otherwise makes what is missing. Examples: cimg-fleet start replicate --help`,
-		Commands: []*cli.Command{startReplicateCommand(), startFleetCommand()},
+		Commands: []*cli.Command{startReplicateCommand(), startRollCommand(), startFleetCommand()},
 		Action:   unknownCommand,
 	}
 }
@@ -36,12 +35,9 @@ func startReplicateCommand() *cli.Command {
 
   cimg-fleet start replicate --name web-01 --from gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 --to gz,bj
   cimg-fleet start replicate --name 北京02 --from bj --image 4a48f88391134a01befe88ff98b68a88 --to gz --wait`,
-		Flags:  append(orderFlags(&order), waitFlag()),
+		Flags:  append(orderFlags(&order), &cli.StringFlag{Name: "name", Usage: "call the images `NAME`", Destination: &order.Name}),
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			if err := checkOrder(order); err != nil {
-				return err
-			}
 			return start(ctx, cmd, "replicate", order.Name, fleet.Replicate, order)
 		},
 	}
@@ -50,12 +46,12 @@ func startReplicateCommand() *cli.Command {
 // orderFlags are those of an image in several regions.
 func orderFlags(order *fleet.Order) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "name", Usage: "call the images `NAME`", Destination: &order.Name},
 		&cli.StringFlag{Name: "from", Usage: "the region of the snapshot or image, by its `ID`", Destination: &order.From.Region},
 		&cli.StringFlag{Name: "snapshot", Usage: "make the first image from a snapshot, by its `ID`", Destination: &order.From.Snapshot},
 		&cli.StringFlag{Name: "image", Usage: "copy an image, by its `ID`", Destination: &order.From.Image},
 		&cli.StringSliceFlag{Name: "to", Usage: "the regions that are to have the image, by their `ID`s", Destination: &order.Regions},
 		&cli.StringFlag{Name: "description", Usage: "describe what is made with `TEXT`", Destination: &order.Description},
+		waitFlag(),
 	}
 }
 
@@ -63,26 +59,15 @@ func waitFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "wait", Usage: "wait for the end, with a line for each change; Ctrl-C ends the waiting only"}
 }
 
-func checkOrder(order fleet.Order) error {
-	switch {
-	case order.Name == "":
-		return usageErrorf("no name: give one with --name")
-	case order.From.Region == "":
-		return usageErrorf("no origin: name its region with --from")
-	case (order.From.Snapshot == "") == (order.From.Image == ""):
-		return usageErrorf("name either a --snapshot or an --image to make the images from")
-	case len(order.Regions) == 0:
-		return usageErrorf("no region: name some with --to")
-	}
-	return nil
-}
-
 // workflowID is fixed and readable. It is no [fleet.ImageID], for no region's id has a
 // colon.
 func workflowID(taskQueue, kind, name string) string { return taskQueue + "/" + kind + ":" + name }
 
 // start starts a workflow unless it runs, and prints its id.
-func start(ctx context.Context, cmd *cli.Command, kind, name string, workflow, order any) error {
+func start(ctx context.Context, cmd *cli.Command, kind, name string, workflow any, order interface{ Validate() error }) error {
+	if err := order.Validate(); err != nil {
+		return usageErrorf("%w; see %s --help", err, cmd.FullName())
+	}
 	encoded, err := json.Marshal(order)
 	if err != nil {
 		return err
@@ -129,11 +114,7 @@ func (c *connection) isOrder(ctx context.Context, id, digest string) error {
 		return err
 	}
 	var its string
-	if payload := running.GetWorkflowExecutionInfo().GetMemo().GetFields()["order"]; payload != nil {
-		if err := converter.GetDefaultDataConverter().FromPayload(payload, &its); err != nil {
-			return err
-		}
-	}
+	decode(running.GetWorkflowExecutionInfo().GetMemo().GetFields()["order"], &its)
 	if its != digest {
 		return fmt.Errorf("%s runs already, with another order: wait for its end, cancel it, or choose another name", id)
 	}

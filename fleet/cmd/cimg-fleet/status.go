@@ -14,7 +14,10 @@ import (
 	"github.com/cimg-go/cimg/fleet"
 )
 
-const isStuck = "ExecutionStatus = 'Running' AND CimgState IN ('" + fleet.StatePostponed + "', '" + fleet.StateReconciling + "')"
+const (
+	stuck   = "ExecutionStatus = 'Running' AND CimgState IN ('" + fleet.StatePostponed + "', '" + fleet.StateReconciling + "')"
+	started = "(ParentWorkflowId = %[1]s OR RootWorkflowId = %[1]s)"
+)
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
@@ -27,122 +30,99 @@ func statusCommand() *cli.Command {
   cimg-fleet status cimg/replicate:web-01 --output json
   cimg-fleet status --stuck`,
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "stuck", Usage: "list images whose call was postponed, or of which it is not known what became of it"}},
-		Action: func(ctx context.Context, cmd *cli.Command) error {
-			id := ""
-			if cmd.Args().Present() {
-				var err error
-				if id, err = oneID(cmd); err != nil {
-					return err
-				}
+		Before: func(ctx context.Context, cmd *cli.Command) (context.Context, error) {
+			if cmd.Args().Len() > 1 {
+				return ctx, usageErrorf("status takes the id of a workflow, or nothing; see cimg-fleet status --help")
 			}
-			c, err := connect(ctx)
-			if err != nil {
-				return err
-			}
-			defer c.Close()
+			return ctx, nil
+		},
+		Action: connected(func(ctx context.Context, cmd *cli.Command, c *connection) (err error) {
 			var rows []row
-			switch queue := cmd.String("task-queue"); {
+			switch id, queue := cmd.Args().First(), cmd.String("task-queue"); {
 			case cmd.Bool("stuck") && id != "":
-				rows, err = c.list(ctx, isStuck+" AND (ParentWorkflowId = %[1]s OR RootWorkflowId = %[1]s)", id)
+				rows, err = c.list(ctx, stuck+" AND "+started, id)
 			case cmd.Bool("stuck"):
-				rows, err = c.list(ctx, isStuck+" AND TaskQueue = %s", queue)
-			case id == "":
-				rows, err = c.list(ctx, "ExecutionStatus = 'Running' AND WorkflowType != 'Image' AND TaskQueue = %s", queue)
+				rows, err = c.list(ctx, stuck+" AND TaskQueue = %s", queue)
+			case id != "":
+				rows, err = c.show(ctx, id)
 			default:
-				shown, err := c.show(ctx, id)
-				if err != nil {
-					return err
-				}
-				return shown.write(cmd)
+				rows, err = c.list(ctx, "ExecutionStatus = 'Running' AND WorkflowType != 'Image' AND TaskQueue = %s", queue)
 			}
 			if err != nil {
 				return err
 			}
 			return write(cmd.Root().Writer, cmd.String("output"), rows...)
-		},
+		}),
 	}
 }
 
-// shown is a workflow, and the images that it makes; of a fleet, those that failed.
-type shown struct {
-	workflow row
-	images   []row
-}
-
-func (s *shown) write(cmd *cli.Command) error {
-	return write(cmd.Root().Writer, cmd.String("output"), append([]row{s.workflow}, s.images...)...)
-}
-
-// show returns what is known of a workflow.
-func (c *connection) show(ctx context.Context, id string) (*shown, error) {
+// show returns what is known of a workflow, and then of its images; of those of a
+// fleet, only which failed.
+func (c *connection) show(ctx context.Context, id string) ([]row, error) {
 	described, err := c.DescribeWorkflowExecution(ctx, id, "")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", id, err)
 	}
 	info := described.GetWorkflowExecutionInfo()
-	s := &shown{workflow: rowOf(info)}
-	var report fleet.Report
-	switch ended := info.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING; {
-	case s.workflow.Type == "Fleet":
-		s.workflow.Progress, err = c.progress(ctx, id, ended)
-		if s.workflow.Progress != nil {
-			report = s.workflow.Progress.Failures
-		}
-	case ended && s.workflow.Type == "Replicate":
-		err = c.GetWorkflow(ctx, id, "").Get(ctx, &report)
-		fleet.IsFailure(err, fleet.Incomplete, &report)
+	shown := rowOf(info)
+	var made fleet.Report
+	var roll fleet.RollReport
+	running := info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	switch {
+	case shown.Type == "Fleet" && running:
+		shown.Progress, err = c.progress(ctx, id)
+	case shown.Type == "Fleet":
+		shown.Progress = new(fleet.Progress)
+		err = c.ended(ctx, id, shown.Progress)
+	case shown.Type == "Roll" && !running:
+		err = c.ended(ctx, id, &roll)
+		made = roll.Made
+	case shown.Type == "Replicate" && !running:
+		err = c.ended(ctx, id, &made)
+	case shown.Type != "Image":
+		images, err := c.list(ctx, "WorkflowType = 'Image' AND "+started+" AND StartTime >= %[2]s", id, shown.Start.Format(time.RFC3339Nano))
+		return append([]row{shown}, images...), err
+	case !running:
+		err = c.ended(ctx, id, nil)
 	}
 	if err != nil {
-		s.workflow.Error = text(err)
+		shown.Error = text(err)
 	}
-	for _, made := range report {
-		s.images = append(s.images, rowOfCopy(made))
+	if shown.Progress != nil {
+		made = shown.Progress.Failures
 	}
-	if len(report) == 0 && s.workflow.Type != "Fleet" {
-		s.images, err = c.list(ctx, "WorkflowType = 'Image' AND (ParentWorkflowId = %[1]s OR RootWorkflowId = %[1]s) AND StartTime >= %[2]s", id, info.GetStartTime().AsTime().Format(time.RFC3339Nano))
-		return s, err
+	rows := []row{shown}
+	for _, image := range made {
+		rows = append(rows, rowOfCopy(image))
 	}
-	return s, nil
+	for _, deletion := range roll.Expired {
+		rows = append(rows, rowOfDeletion(deletion, roll.Applied))
+	}
+	return rows, nil
 }
 
-// progress returns how far a fleet is, or was when it ended.
-func (c *connection) progress(ctx context.Context, id string, ended bool) (*fleet.Progress, error) {
-	var progress fleet.Progress
-	if ended {
-		err := c.GetWorkflow(ctx, id, "").Get(ctx, &progress)
-		cancelled, isCancelled := errors.AsType[*temporal.CanceledError](err)
-		if isCancelled && cancelled.HasDetails() {
-			cancelled.Details(&progress) //nolint:errcheck // zero, then
-		}
-		fleet.IsFailure(err, fleet.Incomplete, &progress)
-		return &progress, err
+// ended returns how a workflow ended, and decodes the report that it left.
+func (c *connection) ended(ctx context.Context, id string, report any) error {
+	err := c.GetWorkflow(ctx, id, "").Get(ctx, report)
+	if cancelled, found := errors.AsType[*temporal.CanceledError](err); found && cancelled.HasDetails() && report != nil {
+		cancelled.Details(report) //nolint:errcheck // empty, then
 	}
+	if report != nil {
+		fleet.IsFailure(err, fleet.Incomplete, report)
+	}
+	return err
+}
+
+// progress asks a fleet, on whichever worker lives, how far it is.
+func (c *connection) progress(ctx context.Context, id string) (*fleet.Progress, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errNoWorker)
 	defer cancel()
 	response, err := c.QueryWorkflow(ctx, id, "", fleet.QueryProgress)
 	if err != nil {
 		return nil, cmp.Or(context.Cause(ctx), err)
 	}
-	return &progress, response.Get(&progress)
+	progress := new(fleet.Progress)
+	return progress, response.Get(progress)
 }
 
 var errNoWorker = errors.New("no worker says how far it is: is one running?")
-
-func progressText(p *fleet.Progress) string {
-	text := fmt.Sprintf("%d of %d done, %d running, %d queued, %d failed", p.Done, p.Total, p.Running, p.Queued, p.Failed)
-	if p.Paused {
-		text += "; paused"
-	}
-	return text
-}
-
-func rowOfCopy(made fleet.Copy) row {
-	r := row{Region: made.Region, Name: made.Name, State: fleet.StateDone, Image: made.Image, Error: made.Error}
-	switch {
-	case made.Error != "":
-		r.State = fleet.StateFailed
-	case made.Exists:
-		r.State = "exists"
-	}
-	return r
-}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,31 +26,28 @@ of one account. For instance, against an emulator that "cimg mock" serves:
 
   DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7 cimg-fleet worker`,
 		Flags: s.flags(
-			&cli.IntFlag{Name: "max-activities", Usage: "call and wait for at most `N` images at a time; a wait costs a few kilobytes, and all share the polls", Value: 10_000, Sources: cli.EnvVars("CIMG_MAX_ACTIVITIES"), Destination: &maxActivities},
+			&cli.IntFlag{Name: "max-activities", Usage: "call and wait for at most `N` images at a time; a wait costs a few kilobytes, and all share the polls", Value: 10_000, Sources: cli.EnvVars("CIMG_MAX_ACTIVITIES"), Destination: &maxActivities, Validator: positive},
 		),
 		Before: noArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			if maxActivities < 1 {
-				return usageErrorf("--max-activities: %d is not positive", maxActivities)
-			}
 			cimg, err := s.client()
 			if err != nil {
 				return err
 			}
-			temporal, err := connect(ctx)
+			c, err := connect(ctx)
 			if err != nil {
 				return err
 			}
-			defer temporal.Close()
-			if err := temporal.checkAttributes(ctx); err != nil {
+			defer c.Close()
+			if err := c.checkAttributes(ctx); err != nil {
 				return err
 			}
-			activities, err := fleet.NewActivities(cimg, temporal, fleet.Options{VisibilityWindow: s.visibility})
+			activities, err := fleet.NewActivities(cimg, c, fleet.Options{VisibilityWindow: s.visibility})
 			if err != nil {
 				return err
 			}
 			fatal := make(chan error, 1)
-			w := worker.New(temporal.Client, cmd.String("task-queue"), worker.Options{
+			w := worker.New(c.Client, cmd.String("task-queue"), worker.Options{
 				MaxConcurrentActivityExecutionSize: maxActivities,
 				WorkerStopTimeout:                  stopTimeout,
 				OnFatalError:                       func(err error) { fatal <- err },
@@ -59,7 +57,7 @@ of one account. For instance, against an emulator that "cimg mock" serves:
 				return err
 			}
 			defer w.Stop()
-			fmt.Fprintf(cmd.Root().ErrWriter, "Working on task queue %s, namespace %s of %s, with %s\n", cmd.String("task-queue"), temporal.namespace, temporal.address, cimg.BaseURL())
+			fmt.Fprintf(cmd.Root().ErrWriter, "Working on task queue %s, namespace %s of %s, with %s\n", cmd.String("task-queue"), c.namespace, c.address, cimg.BaseURL())
 			select {
 			case err := <-fatal:
 				return err
@@ -68,4 +66,11 @@ of one account. For instance, against an emulator that "cimg mock" serves:
 			}
 		},
 	}
+}
+
+func positive(n int) error {
+	if n < 1 {
+		return errors.New("it is not positive")
+	}
+	return nil
 }
