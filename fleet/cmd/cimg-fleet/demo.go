@@ -1,15 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,6 +25,8 @@ import (
 
 const demoImages = 20
 
+var demoRegions = []string{"bj", "sh"}
+
 func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "demo",
@@ -33,13 +35,8 @@ func demoCommand() *cli.Command {
 
   TEMPORAL_ADDRESS=localhost:7233 cimg-fleet demo`,
 		Before: noArguments,
-		Action: func(ctx context.Context, cmd *cli.Command) error {
-			temporal, err := connect(ctx)
-			if err != nil {
-				return err
-			}
-			defer temporal.Close()
-			if err := fleet.RegisterAttributes(ctx, temporal, temporal.namespace); err != nil {
+		Action: connected(func(ctx context.Context, cmd *cli.Command, c *connection) error {
+			if err := fleet.RegisterAttributes(ctx, c, c.namespace); err != nil {
 				return err
 			}
 			cloud, err := emulator.New(emulator.Options{
@@ -58,16 +55,11 @@ func demoCommand() *cli.Command {
 			server := &http.Server{Handler: cloud, ReadHeaderTimeout: 10 * time.Second}
 			go server.Serve(listener) //nolint:errcheck // whoever calls it notices
 			defer server.Close()
-			d := &demo{
-				connection: temporal,
-				queue:      fmt.Sprintf("cimg-demo-%d", time.Now().Unix()), // no worker of a real service is on it
-				service:    "http://" + listener.Addr().String(),
-				tell: func(format string, args ...any) {
-					fmt.Fprintf(cmd.Root().ErrWriter, format+"\n", args...)
-				},
-			}
-			return d.run(ctx)
-		},
+			ctx, end := context.WithCancelCause(ctx)
+			defer end(nil)                                          // which kills the workers
+			queue := fmt.Sprintf("cimg-demo-%d", time.Now().Unix()) // no worker of a real service is on it
+			return (&demo{c, cmd.Root().ErrWriter, queue, "http://" + listener.Addr().String(), end}).run(ctx)
+		}),
 	}
 }
 
@@ -87,19 +79,19 @@ func demoStock() *emulator.Stock {
 // demo is a run of the command demo.
 type demo struct {
 	*connection
+	out            io.Writer
 	queue, service string
-	tell           func(format string, args ...any)
 	end            context.CancelCauseFunc
 }
 
+func (d *demo) tell(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+
 func (d *demo) run(ctx context.Context) error {
-	order := fleet.List{PerRegion: demoImages, Settings: fleet.Settings{HeartbeatTimeout: 5 * time.Second}}
-	for _, image := range demoStock().Regions[0].Images {
-		order.Orders = append(order.Orders, fleet.Order{Name: image.Name, From: fleet.Source{Region: "gz", Image: image.UUID}, Regions: []string{"bj", "sh"}})
-	}
 	d.tell("Temporal on %s, the emulator on %s: nothing leaves this machine.", d.address, d.service)
-	ctx, d.end = context.WithCancelCause(ctx)
-	defer d.end(nil) // which kills the workers
+	list := fleet.List{PerRegion: demoImages, Settings: fleet.Settings{HeartbeatTimeout: 5 * time.Second}}
+	for _, image := range demoStock().Regions[0].Images {
+		list.Orders = append(list.Orders, fleet.Order{Name: image.Name, From: fleet.Source{Region: "gz", Image: image.UUID}, Regions: demoRegions})
+	}
 	kill, err := d.startWorker(ctx)
 	if err != nil {
 		return err
@@ -108,30 +100,33 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	id := workflowID(d.queue, "fleet", "demo")
-	run, err := d.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: d.queue}, fleet.Fleet, order)
+	run, err := d.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: d.queue}, fleet.Fleet, list)
 	if err != nil {
 		return err
 	}
-	d.tell("Started %s: %d images from gz to bj and sh", id, demoImages)
-	begun := time.Now()
-	told := ""
+	d.tell("Started %s: %d images from gz to %s", id, demoImages, strings.Join(demoRegions, " and "))
+	begun, told := time.Now(), ""
 	for {
 		rows, err := d.list(ctx, "WorkflowType = 'Image' AND TaskQueue = %s", d.queue)
 		if err != nil {
-			return err
+			return cmp.Or(context.Cause(ctx), err)
 		}
-		if now := countStates(rows); now != told {
-			told = now
+		states := make(map[string]int)
+		for _, r := range rows {
+			states[r.State]++
+		}
+		if now := strings.TrimPrefix(fmt.Sprint(states), "map"); now != told {
 			d.tell("%3.0f s  %s", time.Since(begun).Seconds(), now)
+			told = now
 		}
 		switch {
-		case kill != nil && slices.ContainsFunc(rows, func(r row) bool { return r.State == fleet.StateDone }):
+		case kill != nil && states[fleet.StateDone] > 0:
 			kill()
 			kill = nil
 			if _, err := d.startWorker(ctx); err != nil {
 				return err
 			}
-		case len(rows) == 2*demoImages && !slices.ContainsFunc(rows, func(r row) bool { return r.Status == "Running" }):
+		case states[fleet.StateDone]+states[fleet.StateFailed] == demoImages*len(demoRegions):
 			if err := run.Get(ctx, nil); err != nil {
 				return err
 			}
@@ -172,28 +167,13 @@ func (d *demo) startWorker(ctx context.Context) (kill func(), err error) {
 	}, nil
 }
 
-// countStates says how many images are in each state.
-func countStates(rows []row) string {
-	counts := make(map[string]int)
-	for _, r := range rows {
-		counts[r.State]++
-	}
-	var parts []string
-	for _, state := range []string{fleet.StateSending, fleet.StatePostponed, fleet.StateReconciling, fleet.StateWaiting, fleet.StateDone, fleet.StateFailed} {
-		if counts[state] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
 // count compares the lists of the service with what was asked for.
 func (d *demo) count(ctx context.Context) error {
 	cimg, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL(d.service))
 	if err != nil {
 		return err
 	}
-	for _, region := range []string{"bj", "sh"} {
+	for _, region := range demoRegions {
 		named := make(map[string]int)
 		for image, err := range cimg.Images(ctx, region) {
 			if err != nil {
@@ -203,7 +183,7 @@ func (d *demo) count(ctx context.Context) error {
 		}
 		for _, image := range demoStock().Regions[0].Images {
 			if named[image.Name] != 1 {
-				return errors.New("the list of " + region + " has " + fmt.Sprint(named[image.Name]) + " images named " + image.Name)
+				return fmt.Errorf("%s lists %d images named %s", region, named[image.Name], image.Name)
 			}
 		}
 		d.tell("%s lists %d images, each of the %d names once.", region, len(named), demoImages)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/cimg-go/cimg/fleet"
@@ -115,14 +115,13 @@ func (c *connection) ended(ctx context.Context, id string, report any) error {
 
 // progress asks a fleet, on whichever worker lives, how far it is.
 func (c *connection) progress(ctx context.Context, id string) (*fleet.Progress, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errNoWorker)
-	defer cancel()
 	response, err := c.QueryWorkflow(ctx, id, "", fleet.QueryProgress)
-	if err != nil {
-		return nil, cmp.Or(context.Cause(ctx), err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*serviceerror.DeadlineExceeded)):
+		return nil, errors.New("no worker says how far it is: is one running?")
+	case err != nil:
+		return nil, err
 	}
 	progress := new(fleet.Progress)
 	return progress, response.Get(progress)
 }
-
-var errNoWorker = errors.New("no worker says how far it is: is one running?")
