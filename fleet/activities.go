@@ -136,16 +136,17 @@ func (a *Activities) earlierRun(ctx context.Context, intent wrapper.OutcomeUnkno
 }
 
 // heartbeat tells Temporal that the activity lives, until the function that it returns
-// is called.
+// is called. Not at once: an activity that ends meanwhile would cut it off, which is
+// logged, and a short one needs none.
 func heartbeat(ctx context.Context, details func() any) (stop func()) {
 	ctx, stop = context.WithCancel(ctx)
 	ticks := time.NewTicker(orDefault(activity.GetInfo(ctx).HeartbeatTimeout/4, time.Minute))
 	go func() {
 		defer ticks.Stop()
-		for ctx.Err() == nil { // a short activity may have ended by now
-			activity.RecordHeartbeat(ctx, details())
+		for {
 			select {
 			case <-ticks.C:
+				activity.RecordHeartbeat(ctx, details())
 			case <-ctx.Done():
 				return
 			}

@@ -33,7 +33,7 @@ func run(t *testing.T, args ...string) (message string, code exitCode) {
 
 func TestWrongUsage(t *testing.T) {
 	for args, problem := range map[string]string{
-		"strat":                                        `no command "strat"; see cimg-fleet --help`,
+		"begin":                                        `no command "begin"; see cimg-fleet --help`,
 		"start rol":                                    `no command "rol"; see cimg-fleet start --help`,
 		"status --output yaml":                         `invalid value "yaml" for flag -output: it is neither table nor json; see cimg-fleet status --help`,
 		"status a b":                                   "status takes the id of a workflow, or nothing; see cimg-fleet status --help",
@@ -48,9 +48,9 @@ func TestWrongUsage(t *testing.T) {
 		"start roll --family web --build x":            `version "x" is not of digits with points between them; see cimg-fleet start roll --help`,
 		"start replicate --from gz":                    "the order has no Name; see cimg-fleet start replicate --help",
 		"start replicate --name a":                     "the order has no From.Region; see cimg-fleet start replicate --help",
-		"start replicate --name a --from gz --to bj":   "From needs a Snapshot or an Image; see cimg-fleet start replicate --help",
+		"start replicate --name a --from gz --to bj":   "the order needs a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",
 		"start replicate --name a --from gz --image i": "the order has no Regions; see cimg-fleet start replicate --help",
-		"start replicate --name a --from gz --image i --snapshot s --to bj": "From needs a Snapshot or an Image; see cimg-fleet start replicate --help",
+		"start replicate --name a --from gz --image i --snapshot s --to bj": "the order needs a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",
 	} {
 		t.Run(args, func(t *testing.T) {
 			message, code := run(t, strings.Fields(args)...)
