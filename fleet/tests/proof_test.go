@@ -59,7 +59,10 @@ func TestNeverTwice(t *testing.T) {
 
 	for kill := 1; kill <= kills; kill++ {
 		time.Sleep(500*time.Millisecond + time.Duration(random.Int64N(int64(2*time.Second)))) // real processes take real time
-		w.killWorker(random.IntN(len(w.workers)))
+		if !w.killWorker(random.IntN(len(w.workers))) {
+			kill--
+			continue
+		}
 		w.control(http.MethodPost, "/_emulator/faults", troubles[random.IntN(len(troubles))], nil)
 		if kill*(restarts+1)/kills > (kill-1)*(restarts+1)/kills && kill < kills {
 			w.restartServer()
