@@ -78,7 +78,7 @@ func (f *fleet) count() {
 }
 
 func (f *fleet) add(region string, n Counts) {
-	f.progress.Counts = f.progress.Counts.plus(n)
+	f.progress.Counts = f.progress.plus(n)
 	f.progress.Regions[region] = f.progress.Regions[region].plus(n)
 }
 
@@ -247,11 +247,13 @@ func imageID(ctx workflow.Context, region, name string) string {
 func (a *Activities) Attend(ctx context.Context, workflowID string) (made Copy, err error) {
 	defer heartbeat(ctx, func() any { return nil })()
 	err = a.temporal.GetWorkflow(ctx, workflowID, "").Get(ctx, &made)
-	application, failed := errors.AsType[*temporal.ApplicationError](err)
-	switch {
-	case failed:
+	if application, failed := errors.AsType[*temporal.ApplicationError](err); failed {
 		return made, failure(application.Type(), application.Message(), nil)
-	case errors.As(err, new(*temporal.WorkflowExecutionError)), errors.As(err, new(*serviceerror.NotFound)):
+	}
+	if ended, is := errors.AsType[*temporal.WorkflowExecutionError](err); is { // in another way
+		return made, failure(Interrupted, ended.Unwrap().Error(), nil)
+	}
+	if errors.As(err, new(*serviceerror.NotFound)) {
 		return made, failure(Interrupted, err.Error(), nil)
 	}
 	return made, err
