@@ -63,15 +63,18 @@ func TestNeverTwice(t *testing.T) {
 			kill--
 			continue
 		}
-		w.control(http.MethodPost, "/_emulator/faults", troubles[random.IntN(len(troubles))], nil)
 		if kill*(restarts+1)/kills > (kill-1)*(restarts+1)/kills && kill < kills {
 			w.restartServer()
 		}
+		// This also forgets the faults that were not met yet.
 		scenario := calm
-		if random.IntN(5) == 0 {
+		if kill%5 == 0 {
 			scenario = failing
 		}
 		w.control(http.MethodPut, "/_emulator/scenario", scenario, nil)
+		for range 3 {
+			w.control(http.MethodPost, "/_emulator/faults", troubles[random.IntN(len(troubles))], nil)
+		}
 	}
 	killing := time.Since(began)
 	w.control(http.MethodPut, "/_emulator/scenario", calm, nil)
@@ -113,6 +116,11 @@ func TestNeverTwice(t *testing.T) {
 
 	t.Logf("%d copies in %v, of which %v with %d kills and %d restarts", copies, took.Round(time.Second), killing.Round(time.Second), kills, restarts)
 	w.logRequests(copies)
+	failed := 0
+	for region := range stock {
+		failed += w.failedJobs(region)
+	}
+	t.Logf("%d jobs failed, whose images were made anew", failed)
 }
 
 // fleetOrder is an order for images that are made in gz and copied to bj.

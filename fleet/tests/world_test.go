@@ -172,6 +172,19 @@ func (w *world) images(region string) map[string]string {
 	return names
 }
 
+// failedJobs returns how many jobs of a region have failed.
+func (w *world) failedJobs(region string) (failed int) {
+	w.t.Helper()
+	var jobs []struct{ Done, Success bool }
+	w.control(http.MethodGet, "/_emulator/jobs?regionId="+region, "", &jobs)
+	for _, job := range jobs {
+		if job.Done && !job.Success {
+			failed++
+		}
+	}
+	return failed
+}
+
 // files returns those files of the world that hold a text.
 func (w *world) files(text string) (holders []string) {
 	w.t.Helper()
