@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -26,6 +27,13 @@ func resumeCommand() *cli.Command {
 
 func signal(name string) func(context.Context, *connection, string) error {
 	return func(ctx context.Context, c *connection, id string) error {
+		described, err := c.DescribeWorkflowExecution(ctx, id, "")
+		if err != nil {
+			return err
+		}
+		if kind := described.GetWorkflowExecutionInfo().GetType().GetName(); kind != "Fleet" { // others ignore it
+			return usageErrorf("only a fleet can %s, and this is a %s", name, strings.ToLower(kind))
+		}
 		return c.SignalWorkflow(ctx, id, "", name, nil)
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -111,11 +113,14 @@ func (d *demo) run(ctx context.Context) error {
 		if err != nil {
 			return cmp.Or(context.Cause(ctx), err)
 		}
-		states := make(map[string]int)
+		states, parts := make(map[string]int), []string(nil)
 		for _, r := range rows {
 			states[r.State]++
 		}
-		if now := strings.TrimPrefix(fmt.Sprint(states), "map"); now != told {
+		for _, state := range slices.Sorted(maps.Keys(states)) {
+			parts = append(parts, fmt.Sprintf("%d %s", states[state], state))
+		}
+		if now := strings.Join(parts, ", "); now != told {
 			d.tell("%3.0f s  %s", time.Since(begun).Seconds(), now)
 			told = now
 		}
