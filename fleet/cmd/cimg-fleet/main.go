@@ -21,6 +21,9 @@ func main() {
 	err := command().Run(ctx, os.Args)
 	if err != nil {
 		code := exitCodeOf(ctx, err)
+		if code == exitInterrupted && errors.Is(err, context.Cause(ctx)) {
+			err = errors.New("interrupted")
+		}
 		fmt.Fprintln(os.Stderr, "cimg-fleet:", text(err))
 		os.Exit(int(code))
 	}
