@@ -29,7 +29,7 @@ const (
 
 // world is a service, a Temporal server and workers, each a process of its own.
 type world struct {
-	t                        *testing.T
+	t                        testing.TB
 	folder                   string // of the programs, the database and what the workers say
 	mockURL, temporalAddress string
 	temporal                 client.Client
@@ -41,7 +41,7 @@ type world struct {
 }
 
 // newWorld builds the programs and starts a mock with a scenario, a server and workers.
-func newWorld(t *testing.T, scenario string, workers int) *world {
+func newWorld(t testing.TB, scenario string, workers int) *world {
 	t.Helper()
 	w := &world{t: t, folder: t.TempDir(), mockURL: "http://" + freeAddress(t), temporalAddress: freeAddress(t)}
 	w.build("../..", "./cmd/cimg")
@@ -200,7 +200,7 @@ func (w *world) files(text string) (holders []string) {
 	return holders
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
 	require.NoError(t, err)
