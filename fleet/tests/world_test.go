@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +34,6 @@ type world struct {
 	temporal                 client.Client
 	server                   *exec.Cmd
 
-	mu      sync.Mutex
 	workers []*exec.Cmd
 	started int
 }
