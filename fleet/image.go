@@ -63,17 +63,21 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	if err != nil {
 		return result, failure(InvalidOrder, err.Error(), nil)
 	}
+	var lastErr error // why the image of the last call is not there
 	for calls := 1; ; calls++ {
 		setState(ctx, StateSending)
 		effect, err := once(ctx, call, order.Settings)
-		if err != nil {
+		switch {
+		case err != nil:
 			return result, err
+		case lastErr != nil && effect.Exists && effect.Image == result.Image: // it is listed all the same
+			return result, lastErr
 		}
 		result.Exists = effect.Exists
-		result.Image, err = waitFor(ctx, effect, call.Intent, order.Settings)
-		isGone := IsFailure(err, JobFailed, nil) || IsFailure(err, NotObserved, nil)
+		result.Image, lastErr = waitFor(ctx, effect, call.Intent, order.Settings)
+		isGone := IsFailure(lastErr, JobFailed, nil) || IsFailure(lastErr, NotObserved, nil)
 		if !isGone || calls >= order.Settings.MaxCalls {
-			return result, err
+			return result, lastErr
 		}
 	}
 }

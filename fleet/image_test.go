@@ -132,6 +132,24 @@ func TestFailedJobs(t *testing.T) {
 	}
 }
 
+// A service may list an image whose job has failed: that one is not taken for made.
+func TestFailedImageThatIsListed(t *testing.T) {
+	inWorld(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Failure: "no space left"} }}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		var image string
+		w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+			if image != "" {
+				return fleet.Effect{Image: image, Exists: true}, nil
+			}
+			effect, err := w.activities.Send(ctx, call)
+			image = effect.Image
+			return effect, err
+		})
+		w.ExecuteWorkflow(fleet.Image, web)
+		w.endsWith(t, fleet.JobFailed)
+	})
+}
+
 // An image that exists is taken, with the job that works on it.
 func TestImageThatExists(t *testing.T) {
 	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
