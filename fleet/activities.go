@@ -46,7 +46,8 @@ func NewActivities(cimg *wrapper.Client, temporal client.Client, options Options
 	if options.ReadyStatus == "" {
 		options.ReadyStatus = "Ready"
 	}
-	recovery, err := reconcile.New(cimg, reconcile.WithVisibilityWindow(options.VisibilityWindow))
+	// Calls have the time of Temporal's clock. What was there before a call, Send has seen.
+	recovery, err := reconcile.New(cimg, reconcile.WithVisibilityWindow(options.VisibilityWindow), reconcile.WithClockTolerance(options.VisibilityWindow))
 	if err != nil {
 		return nil, err
 	}
@@ -115,22 +116,36 @@ func (a *Activities) existing(ctx context.Context, region, name string) (Effect,
 	return Effect{Image: named[0].UUID, Job: named[0].Job, Exists: true}, nil
 }
 
-// earlierRun fails if a run of this workflow before this one may have sent the call,
-// within the visibility window, and was not there to hear what became of it: somebody
-// terminated or reset it.
-func (a *Activities) earlierRun(ctx context.Context, intent wrapper.OutcomeUnknownError) error {
-	self := activity.GetInfo(ctx).WorkflowExecution
-	since := time.Now().Add(-a.options.VisibilityWindow).UTC().Format(time.RFC3339)
+// earlierRun is a failure if a run of this workflow before this one may have sent the
+// same call within the visibility window: its image may not be listed yet.
+func (a *Activities) earlierRun(ctx context.Context) error {
+	info := activity.GetInfo(ctx)
+	since := time.Now().Add(-info.StartToCloseTimeout - a.options.VisibilityWindow).UTC().Format(time.RFC3339)
 	response, err := a.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		PageSize: 1,
-		Query:    fmt.Sprintf("WorkflowId = '%s' AND RunId != '%s' AND ExecutionStatus != 'Completed' AND CloseTime > '%s'", quoted(self.ID), self.RunID, since),
+		Query: fmt.Sprintf("WorkflowId = '%s' AND (ExecutionStatus = 'Running' OR CloseTime > '%s')", Quote(info.WorkflowExecution.ID), since),
 	})
 	if err != nil {
 		return failure(NothingDone, "looking for earlier runs: "+err.Error(), TryLater{})
 	}
+	var earlier EarlierRun
+	isThisListed := false
 	for _, run := range response.Executions {
-		intent.SentAt = run.StartTime.AsTime()
-		return failure(OutcomeUnknown, "an earlier run of this workflow may have sent it", intent)
+		if run.Execution.GetRunId() == info.WorkflowExecution.RunID {
+			isThisListed = true
+			continue
+		}
+		if started := run.StartTime.AsTime(); earlier.StartedAt.IsZero() || started.Before(earlier.StartedAt) {
+			earlier.StartedAt = started
+		}
+		if until := run.CloseTime.AsTime().Add(info.StartToCloseTimeout); until.After(earlier.SendsUntil) {
+			earlier.SendsUntil = until
+		}
+	}
+	switch {
+	case !isThisListed: // what is closed may not be listed yet, either
+		return failure(NothingDone, "looking for earlier runs: Temporal does not list this one yet", TryLater{})
+	case !earlier.StartedAt.IsZero():
+		return failure(MaybeSentEarlier, "an earlier run of this workflow may have sent this call", earlier)
 	}
 	return nil
 }

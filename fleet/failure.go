@@ -19,18 +19,26 @@ const (
 	Rejected       = "Rejected"       // a call was rejected; details: Rejection
 	OutcomeUnknown = "OutcomeUnknown" // it is not known what became of a call; details: wrapper.OutcomeUnknownError
 	NotObserved    = "NotObserved"    // the image of a call was never observed; details: wrapper.OutcomeUnknownError
-	Ambiguous      = "Ambiguous"      // it is not clear which image is meant; details: Candidates
-	JobFailed      = "JobFailed"      // a job failed; details: FailedJob
-	JobUnknown     = "JobUnknown"     // the service does not know a job (any more); details: wrapper.JobRef
-	Unverified     = "Unverified"     // an image is not as it should be; details: Member
-	Interrupted    = "Interrupted"    // a workflow that makes an image was cancelled or terminated, or is not known any more
-	Incomplete     = "Incomplete"     // an order was not carried out completely; details: Report, Progress or RollReport
-	InvalidOrder   = "InvalidOrder"   // an argument of a workflow is invalid
+	// MaybeSentEarlier: an earlier run of the workflow may have sent the call; details: EarlierRun.
+	MaybeSentEarlier = "MaybeSentEarlier"
+	Ambiguous        = "Ambiguous"    // it is not clear which image is meant; details: Candidates
+	JobFailed        = "JobFailed"    // a job failed; details: FailedJob
+	JobUnknown       = "JobUnknown"   // the service does not know a job (any more); details: wrapper.JobRef
+	Unverified       = "Unverified"   // an image is not as it should be; details: Member
+	Interrupted      = "Interrupted"  // a workflow that makes an image was cancelled or terminated, or is not known any more
+	Incomplete       = "Incomplete"   // an order was not carried out completely; details: Report, Progress or RollReport
+	InvalidOrder     = "InvalidOrder" // an argument of a workflow is invalid
 )
 
 // TryLater says when a call may be made that was not carried out.
 type TryLater struct {
 	After time.Duration // 0: the service did not ask for a pause
+}
+
+// EarlierRun are the runs of a workflow before the present one.
+type EarlierRun struct {
+	StartedAt  time.Time // the first of them
+	SendsUntil time.Time // the latest time at which one may still send its call
 }
 
 // Rejection is the service's response to a call that it rejected.

@@ -1,13 +1,17 @@
 package fleet_test
 
 import (
+	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/mocks"
 	"go.temporal.io/sdk/testsuite"
@@ -52,9 +56,20 @@ func inWorld(t *testing.T, options emulator.Options, test func(*testing.T, *worl
 	})
 }
 
-// hasNoEarlierRun makes Temporal know no earlier run of a workflow.
-func (w *world) hasNoEarlierRun() {
-	w.temporal.On("ListWorkflow", mock.Anything, mock.Anything).Return(&workflowservice.ListWorkflowExecutionsResponse{}, nil)
+// hasNoEarlierRun makes Temporal know only the run that asks.
+func (w *world) hasNoEarlierRun() { w.hasEarlierRuns() }
+
+// hasEarlierRuns makes Temporal know runs before the one that asks.
+func (w *world) hasEarlierRuns(earlier ...*workflow.WorkflowExecutionInfo) {
+	w.temporal.On("ListWorkflow", mock.Anything, mock.Anything).Return(func(_ context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+		id := strings.Split(request.Query, "'")[1]
+		run := id + "_RunID" // as the test environment names it
+		if id == "default-test-workflow-id" {
+			run = "default-test-run-id"
+		}
+		this := &workflow.WorkflowExecutionInfo{Execution: &common.WorkflowExecution{WorkflowId: id, RunId: run}}
+		return &workflowservice.ListWorkflowExecutionsResponse{Executions: append(earlier, this)}, nil
+	})
 }
 
 // endsWith requires that an Image workflow for web ended with one image, which it

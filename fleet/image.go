@@ -64,9 +64,9 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 		return result, failure(InvalidOrder, err.Error(), nil)
 	}
 	var lastErr error // why the image of the last call is not there
-	for calls := 1; ; calls++ {
+	for calls := order.Settings.MaxCalls; ; {
 		setState(ctx, StateSending)
-		effect, err := once(ctx, call, order.Settings)
+		effect, err := once(ctx, call, &calls, order.Settings)
 		switch {
 		case err != nil:
 			return result, err
@@ -76,9 +76,10 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 		result.Exists = effect.Exists
 		result.Image, lastErr = waitFor(ctx, effect, call.Intent, order.Settings)
 		isGone := IsFailure(lastErr, JobFailed, nil) || IsFailure(lastErr, NotObserved, nil)
-		if !isGone || calls >= order.Settings.MaxCalls {
+		if !isGone || calls <= 0 {
 			return result, lastErr
 		}
+		call.IsFirst = false
 	}
 }
 
@@ -131,7 +132,7 @@ func (o ImageOrder) call(now time.Time) (call Call, err error) {
 		return Call{}, err
 	}
 	call.Intent = *intent
-	call.Intent.SentAt = now
+	call.Intent.SentAt, call.IsFirst = now, true
 	return call, nil
 }
 

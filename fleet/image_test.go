@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/temporal"
@@ -98,20 +99,103 @@ func TestCancelledWhileSending(t *testing.T) {
 	})
 }
 
-// A run that was terminated or reset may have sent the call a moment ago: the next one
-// looks for the image during the whole visibility window before it creates one.
-func TestAfterATerminatedRun(t *testing.T) {
-	inWorld(t, emulator.Options{ListLag: window / 2}, func(t *testing.T, w *world) {
-		_, err := w.cimg.CreateImage(t.Context(), "gz", createInput(web)) // by the earlier run
-		require.NoError(t, err)
-		w.temporal.On("ListWorkflow", mock.Anything, mock.Anything).Return(&workflowservice.ListWorkflowExecutionsResponse{
-			Executions: []*workflow.WorkflowExecutionInfo{{StartTime: timestamppb.New(time.Now().Add(-time.Second))}},
-		}, nil).Once()
+// An earlier run of the workflow may have sent the call a moment ago, whether it was
+// completed, terminated or reset: the next one looks for the image during the whole
+// visibility window before it creates one, and not before the earlier one's call has
+// ended.
+func TestAfterAnEarlierRun(t *testing.T) {
+	for name, test := range map[string]struct {
+		sentBefore time.Duration // 0: never
+		sentAfter  time.Duration
+		calls      int
+	}{
+		"it has sent the call":        {sentBefore: time.Second, calls: 1},
+		"it sends it after its end":   {sentAfter: 2 * time.Minute, calls: 1},
+		"it has not sent the call":    {calls: 1},
+		"sent, listed, then it ended": {sentBefore: window, calls: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, emulator.Options{ListLag: window * 3 / 4}, func(t *testing.T, w *world) {
+				send := func() {
+					_, err := w.cimg.CreateImage(context.Background(), "gz", createInput(web))
+					require.NoError(t, err)
+				}
+				began := time.Now()
+				if test.sentBefore > 0 {
+					send()
+					time.Sleep(test.sentBefore)
+				}
+				w.hasEarlierRuns(&workflow.WorkflowExecutionInfo{
+					Execution: &common.WorkflowExecution{RunId: "earlier"}, StartTime: timestamppb.New(began), CloseTime: timestamppb.Now(),
+				})
+				if test.sentAfter > 0 {
+					w.RegisterDelayedCallback(send, test.sentAfter)
+				}
+				w.ExecuteWorkflow(fleet.Image, web)
+				w.endsWith(t, "")
+				require.Equal(t, test.calls, w.service.Requests("createCIMG"))
+			})
+		})
+	}
+}
+
+// Before Temporal lists the run itself, it may not list an earlier one, either.
+func TestEarlierRunsThatAreNotListedYet(t *testing.T) {
+	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+		w.temporal.On("ListWorkflow", mock.Anything, mock.Anything).Return(&workflowservice.ListWorkflowExecutionsResponse{}, nil).Twice()
 		w.hasNoEarlierRun()
 		w.ExecuteWorkflow(fleet.Image, web)
 		w.endsWith(t, "")
-		require.Equal(t, 1, w.service.Requests("createCIMG"))
+		w.temporal.AssertNumberOfCalls(t, "ListWorkflow", 3)
 	})
+}
+
+// A workflow that is cancelled while nobody knows what became of its call finds out.
+func TestCancelledWhileUnknown(t *testing.T) {
+	inWorld(t, emulator.Options{
+		Faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}}, ListLag: window / 2,
+		Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: time.Hour} },
+	}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		var memo map[string]any
+		w.OnUpsertMemo(mock.Anything).Return(nil).Run(func(args mock.Arguments) { memo = args.Get(0).(map[string]any) })
+		time.AfterFunc(10*time.Second, w.CancelWorkflow)
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()), w.GetWorkflowError())
+		require.Contains(t, memo["job"], w.service.Jobs("gz")[0].JobUUID)
+	})
+}
+
+// Temporal's clock may be ahead of everybody's.
+func TestClockOfTemporal(t *testing.T) {
+	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}}}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.SetStartTime(time.Now().Add(20 * time.Second))
+		w.ExecuteWorkflow(fleet.Image, web)
+		w.endsWith(t, "")
+	})
+}
+
+// Settings.MaxCalls limits the calls for an image, whyever they are repeated.
+func TestMaxCalls(t *testing.T) {
+	for maxCalls := 1; maxCalls <= 3; maxCalls++ {
+		jobs := 0
+		inWorld(t, emulator.Options{
+			Plan:   func(emulator.JobStart) emulator.Plan { jobs++; return emulator.Plan{Failure: "no space left"} },
+			Faults: []emulator.Fault{{Operation: "createCIMG", Skip: 1, Status: 503}},
+		}, func(t *testing.T, w *world) {
+			w.hasNoEarlierRun()
+			order := web
+			order.Settings.MaxCalls = maxCalls
+			w.ExecuteWorkflow(fleet.Image, order)
+			require.Error(t, w.GetWorkflowError())
+			require.Equal(t, maxCalls, w.service.Requests("createCIMG"))
+		})
+	}
+}
+
+func TestQuote(t *testing.T) {
+	require.Equal(t, `a\\b''c`, fleet.Quote(`a\b'c`))
 }
 
 // A job that fails leaves no image; the workflow makes it anew, a few times.

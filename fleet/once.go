@@ -24,7 +24,9 @@ import (
 //     unknown call is looked for by reading, for as long as that takes.
 //  4. The call is made again only after it was certainly not carried out: not sent,
 //     rejected for its rate, or not observed over the whole visibility window.
-//  5. A cancelled workflow still hears what became of its call.
+//  5. A cancelled workflow still hears what became of its call. A run that was
+//     terminated or reset does not: the next run of the same workflow waits until that
+//     one's call can no longer be sent, and looks for what became of it.
 //
 // What can break it: an image that the service lists later than the visibility window,
 // or a process that is stopped, between two instructions of which the second sends,
@@ -36,6 +38,8 @@ type Call struct {
 	Intent wrapper.OutcomeUnknownError
 	Create *wrapper.CreateImageInput `json:",omitempty"`
 	Import *wrapper.ImportImageInput `json:",omitempty"`
+	// IsFirst is false once it is known what earlier runs of the workflow have sent.
+	IsFirst bool `json:",omitempty"`
 }
 
 // Effect is what a call brought about.
@@ -45,23 +49,29 @@ type Effect struct {
 	Exists bool            `json:",omitempty"` // it was there before the call
 }
 
-// once makes a call until it has taken effect or failed for good.
-func once(ctx workflow.Context, call Call, settings Settings) (Effect, error) {
-	sending, _ := workflow.NewDisconnectedContext(ctx)
-	sending = workflow.WithActivityOptions(sending, workflow.ActivityOptions{
+// once makes a call until it has taken effect or failed for good. At most as many are
+// sent as calls says, which counts down.
+func once(ctx workflow.Context, call Call, calls *int, settings Settings) (Effect, error) {
+	heard, _ := workflow.NewDisconnectedContext(ctx) // what was sent must become known, also when cancelled
+	sending := workflow.WithActivityOptions(heard, workflow.ActivityOptions{
 		StartToCloseTimeout: settings.CallTimeout,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
 	var a *Activities
-	pause := time.Second
-	for unobserved := 0; ; {
+	for pause := time.Second; ; {
 		call.Intent.SentAt = workflow.Now(ctx)
 		var effect Effect
-		err := workflow.ExecuteActivity(sending, a.Send, call).Get(sending, &effect)
 		var later TryLater
+		var earlier EarlierRun
 		unknown := call.Intent
+		err := workflow.ExecuteActivity(sending, a.Send, call).Get(sending, &effect)
 		switch {
-		case err == nil, IsFailure(err, Rejected, nil), IsFailure(err, Ambiguous, nil):
+		case err == nil && effect.Exists:
+			return effect, nil
+		case err == nil:
+			*calls--
+			return effect, nil
+		case IsFailure(err, Rejected, nil), IsFailure(err, Ambiguous, nil):
 			return effect, err
 		case IsFailure(err, NothingDone, &later):
 			setState(ctx, StatePostponed)
@@ -70,20 +80,27 @@ func once(ctx workflow.Context, call Call, settings Settings) (Effect, error) {
 			}
 			pause = min(2*pause, settings.MaxPause)
 			continue
-		case IsFailure(err, OutcomeUnknown, &unknown): // as the worker saw it, with jobs that the response named
+		case IsFailure(err, MaybeSentEarlier, &earlier):
+			setState(ctx, StateReconciling)
+			if err := workflow.Sleep(ctx, earlier.SendsUntil.Sub(workflow.Now(ctx))); err != nil {
+				return effect, err
+			}
+			call.IsFirst, unknown.SentAt = false, earlier.StartedAt
+		default:
+			_ = IsFailure(err, OutcomeUnknown, &unknown) // as the worker saw it, with jobs that the response named
+			*calls--
 		}
 		setState(ctx, StateReconciling)
-		finding, err := reconciled(ctx, unknown, settings)
+		found, err := reconciled(heard, unknown, settings)
 		switch {
 		case err != nil:
-			return effect, failure(OutcomeUnknown, fmt.Sprintf("nobody found out what became of %s: %s", unknown.Op, reason(err)), unknown)
-		case finding.Verdict == reconcile.Found:
-			return finding.Effect, nil
-		case finding.Verdict == reconcile.Ambiguous:
-			return effect, failure(Ambiguous, "it is not certain which image comes from this call", finding.Candidates)
-		}
-		if unobserved++; unobserved >= settings.MaxCalls {
-			return effect, failure(NotObserved, fmt.Sprintf("sent %d times, and never observed", unobserved), unknown)
+			return effect, failure(OutcomeUnknown, fmt.Sprintf("it is not known what became of %s: %s", unknown.Op, reason(err)), unknown)
+		case found.Verdict == reconcile.Found:
+			return found.Effect, nil
+		case found.Verdict != reconcile.NotObserved:
+			return effect, failure(Ambiguous, "it is not certain which image comes from this call", found.Candidates)
+		case *calls <= 0:
+			return effect, failure(NotObserved, "the last call that was sent, too, was not observed", unknown)
 		}
 	}
 }
@@ -95,11 +112,12 @@ type Found struct {
 	Candidates Candidates
 }
 
-// reconciled looks for what became of a call, on whichever worker lives. It fails only
-// if the workflow is cancelled.
+// reconciled looks for what became of a call, on whichever worker lives, for as long as
+// that takes.
 func reconciled(ctx workflow.Context, unknown wrapper.OutcomeUnknownError, settings Settings) (found Found, err error) {
 	var a *Activities
-	return found, workflow.ExecuteActivity(patient(ctx, settings), a.Reconcile, unknown).Get(ctx, &found)
+	err = workflow.ExecuteActivity(patient(ctx, settings), a.Reconcile, unknown).Get(ctx, &found)
+	return found, err
 }
 
 // Send makes a call, unless the image exists.
@@ -108,11 +126,13 @@ func (a *Activities) Send(ctx context.Context, call Call) (Effect, error) {
 	ctx, cancel := context.WithTimeout(ctx, activity.GetInfo(ctx).StartToCloseTimeout)
 	defer cancel()
 	if call.Create != nil || call.Import != nil {
-		if err := a.earlierRun(ctx, call.Intent); err != nil {
-			return Effect{}, err
-		}
 		if effect, err := a.existing(ctx, call.Intent.Region, call.Intent.Names[0]); err != nil || effect.Exists {
 			return effect, err
+		}
+		if call.IsFirst {
+			if err := a.earlierRun(ctx); err != nil {
+				return Effect{}, err
+			}
 		}
 	}
 	job, err := call.send(ctx, a.cimg)

@@ -45,5 +45,5 @@ func MissingAttributes(ctx context.Context, temporal client.Client, namespace st
 	return missing, err
 }
 
-// quoted escapes a text for a query of Temporal's visibility.
-func quoted(text string) string { return strings.ReplaceAll(text, "'", "''") }
+// Quote escapes a text for a string in a query of Temporal's visibility.
+func Quote(text string) string { return strings.NewReplacer(`\`, `\\`, "'", "''").Replace(text) }

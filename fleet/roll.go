@@ -220,7 +220,8 @@ func (a *Activities) Expired(ctx context.Context, of Expiry) (expired []Member, 
 // deleteImage deletes an image, unless it is gone.
 func deleteImage(ctx workflow.Context, region, uuid string, settings Settings) error {
 	call := Call{Intent: wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{uuid}, SentAt: workflow.Now(ctx)}}
-	effect, err := once(ctx, call, settings)
+	calls := settings.MaxCalls
+	effect, err := once(ctx, call, &calls, settings)
 	var rejection Rejection
 	switch {
 	case IsFailure(err, Rejected, &rejection) && (rejection.Errno == wrapper.ErrnoImage || rejection.Errno == wrapper.ErrnoSnapshot):
