@@ -23,6 +23,7 @@ type Activities struct {
 	temporal client.Client
 	recovery *reconcile.Reconciler
 	options  Options
+	listings listings
 }
 
 // Options are what is not published about the service. Zero fields take their defaults.
@@ -92,28 +93,6 @@ func (a *Activities) Reconcile(ctx context.Context, unknown wrapper.OutcomeUnkno
 		found.Candidates = append(found.Candidates, memberOf(unknown.Region, candidate))
 	}
 	return found, nil
-}
-
-// existing looks for an image by its exact name. Nothing has been done if that fails.
-func (a *Activities) existing(ctx context.Context, region, name string) (Effect, error) {
-	var named Candidates
-	for image, err := range a.cimg.Images(ctx, region, name) {
-		if err != nil {
-			return Effect{}, failure(NothingDone, err.Error(), TryLater{retryAfter(err)})
-		}
-		if image.Name == name {
-			named = append(named, memberOf(region, image))
-		}
-	}
-	switch {
-	case len(named) > 1:
-		return Effect{}, failure(Ambiguous, fmt.Sprintf("%d images in %s have the name", len(named), region), named)
-	case len(named) == 0:
-		return Effect{}, nil
-	case named[0].Job != nil && named[0].Job.Type == "DeleteCIMG":
-		return Effect{}, failure(Ambiguous, "the image of that name is being deleted", named)
-	}
-	return Effect{Image: named[0].UUID, Job: named[0].Job, Exists: true}, nil
 }
 
 // earlierRun is a failure if a run of this workflow before this one may have sent the

@@ -39,11 +39,18 @@ type world struct {
 
 // inWorld runs a test in virtual time.
 func inWorld(t *testing.T, options emulator.Options, test func(*testing.T, *world)) {
+	t.Helper()
+	inChangedWorld(t, options, func(service http.RoundTripper) http.RoundTripper { return service }, test)
+}
+
+// inChangedWorld does so with a service that something stands in front of.
+func inChangedWorld(t *testing.T, options emulator.Options, change func(http.RoundTripper) http.RoundTripper, test func(*testing.T, *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		service, err := emulator.New(options)
 		require.NoError(t, err)
 		cimg, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://localhost"),
-			wrapper.WithHTTPClient(&http.Client{Transport: service.Transport()}))
+			wrapper.WithHTTPClient(&http.Client{Transport: change(service.Transport())}))
 		require.NoError(t, err)
 		temporal := &mocks.Client{}
 		activities, err := fleet.NewActivities(cimg, temporal, fleet.Options{VisibilityWindow: window})

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -84,7 +85,8 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 }
 
 // waitFor waits for the job of an effect, if there is one, and returns the image's id.
-// What became of a job that the service does not know, the list tells.
+// What became of a job that the service does not know, the list tells, and the id of an
+// image that the job lacks.
 func waitFor(ctx workflow.Context, effect Effect, intent wrapper.OutcomeUnknownError, settings Settings) (image string, err error) {
 	var a *Activities
 	for {
@@ -94,14 +96,14 @@ func waitFor(ctx workflow.Context, effect Effect, intent wrapper.OutcomeUnknownE
 		setJob(ctx, *effect.Job)
 		var job wrapper.Job
 		err := workflow.ExecuteActivity(patient(ctx, settings), a.Wait, *effect.Job).Get(ctx, &job)
-		switch {
-		case err == nil && job.ResourceUUID != "":
-			return job.ResourceUUID, nil
+		intent.Jobs = []wrapper.JobRef{*effect.Job}
+		switch id := cmp.Or(job.ResourceUUID, effect.Image); {
+		case err == nil && id == "":
+			intent.Jobs = nil // it has succeeded, and the list tells which image it made
 		case !IsFailure(err, JobUnknown, nil):
-			return effect.Image, err
+			return id, err
 		}
 		setState(ctx, StateReconciling)
-		intent.Jobs = []wrapper.JobRef{*effect.Job}
 		found, err := reconciled(ctx, intent, settings)
 		switch {
 		case err != nil:

@@ -1,9 +1,14 @@
 package fleet_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,10 +18,12 @@ import (
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/wrapper"
 )
 
 // Whatever goes wrong with the call, the region ends with one image of the name, which
@@ -192,6 +199,89 @@ func TestMaxCalls(t *testing.T) {
 			require.Equal(t, maxCalls, w.service.Requests("createCIMG"))
 		})
 	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// The condition of a list may not find an image that the list shows without one.
+func TestListThatIgnoresNames(t *testing.T) {
+	inChangedWorld(t, emulator.Options{}, func(service http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(request.URL.Path, "/list") {
+				body, err := io.ReadAll(request.Body)
+				require.NoError(t, err)
+				body = bytes.ReplaceAll(body, []byte("web-01"), []byte("WEB-01"))
+				request = request.Clone(request.Context())
+				request.Body = io.NopCloser(bytes.NewReader(body))
+			}
+			return service.RoundTrip(request)
+		})
+	}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		_, err := w.cimg.CreateImage(t.Context(), "gz", createInput(web))
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.True(t, w.endsWith(t, "").Exists)
+	})
+}
+
+// A region is read whole once for all that look for a name in it, within half a minute;
+// but that an image exists is said only of one that is listed now.
+func TestManyLookIntoARegion(t *testing.T) {
+	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
+		env.RegisterActivity(w.activities)
+		send := func(name string) (effect fleet.Effect) {
+			input := wrapper.CreateImageInput{Name: name, SnapUUID: snapshot.Snapshot}
+			value, err := env.ExecuteActivity(w.activities.Send, fleet.Call{Create: &input, Intent: wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{name}, SentAt: time.Now()}})
+			require.NoError(t, err)
+			require.NoError(t, value.Get(&effect))
+			return effect
+		}
+		send("first")
+		lists := w.service.Requests("listCIMG")
+		for n := range 20 {
+			require.False(t, send(fmt.Sprint("image-", n)).Exists)
+		}
+		require.LessOrEqual(t, w.service.Requests("listCIMG")-lists, 20)
+		require.True(t, send("first").Exists)
+
+		time.Sleep(time.Minute)
+		send("second") // reads the region
+		image := w.service.Images("gz")[0]
+		job, err := w.cimg.DeleteImage(t.Context(), "gz", image.UUID)
+		require.NoError(t, err)
+		_, err = job.Wait(t.Context())
+		require.NoError(t, err)
+		require.False(t, send(image.Name).Exists)
+	})
+}
+
+// Jobs need not say which image they made.
+func TestJobsThatNameNoImage(t *testing.T) {
+	inChangedWorld(t, emulator.Options{ListLag: window / 2}, func(service http.RoundTripper) http.RoundTripper {
+		resource := regexp.MustCompile(`,"resourceUuid":"[^"]*"`)
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			response, err := service.RoundTrip(request)
+			if err != nil || strings.HasSuffix(request.URL.Path, "/list") {
+				return response, err
+			}
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			body = resource.ReplaceAll(body, nil)
+			response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			response.Header.Del("Content-Length")
+			return response, nil
+		})
+	}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.ExecuteWorkflow(fleet.Image, web)
+		w.endsWith(t, "")
+	})
 }
 
 func TestQuote(t *testing.T) {

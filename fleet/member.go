@@ -15,6 +15,8 @@ type Member struct {
 	Created time.Time       `json:",omitzero"`  // zero: not known
 	Shared  bool            `json:",omitempty"`
 	Job     *wrapper.JobRef `json:",omitempty"` // that works on it
+	// IsDeleted: a job deletes it, or one whose type cannot be read may do so.
+	IsDeleted bool `json:",omitempty"`
 }
 
 func memberOf(region string, image wrapper.Image) Member {
@@ -22,7 +24,11 @@ func memberOf(region string, image wrapper.Image) Member {
 	if image.CreateTime > 0 {
 		member.Created = time.UnixMilli(image.CreateTime).UTC()
 	}
-	if image.Job != nil && image.Job.JobUUID != "" && !image.Job.Done {
+	if image.Job == nil || image.Job.Done {
+		return member
+	}
+	member.IsDeleted = image.Job.Type == "DeleteCIMG" || image.Job.Type == ""
+	if image.Job.JobUUID != "" {
 		member.Job = &wrapper.JobRef{Region: region, JobUUID: image.Job.JobUUID, Type: image.Job.Type, ResourceUUID: image.UUID}
 	}
 	return member
