@@ -107,6 +107,7 @@ func TestReplacedTokens(t *testing.T) {
 	var client Tokens
 	isHidden := func(s *Secret, n int) bool { return s.Hide(nth(n)) == hidden }
 	first := client.Use(nth(0))
+	require.True(t, isHidden(client.Use(nth(0)), 0), "as with nearly every call")
 	for n := 1; n <= remembered; n++ {
 		require.Equal(t, n < remembered, isHidden(client.Use(nth(n)), 0), n)
 		require.True(t, isHidden(first, n), "another call's")
@@ -132,6 +133,7 @@ func TestHideHeader(t *testing.T) {
 	for _, row := range []struct{ header, want http.Header }{
 		{nil, nil},
 		{http.Header{"A": {"b"}, "C": nil}, http.Header{"A": {"b"}, "C": nil}},
+		{http.Header{"E": {tokens[0]}}, http.Header{"E": {hidden}}},
 		{http.Header{"A": {"b"}, "C": {"d", tokens[0]}, "E": {tokens[0], "f"}}, http.Header{"A": {"b"}, "C": {"d", hidden}, "E": {hidden, "f"}}},
 	} {
 		before := row.header.Clone()
