@@ -146,7 +146,7 @@ type Settings struct {
 	// HeartbeatTimeout is how long a worker may be silent before another continues
 	// its waits. Default: 1 min.
 	HeartbeatTimeout time.Duration `json:",omitempty" yaml:"heartbeatTimeout"`
-	// MaxCalls is how many calls there may be for an image: one more after a job that
+	// MaxCalls is how many calls may be sent for an image: one more after a job that
 	// failed, or a call of which no image was observed. Default: 3.
 	MaxCalls int `json:",omitempty" yaml:"maxCalls"`
 	// MaxPause is the longest pause before a call that was not carried out is made
