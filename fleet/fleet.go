@@ -16,8 +16,7 @@ import (
 // What a [Fleet] can be asked and told while it runs.
 const (
 	QueryProgress = "progress" // returns its Progress
-	SignalPause   = "pause"    // starts no image until SignalResume; those that run continue
-	SignalResume  = "resume"
+	SignalPause   = "pause"    // has a bool; true: starts no image, those that run continue; false: goes on
 )
 
 // Fleet carries out thousands of orders, a few images in a region at a time. It
@@ -64,7 +63,6 @@ type fleet struct {
 	running  []*Running
 	selector workflow.Selector
 	pause    workflow.ReceiveChannel
-	resume   workflow.ReceiveChannel
 }
 
 // count counts all images as queued.
@@ -185,9 +183,8 @@ func (f *fleet) ended(running *Running, made Copy) {
 
 // listen makes the selector see signals and a cancellation.
 func (f *fleet) listen(ctx workflow.Context) {
-	f.pause, f.resume = workflow.GetSignalChannel(ctx, SignalPause), workflow.GetSignalChannel(ctx, SignalResume)
+	f.pause = workflow.GetSignalChannel(ctx, SignalPause)
 	f.selector.AddReceive(f.pause, func(workflow.ReceiveChannel, bool) { f.hear() })
-	f.selector.AddReceive(f.resume, func(workflow.ReceiveChannel, bool) { f.hear() })
 	cancelled, cancel := workflow.NewFuture(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		ctx.Done().Receive(ctx, nil)
@@ -203,13 +200,9 @@ func (f *fleet) listen(ctx workflow.Context) {
 	})
 }
 
-// hear receives the signals that have arrived.
+// hear receives the signals that have arrived, in their order.
 func (f *fleet) hear() {
-	for f.pause.ReceiveAsync(nil) {
-		f.progress.Paused = true
-	}
-	for f.resume.ReceiveAsync(nil) {
-		f.progress.Paused = false
+	for f.pause.ReceiveAsync(&f.progress.Paused) {
 	}
 }
 

@@ -140,16 +140,39 @@ func TestFleetKeepsTheFirstFailures(t *testing.T) {
 
 func TestFleetPauses(t *testing.T) {
 	env, made := fleetEnvironment(t)
-	env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, nil) }, 30*time.Minute)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, true) }, 30*time.Minute)
 	env.RegisterDelayedCallback(func() {
 		progress := progressOf(t, env)
 		require.True(t, progress.Paused)
 		require.Equal(t, fleet.Counts{Total: 5, Queued: 3, Done: 2}, progress.Counts, "what ran has ended, and nothing has started")
-		env.SignalWorkflow(fleet.SignalResume, nil)
+		env.SignalWorkflow(fleet.SignalPause, false)
 	}, 10*time.Hour)
 	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(5, "bj"), PerRegion: 2})
 	require.NoError(t, env.GetWorkflowError())
 	require.Len(t, made.made, 5)
+}
+
+func TestFleetHeedsTheLastOfTwoSignals(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, last bool
+	}{
+		"paused":  {false, true},
+		"resumed": {true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env, _ := fleetEnvironment(t)
+			env.RegisterDelayedCallback(func() {
+				env.SignalWorkflowSkippingWorkflowTask(fleet.SignalPause, test.first) // so both arrive in one task
+				env.SignalWorkflow(fleet.SignalPause, test.last)
+			}, 30*time.Minute)
+			env.RegisterDelayedCallback(func() {
+				require.Equal(t, test.last, progressOf(t, env).Paused)
+				env.SignalWorkflow(fleet.SignalPause, false)
+			}, 5*time.Hour)
+			env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(50, "bj"), PerRegion: 2})
+			require.NoError(t, env.GetWorkflowError())
+		})
+	}
 }
 
 func TestFleetCancelsWhatRuns(t *testing.T) {
@@ -167,7 +190,7 @@ func TestFleetCancelsWhatRuns(t *testing.T) {
 
 func TestFleetCancelledWhilePaused(t *testing.T) {
 	env, _ := fleetEnvironment(t)
-	env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, nil) }, 0)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, true) }, 0)
 	env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
 	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(10, "bj"), PerRegion: 3})
 	require.Equal(t, fleet.Counts{Total: 10, Queued: 7, Done: 3}, cancelledProgress(t, env).Counts)
@@ -188,7 +211,7 @@ func continued(t *testing.T, order fleet.List, after time.Duration) (next fleet.
 	env, _ := fleetEnvironment(t)
 	env.RegisterDelayedCallback(func() {
 		env.SetContinueAsNewSuggested(true)
-		env.SignalWorkflow(fleet.SignalResume, nil) // wakes it
+		env.SignalWorkflow(fleet.SignalPause, false) // wakes it
 	}, after)
 	env.ExecuteWorkflow(fleet.Fleet, order)
 	return nextRun(t, env)
@@ -244,7 +267,7 @@ func TestFleetContinuesAsNewWhilePaused(t *testing.T) {
 	env, _ := fleetEnvironment(t)
 	env.RegisterDelayedCallback(func() {
 		env.SetContinueAsNewSuggested(true)
-		env.SignalWorkflow(fleet.SignalPause, nil)
+		env.SignalWorkflow(fleet.SignalPause, true)
 	}, time.Minute)
 	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(3, "bj"), PerRegion: 1})
 	require.True(t, nextRun(t, env).Carried.Progress.Paused)
@@ -358,7 +381,7 @@ func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 		})
 		env.RegisterDelayedCallback(func() {
 			env.SetContinueAsNewSuggested(true)
-			env.SignalWorkflow(fleet.SignalPause, nil)
+			env.SignalWorkflow(fleet.SignalPause, true)
 		}, 0)
 		env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: []fleet.Order{order}})
 		require.Equal(t, []fleet.Running{{Region: "bj", Name: "web-0", Foreign: true}}, nextRun(t, env).Carried.Running)

@@ -18,14 +18,14 @@ goes on with the jobs that run. For instance:`,
 }
 
 func pauseCommand() *cli.Command {
-	return controlCommand("pause", "let a fleet start no further images", "The images that are being made are finished. For instance:", signal(fleet.SignalPause))
+	return controlCommand("pause", "let a fleet start no further images", "The images that are being made are finished. For instance:", pause("pause", true))
 }
 
 func resumeCommand() *cli.Command {
-	return controlCommand("resume", "let a paused fleet go on", "For instance:", signal(fleet.SignalResume))
+	return controlCommand("resume", "let a paused fleet go on", "For instance:", pause("resume", false))
 }
 
-func signal(name string) func(context.Context, *connection, string) error {
+func pause(name string, paused bool) func(context.Context, *connection, string) error {
 	return func(ctx context.Context, c *connection, id string) error {
 		described, err := c.DescribeWorkflowExecution(ctx, id, "")
 		if err != nil {
@@ -34,7 +34,7 @@ func signal(name string) func(context.Context, *connection, string) error {
 		if kind := described.GetWorkflowExecutionInfo().GetType().GetName(); kind != "Fleet" { // others ignore it
 			return usageErrorf("only a fleet can %s, and this is a %s", name, strings.ToLower(kind))
 		}
-		return c.SignalWorkflow(ctx, id, "", name, nil)
+		return c.SignalWorkflow(ctx, id, "", fleet.SignalPause, paused)
 	}
 }
 
