@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -143,7 +144,7 @@ func (f *fleet) attend(ctx workflow.Context, running *Running) {
 		ctx, _ = workflow.NewDisconnectedContext(ctx)
 	}
 	running.attended = true
-	f.await(ctx, running, attend(ctx, running.Region, running.Name, f.list.Settings))
+	f.await(ctx, running, attend(ctx, running.Region, running.Name))
 }
 
 func (f *fleet) await(ctx workflow.Context, running *Running, image workflow.Future) {
@@ -226,28 +227,43 @@ func (f *fleet) continueAsNew(ctx workflow.Context) error {
 }
 
 // attend waits for an image that another workflow makes, or an earlier run of this one
-// has started.
-func attend(ctx workflow.Context, region, name string, settings Settings) workflow.Future {
+// has started. It looks now and then, so that whoever waits takes no place of a worker
+// from those that are waited for.
+func attend(ctx workflow.Context, region, name string) workflow.Future {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 15 * time.Second, BackoffCoefficient: 1},
+	})
 	var a *Activities
-	return workflow.ExecuteActivity(patient(ctx, settings.withDefaults()), a.Attend, imageID(ctx, region, name))
+	return workflow.ExecuteActivity(ctx, a.Attend, imageID(ctx, region, name))
 }
 
 func imageID(ctx workflow.Context, region, name string) string {
 	return ImageID(workflow.GetInfo(ctx).TaskQueueName, region, name)
 }
 
-// Attend waits for the end of an [Image] workflow.
+// Attend returns how an [Image] workflow ended. While it runs, the error is one that
+// Temporal retries.
 func (a *Activities) Attend(ctx context.Context, workflowID string) (made Copy, err error) {
-	defer heartbeat(ctx, func() any { return nil })()
-	err = a.temporal.GetWorkflow(ctx, workflowID, "").Get(ctx, &made)
+	described, err := a.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	if errors.As(err, new(*serviceerror.NotFound)) {
+		return made, failure(Interrupted, err.Error(), nil)
+	}
+	if err != nil {
+		return made, err
+	}
+	image := described.GetWorkflowExecutionInfo()
+	if image.GetCloseTime() == nil {
+		return made, temporal.NewApplicationErrorWithOptions(workflowID+" still runs", "Transient", temporal.ApplicationErrorOptions{
+			Category: temporal.ApplicationErrorCategoryBenign, // not worth a line in the log
+		})
+	}
+	err = a.temporal.GetWorkflow(ctx, workflowID, image.GetExecution().GetRunId()).Get(ctx, &made)
 	if application, failed := errors.AsType[*temporal.ApplicationError](err); failed {
 		return made, failure(application.Type(), application.Message(), nil)
 	}
 	if ended, is := errors.AsType[*temporal.WorkflowExecutionError](err); is { // in another way
 		return made, failure(Interrupted, ended.Unwrap().Error(), nil)
-	}
-	if errors.As(err, new(*serviceerror.NotFound)) {
-		return made, failure(Interrupted, err.Error(), nil)
 	}
 	return made, err
 }

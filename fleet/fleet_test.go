@@ -11,8 +11,11 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	common "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowinfo "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
@@ -21,6 +24,8 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/fleet"
@@ -314,18 +319,27 @@ func TestFleetCancelsWhatAnEarlierRunStarted(t *testing.T) {
 
 func TestAttend(t *testing.T) {
 	made := fleet.Copy{Region: "bj", Name: "web-0", Image: "image"}
+	running := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowinfo.WorkflowExecutionInfo{
+		Execution: &common.WorkflowExecution{RunId: "run"},
+	}}
+	closed := proto.CloneOf(running)
+	closed.WorkflowExecutionInfo.CloseTime = timestamppb.Now()
 	for name, test := range map[string]struct {
-		err  error
-		kind string // of the failure; "": none
+		described        *workflowservice.DescribeWorkflowExecutionResponse
+		describeErr, err error
+		kind             string // of the failure; "": none
+		isRetried        bool
 	}{
-		"made":           {nil, ""},
-		"failed":         {temporal.NewNonRetryableApplicationError("disk full", fleet.JobFailed, nil), fleet.JobFailed},
-		"not known":      {serviceerror.NewNotFound("no such workflow"), fleet.Interrupted},
-		"server is down": {serviceerror.NewUnavailable("down"), "Unavailable"},
+		"made":           {closed, nil, nil, "", false},
+		"failed":         {closed, nil, temporal.NewNonRetryableApplicationError("disk full", fleet.JobFailed, nil), fleet.JobFailed, false},
+		"runs":           {running, nil, nil, "Transient", true},
+		"not known":      {nil, serviceerror.NewNotFound("no such workflow"), nil, fleet.Interrupted, false},
+		"server is down": {nil, serviceerror.NewUnavailable("down"), nil, "Unavailable", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, client := &mocks.WorkflowRun{}, &mocks.Client{}
-			client.On("GetWorkflow", mock.Anything, "queue/bj/web-0", "").Return(run)
+			client.On("DescribeWorkflowExecution", mock.Anything, "queue/bj/web-0", "").Return(test.described, test.describeErr)
+			client.On("GetWorkflow", mock.Anything, "queue/bj/web-0", "run").Return(run)
 			run.On("Get", mock.Anything, mock.Anything).Return(test.err).Run(func(args mock.Arguments) { *args.Get(1).(*fleet.Copy) = made })
 			inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
 				activities, err := fleet.NewActivities(w.cimg, client, fleet.Options{})
@@ -338,7 +352,7 @@ func TestAttend(t *testing.T) {
 					failure, is := errors.AsType[*temporal.ApplicationError](err)
 					require.True(t, is, err)
 					require.Equal(t, test.kind, failure.Type())
-					require.Equal(t, test.kind != "Unavailable", failure.NonRetryable())
+					require.Equal(t, test.isRetried, !failure.NonRetryable())
 					return
 				}
 				require.NoError(t, err)
@@ -367,6 +381,7 @@ func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := environment()
+			env.OnActivity("Attend", mock.Anything, "default-test-taskqueue/bj/web-0").Return(fleet.Copy{}, errors.New("still runs")).Times(3)
 			env.OnActivity("Attend", mock.Anything, "default-test-taskqueue/bj/web-0").Return(fleet.Copy{Region: "bj", Name: "web-0"}, nil).Once()
 			run(env)
 			require.NoError(t, env.GetWorkflowError())

@@ -54,7 +54,7 @@ func outcome(ctx workflow.Context, child workflow.ChildWorkflowFuture, order Ima
 	var made Copy
 	err := child.Get(ctx, &made)
 	if errors.As(err, new(*temporal.ChildWorkflowExecutionAlreadyStartedError)) { // another workflow makes this image
-		err = attend(ctx, order.Region, order.Name, order.Settings).Get(ctx, &made)
+		err = attend(ctx, order.Region, order.Name).Get(ctx, &made)
 	}
 	if err != nil {
 		return Copy{Region: order.Region, Name: order.Name, Error: reason(err)}
