@@ -8,9 +8,11 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/cimg-go/cimg/wrapper"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 // RollOrder is an order for a new image of a family, in several regions, in place of
@@ -56,10 +58,10 @@ func (o RollOrder) Validate() error {
 }
 
 // Roll makes an image in each region, like [Replicate], verifies that each is Ready,
-// and then, only then, deletes the images of the family that are not to be kept: in the
-// regions where it made one and, if Regions has it, that of From. A failure is
-// [Unverified], or [Incomplete] with the RollReport. If it is cancelled, the RollReport
-// is in the details of the [temporal.CanceledError].
+// and then, only then, deletes the images of the family that are not to be kept. It
+// deletes in the order's Regions: in that of From only if it is one of them. A failure
+// is [Incomplete], with the RollReport. If it is cancelled, it ends the deletions that
+// it has begun, and the RollReport is in the details of the [temporal.CanceledError].
 func Roll(ctx workflow.Context, order RollOrder) (RollReport, error) {
 	order.Settings = order.Settings.withDefaults()
 	report, err := roll(ctx, order)
@@ -83,13 +85,17 @@ func roll(ctx workflow.Context, order RollOrder) (report RollReport, err error) 
 	if order.From.Image != "" && slices.Contains(order.Regions, order.From.Region) {
 		report.Made = append(report.Made, Copy{Region: order.From.Region, Name: replicate.Name, Image: order.From.Image, Exists: true})
 	}
-	if err := verify(ctx, report.Made, order.Settings); err != nil {
+	verify(ctx, report.Made, order.Settings)
+	if err := report.failure(ctx); err != nil {
 		return report, err
 	}
 	report.Applied = order.Apply
 	inRegion := make([][]Deletion, len(report.Made))
 	regions := workflow.NewWaitGroup(ctx)
 	for i, made := range report.Made {
+		if !slices.Contains(order.Regions, made.Region) {
+			continue
+		}
 		regions.Add(1)
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer regions.Done()
@@ -111,17 +117,18 @@ func (r RollReport) failure(ctx workflow.Context) error {
 	return incomplete(ctx, failed, len(r.Made)+len(r.Expired), r)
 }
 
-func verify(ctx workflow.Context, report Report, settings Settings) error {
+// verify sets the errors of images that are not as they should be.
+func verify(ctx workflow.Context, report Report, settings Settings) {
 	var a *Activities
 	var verified []workflow.Future
 	for _, made := range report {
 		verified = append(verified, workflow.ExecuteActivity(patient(ctx, settings), a.Verify, made))
 	}
-	var errs []error
-	for _, image := range verified {
-		errs = append(errs, image.Get(ctx, nil))
+	for i, image := range verified {
+		if err := image.Get(ctx, nil); err != nil && !temporal.IsCanceledError(err) { // which says nothing of the image
+			report[i].Error = reason(err)
+		}
 	}
-	return cmp.Or(errs...)
 }
 
 // Verify looks for an image in the list of its region, and fails unless it is Ready
@@ -223,12 +230,15 @@ func deleteImage(ctx workflow.Context, region, uuid string, settings Settings) e
 	calls := settings.MaxCalls
 	effect, err := once(ctx, call, &calls, settings)
 	var rejection Rejection
-	switch {
-	case IsFailure(err, Rejected, &rejection) && (rejection.Errno == wrapper.ErrnoImage || rejection.Errno == wrapper.ErrnoSnapshot):
-		return nil
-	case err != nil:
+	if IsFailure(err, Rejected, &rejection) && rejection.Errno == wrapper.ErrnoImage { // not found: the list tells whether it is gone
+		if found, _ := reconciled(ctx, call.Intent, settings); found.Verdict == reconcile.Found {
+			effect, err = found.Effect, nil
+		}
+	}
+	if err != nil {
 		return err
 	}
-	_, err = waitFor(ctx, effect, call.Intent, settings)
+	begun, _ := workflow.NewDisconnectedContext(ctx)
+	_, err = waitFor(begun, effect, call.Intent, settings)
 	return err
 }

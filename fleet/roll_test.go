@@ -90,9 +90,9 @@ func TestRollIsADryRunByDefault(t *testing.T) {
 		w.requireUntouched(t)
 		require.False(t, report.Applied)
 		require.Len(t, report.Made, 3)
-		require.Equal(t, []string{"gz-1", "gz-2", "bj-1", "bj-2", "sh-1", "sh-2"}, expired(report))
-		require.Equal(t, fleet.Deletion{Region: "gz", Member: fleet.Member{
-			UUID: "gz-1", Name: "web-1", Status: "Ready", Size: 1 << 30, Created: time.Date(1999, time.December, 1, 0, 0, 0, 0, time.UTC),
+		require.Equal(t, []string{"bj-1", "bj-2", "sh-1", "sh-2"}, expired(report))
+		require.Equal(t, fleet.Deletion{Region: "bj", Member: fleet.Member{
+			UUID: "bj-1", Name: "web-1", Status: "Ready", Size: 1 << 30, Created: time.Date(1999, time.December, 1, 0, 0, 0, 0, time.UTC),
 		}}, report.Expired[0])
 	})
 }
@@ -102,7 +102,10 @@ func TestRollDeletesInEachRegion(t *testing.T) {
 		change  func(*fleet.RollOrder)
 		deleted []string
 	}{
-		"of a snapshot": {func(*fleet.RollOrder) {}, []string{"gz-1", "gz-2", "bj-1", "bj-2", "sh-1", "sh-2"}},
+		"of a snapshot": {func(*fleet.RollOrder) {}, []string{"bj-1", "bj-2", "sh-1", "sh-2"}},
+		"of a snapshot, also in its region": {func(o *fleet.RollOrder) {
+			o.Regions = []string{"bj", "gz"}
+		}, []string{"gz-1", "gz-2", "bj-1", "bj-2"}},
 		"of an image": {func(o *fleet.RollOrder) {
 			o.From = fleet.Source{Region: "gz", Image: "gz-api"}
 		}, []string{"bj-1", "bj-2", "sh-1", "sh-2"}},
@@ -111,7 +114,7 @@ func TestRollDeletesInEachRegion(t *testing.T) {
 		}, []string{"bj-1", "gz-1"}},
 		"by age": {func(o *fleet.RollOrder) {
 			o.Retention = fleet.Retention{MaxAge: 30*24*time.Hour + time.Hour}
-		}, []string{"gz-1", "bj-1", "sh-1"}},
+		}, []string{"bj-1", "sh-1"}},
 		"the image exists, and is the oldest": {func(o *fleet.RollOrder) {
 			o.Version, o.Retention.Keep, o.Regions = "1", 1, []string{"gz"}
 		}, []string{"gz-2"}},
@@ -150,11 +153,10 @@ func TestRollDeletesNothingUnlessAllAreVerified(t *testing.T) {
 			inWorld(t, emulator.Options{Stock: stock}, func(t *testing.T, w *world) {
 				order := applied(roll)
 				order.Version, order.Retention.Keep = "3", 1
-				w.rolls(t, order)
-				var image fleet.Member
-				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Unverified, &image), w.GetWorkflowError())
-				require.ErrorContains(t, w.GetWorkflowError(), test.want)
-				require.Equal(t, "sh-3", image.UUID)
+				report := w.rolls(t, order)
+				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Incomplete, nil), w.GetWorkflowError())
+				require.Equal(t, fleet.Copy{Region: "sh", Name: "web-3", Image: "sh-3", Exists: true, Error: "Unverified: " + test.want}, report.Made[2])
+				require.Empty(t, report.Made[0].Error+report.Made[1].Error)
 				w.requireUntouched(t)
 			})
 		})
@@ -176,9 +178,11 @@ func TestRollDeletesNothingUnlessAllAreVerified(t *testing.T) {
 	t.Run("stored under another name", func(t *testing.T) {
 		rename := func(name string) string { return name + "-copy" }
 		inWorld(t, emulator.Options{Stock: families(), StoreName: rename}, func(t *testing.T, w *world) {
-			w.rolls(t, applied(roll))
-			require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Unverified, nil), w.GetWorkflowError())
-			require.ErrorContains(t, w.GetWorkflowError(), `is named "web-9-copy"`)
+			report := w.rolls(t, applied(roll))
+			require.Len(t, report.Made, 3)
+			for _, made := range report.Made {
+				require.Contains(t, made.Error, `is named "web-9-copy"`)
+			}
 			w.requireUntouched(t)
 		})
 	})
@@ -216,8 +220,7 @@ func TestRollDeletesWhateverGoesWrong(t *testing.T) {
 		"response lost":                  {emulator.Fault{After: true, Reset: true}, 2},
 		"HTTP 503 instead of the delete": {emulator.Fault{Status: 503}, 3},
 		"too many requests":              {emulator.Fault{Status: 429}, 3},
-		"already gone":                   {emulator.Fault{After: true, Errno: 41017}, 2},
-		"already gone, by another errno": {emulator.Fault{After: true, Errno: 41026}, 2},
+		"already being deleted":          {emulator.Fault{After: true, Errno: 41026}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.fault.Operation = "deleteCIMG"
@@ -243,38 +246,95 @@ func TestRollDeletesWhateverGoesWrong(t *testing.T) {
 }
 
 func TestRollReportsWhatIsNotDeleted(t *testing.T) {
-	fault := emulator.Fault{Operation: "deleteCIMG", Errno: 10000001}
-	inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{fault}}, func(t *testing.T, w *world) {
-		order := applied(roll)
-		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
-		report := w.rolls(t, order)
-		require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Incomplete, nil), w.GetWorkflowError())
-		require.Contains(t, report.Expired[0].Error, "Rejected: ")
-		require.Empty(t, report.Expired[1].Error, "the next is deleted all the same")
-		require.Equal(t, []string{"bj-1", "bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
-	})
+	for name, errno := range map[string]int64{"no permission": 10000001, "image not found, but listed": 41026, "snapshot not found": 41017} {
+		t.Run(name, func(t *testing.T) {
+			fault := emulator.Fault{Operation: "deleteCIMG", Errno: errno}
+			inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{fault}}, func(t *testing.T, w *world) {
+				order := applied(roll)
+				order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
+				report := w.rolls(t, order)
+				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Incomplete, nil), w.GetWorkflowError())
+				require.Contains(t, report.Expired[0].Error, "Rejected: ")
+				require.Empty(t, report.Expired[1].Error, "the next is deleted all the same")
+				require.Equal(t, []string{"bj-1", "bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
+			})
+		})
+	}
 }
 
-// A roll that is cancelled ends the deletion that it has begun, and begins no other.
-func TestRollCancelledWhileDeleting(t *testing.T) {
+// What others delete meanwhile is not deleted by the roll, and no error.
+func TestRollFindsAnImageGone(t *testing.T) {
 	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
 		w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
 			if call.Intent.Op == "deleteCIMG" {
-				w.CancelWorkflow()
+				job, err := w.cimg.DeleteImage(ctx, call.Intent.Region, call.Intent.ImageUUIDs[0])
+				require.NoError(t, err)
+				_, err = job.Wait(ctx)
+				require.NoError(t, err)
 			}
 			return w.activities.Send(ctx, call)
 		})
 		order := applied(roll)
 		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
-		w.hasNoEarlierRun()
-		w.ExecuteWorkflow(fleet.Roll, order)
-		cancelled, is := errors.AsType[*temporal.CanceledError](w.GetWorkflowError())
-		require.True(t, is, w.GetWorkflowError())
-		var report fleet.RollReport
-		require.NoError(t, cancelled.Details(&report))
-		require.Equal(t, []string{"bj-1"}, expired(report))
-		require.Equal(t, 1, w.service.Requests("deleteCIMG"))
+		report := w.rolls(t, order)
+		require.NoError(t, w.GetWorkflowError())
+		require.Equal(t, []string{"bj-1", "bj-2"}, expired(report))
+		require.Equal(t, []string{"bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
 	})
+}
+
+// A roll that is cancelled ends the deletion that it has begun, and begins no other.
+func TestRollCancelledWhileDeleting(t *testing.T) {
+	for name, test := range map[string]struct{ sends, after time.Duration }{
+		"while it sends": {time.Second, 0},
+		"while it waits": {0, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+				w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+					if call.Intent.Op == "deleteCIMG" {
+						time.AfterFunc(test.after, w.CancelWorkflow)
+						time.Sleep(test.sends)
+					}
+					return w.activities.Send(ctx, call)
+				})
+				order := applied(roll)
+				order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
+				w.hasNoEarlierRun()
+				w.ExecuteWorkflow(fleet.Roll, order)
+				report := w.cancelledReport(t)
+				require.Equal(t, []string{"bj-1"}, expired(report))
+				require.Empty(t, report.Expired[0].Error)
+				require.Equal(t, 1, w.service.Requests("deleteCIMG"))
+				require.Equal(t, []string{"bj-2", "bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
+			})
+		})
+	}
+}
+
+func TestRollCancelledWhileVerifying(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.OnActivity(w.activities.Verify, mock.Anything, mock.Anything).Return(func(context.Context, fleet.Copy) error {
+			w.CancelWorkflow()
+			time.Sleep(time.Minute)
+			return nil
+		})
+		w.ExecuteWorkflow(fleet.Roll, applied(roll))
+		time.Sleep(time.Hour) // until the activities have ended, too
+		report := w.cancelledReport(t)
+		require.Len(t, report.Made, 3)
+		require.Empty(t, report.Made[0].Error+report.Made[1].Error+report.Made[2].Error)
+		w.requireUntouched(t)
+	})
+}
+
+func (w *world) cancelledReport(t *testing.T) (report fleet.RollReport) {
+	t.Helper()
+	cancelled, is := errors.AsType[*temporal.CanceledError](w.GetWorkflowError())
+	require.True(t, is, w.GetWorkflowError())
+	require.NoError(t, cancelled.Details(&report))
+	return report
 }
 
 func TestInvalidRollOrders(t *testing.T) {

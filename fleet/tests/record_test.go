@@ -27,7 +27,7 @@ func TestRecord(t *testing.T) {
 	w := newWorld(t, calm+`faults: [{operation: createCIMG, after: true, reset: true}, {operation: importCIMG, status: 429}, {operation: deleteCIMG, status: 503}]`, 1)
 	settings := fleet.Settings{CallTimeout: 8 * time.Second, HeartbeatTimeout: 4 * time.Second, MaxPause: 5 * time.Second}
 	from := fleet.Source{Region: "gz", Snapshot: snapshot}
-	roll := fleet.RollOrder{Family: "web", Version: "1", From: from, Regions: []string{"bj"}, Settings: settings}
+	roll := fleet.RollOrder{Family: "web", Version: "1", From: from, Regions: []string{"gz", "bj"}, Settings: settings}
 	w.record("roll", fleet.Roll, roll)
 	roll.Version, roll.Apply, roll.Retention = "2", true, fleet.Retention{Keep: 1}
 	w.record("roll-apply", fleet.Roll, roll)
