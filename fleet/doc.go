@@ -3,13 +3,7 @@
 //
 // Four workflows do it: [Image] makes one image in one region, [Replicate] one in
 // several regions, [Fleet] thousands of these, and [Roll] replaces the images of a
-// family by a new one. A worker runs them:
-//
-//	client, err := wrapper.New(wrapper.EnvToken("DIDIYUN_ACCESS_TOKEN"))
-//	activities, err := fleet.NewActivities(client, temporal)
-//	w := worker.New(temporal, "images", worker.Options{})
-//	fleet.Register(w, activities)
-//	err = w.Run(worker.InterruptCh())
+// family by a new one. A worker runs them: see the example.
 //
 // # Never twice
 //
