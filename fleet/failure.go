@@ -23,7 +23,7 @@ const (
 	MaybeSentEarlier = "MaybeSentEarlier"
 	Ambiguous        = "Ambiguous"    // it is not clear which image is meant; details: Candidates
 	JobFailed        = "JobFailed"    // a job failed; details: FailedJob
-	JobUnknown       = "JobUnknown"   // the service does not know a job (any more); details: wrapper.JobRef
+	JobUnknown       = "JobUnknown"   // the service does not know a job (any more)
 	Unverified       = "Unverified"   // an image is not as it should be; details: Member
 	Interrupted      = "Interrupted"  // a workflow that makes an image was cancelled or terminated, or is not known any more
 	Incomplete       = "Incomplete"   // an order was not carried out completely; details: Report, Progress or RollReport

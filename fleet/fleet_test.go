@@ -448,6 +448,7 @@ func TestListValidate(t *testing.T) {
 	twice[2].Name = "web-0"
 	incomplete := orders(2, "bj")
 	incomplete[1].From.Region = ""
+	nothing := orders(1, "gz")
 	long := orders(2, "bj")
 	long[1].Description = strings.Repeat("long ", 400_000)
 	for name, test := range map[string]struct {
@@ -457,6 +458,7 @@ func TestListValidate(t *testing.T) {
 		"valid":            {fleet.List{Orders: orders(2, "bj")}, ""},
 		"empty":            {fleet.List{}, "there are no Orders"},
 		"invalid order":    {fleet.List{Orders: incomplete}, "order 2: the order has no From.Region"},
+		"makes nothing":    {fleet.List{Orders: nothing}, "order 1: the image is in gz already, and no other region is listed"},
 		"same image twice": {fleet.List{Orders: twice}, `orders 1 and 3 make the same image, "web-0" in bj`},
 		"too long":         {fleet.List{Orders: long}, "the 2 Orders take 2000194 bytes as JSON, of at most 1572864: divide them into several fleets"},
 		"too many at once": {fleet.List{Orders: orders(1, "bj", "sh"), PerRegion: 501}, "2 regions with a PerRegion of 501 are more than 1000 images at a time"},

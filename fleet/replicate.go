@@ -125,6 +125,8 @@ func (o Order) Validate() error {
 		return errors.New("a region is empty")
 	case len(slices.Compact(slices.Sorted(slices.Values(o.Regions)))) < len(o.Regions):
 		return errors.New("a region is listed twice")
+	case o.From.Image != "" && slices.Equal(o.Regions, []string{o.From.Region}):
+		return fmt.Errorf("the image is in %s already, and no other region is listed", o.From.Region)
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func TestWrongUsage(t *testing.T) {
 		"start replicate --name a":                     "the order has no From.Region; see cimg-fleet start replicate --help",
 		"start replicate --name a --from gz --to bj":   "the order needs a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",
 		"start replicate --name a --from gz --image i": "the order has no Regions; see cimg-fleet start replicate --help",
+		"start replicate --name a --from gz --image i --to gz":              "the image is in gz already, and no other region is listed; see cimg-fleet start replicate --help",
 		"start replicate --name a --from gz --image i --snapshot s --to bj": "the order needs a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",
 	} {
 		t.Run(args, func(t *testing.T) {
