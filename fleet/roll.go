@@ -18,11 +18,11 @@ import (
 // RollOrder is an order for a new image of a family, in several regions, in place of
 // older ones.
 type RollOrder struct {
-	Family      string
+	Family      string // of it is every image Family-Version, whoever made it: web-01 is of the family web
 	Version     string // numbers with points between them; the image's name is Family-Version
 	Description string `json:",omitempty"`
 	From        Source
-	Regions     []string
+	Regions     []string // that are to have the image; those of Retention are deleted there only
 	Retention   Retention
 	Apply       bool // false: a dry run, which makes the images but deletes none
 	Settings    Settings

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/urfave/cli/v3"
 	"go.temporal.io/api/workflowservice/v1"
@@ -66,7 +65,7 @@ func (c *connection) checkAttributes(ctx context.Context) error {
 // stand for the quoted args.
 func (c *connection) list(ctx context.Context, query string, args ...any) (rows []row, err error) {
 	for i, arg := range args {
-		args[i] = "'" + strings.ReplaceAll(fmt.Sprint(arg), "'", "''") + "'"
+		args[i] = "'" + fleet.Quote(fmt.Sprint(arg)) + "'"
 	}
 	request := &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf(query, args...)}
 	for {
