@@ -32,10 +32,10 @@ import (
 // or a process that is stopped, between two instructions of which the second sends,
 // for longer than a call may take and the window.
 
-// Call is a mutating call: its intent, and what is to be sent. Without Create and
-// Import it deletes the image of the intent.
+// Call is a mutating call: its intent, and one of what is to be sent.
 type Call struct {
 	Intent wrapper.OutcomeUnknownError
+	Delete *Member                   `json:",omitempty"` // as it was when it was chosen
 	Create *wrapper.CreateImageInput `json:",omitempty"`
 	Import *wrapper.ImportImageInput `json:",omitempty"`
 	// IsFirst is false once it is known what earlier runs of the workflow have sent.
@@ -71,7 +71,7 @@ func once(ctx workflow.Context, call Call, calls *int, settings Settings) (Effec
 		case err == nil:
 			*calls--
 			return effect, nil
-		case IsFailure(err, Rejected, nil), IsFailure(err, Ambiguous, nil):
+		case IsFailure(err, Rejected, nil), IsFailure(err, Ambiguous, nil), IsFailure(err, Unverified, nil):
 			return effect, err
 		case IsFailure(err, NothingDone, &later):
 			setState(ctx, StatePostponed)
@@ -120,12 +120,17 @@ func reconciled(ctx workflow.Context, unknown wrapper.OutcomeUnknownError, setti
 	return found, err
 }
 
-// Send makes a call, unless the image exists.
+// Send makes a call, unless the image exists that it would make, or the one that it would
+// delete is no longer what it was.
 func (a *Activities) Send(ctx context.Context, call Call) (Effect, error) {
 	// A time limit on this machine's clock: that of the activity is by the server's.
 	ctx, cancel := context.WithTimeout(ctx, activity.GetInfo(ctx).StartToCloseTimeout)
 	defer cancel()
-	if call.Create != nil || call.Import != nil {
+	if call.Delete != nil {
+		if err := a.unchanged(ctx, call.Intent.Region, *call.Delete); err != nil {
+			return Effect{}, err
+		}
+	} else {
 		if effect, err := a.existing(ctx, call.Intent.Region, call.Intent.Names[0]); err != nil || effect.Exists {
 			return effect, err
 		}
@@ -149,5 +154,5 @@ func (c Call) send(ctx context.Context, cimg *wrapper.Client) (*wrapper.JobHandl
 	case c.Import != nil:
 		return cimg.ImportImage(ctx, c.Intent.Region, *c.Import)
 	}
-	return cimg.DeleteImage(ctx, c.Intent.Region, c.Intent.ImageUUIDs[0])
+	return cimg.DeleteImage(ctx, c.Intent.Region, c.Delete.UUID)
 }

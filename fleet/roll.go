@@ -176,6 +176,19 @@ func (a *Activities) look(ctx context.Context, made Copy) (listed Member, proble
 	return listed, problem, nil
 }
 
+// unchanged is a failure if an image has been renamed or shared since it was chosen.
+func (a *Activities) unchanged(ctx context.Context, region string, chosen Member) error {
+	for image, err := range a.cimg.Images(ctx, region) {
+		if err != nil {
+			return failure(NothingDone, err.Error(), TryLater{retryAfter(err)})
+		}
+		if image.UUID == chosen.UUID && (image.Name != chosen.Name || image.IsShared) {
+			return failure(Unverified, fmt.Sprintf("image %s has been renamed or shared since it was chosen", chosen.UUID), memberOf(region, image))
+		}
+	}
+	return nil
+}
+
 // expire deletes the images of a region that are not to be kept, one after the other,
 // or only says which.
 func expire(ctx workflow.Context, order RollOrder, made Copy) (deletions []Deletion) {
@@ -191,7 +204,7 @@ func expire(ctx workflow.Context, order RollOrder, made Copy) (deletions []Delet
 		}
 		deletion := Deletion{Region: made.Region, Member: image}
 		if order.Apply {
-			if err := deleteImage(ctx, made.Region, image.UUID, order.Settings); err != nil {
+			if err := deleteImage(ctx, made.Region, image, order.Settings); err != nil {
 				deletion.Error = reason(err)
 			}
 		}
@@ -225,8 +238,8 @@ func (a *Activities) Expired(ctx context.Context, of Expiry) (expired []Member, 
 }
 
 // deleteImage deletes an image, unless it is gone.
-func deleteImage(ctx workflow.Context, region, uuid string, settings Settings) error {
-	call := Call{Intent: wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{uuid}, SentAt: workflow.Now(ctx)}}
+func deleteImage(ctx workflow.Context, region string, image Member, settings Settings) error {
+	call := Call{Intent: wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{image.UUID}}, Delete: &image}
 	calls := settings.MaxCalls
 	effect, err := once(ctx, call, &calls, settings)
 	var rejection Rejection

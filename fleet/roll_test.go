@@ -283,6 +283,27 @@ func TestRollFindsAnImageGone(t *testing.T) {
 	})
 }
 
+// An image that is renamed after it was chosen is not deleted any more.
+func TestRollKeepsWhatIsRenamedMeanwhile(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		w.OnActivity(w.activities.Expired, mock.Anything, mock.Anything).Return(func(ctx context.Context, of fleet.Expiry) ([]fleet.Member, error) {
+			chosen, err := w.activities.Expired(ctx, of)
+			require.NoError(t, err)
+			job, err := w.cimg.RenameImage(ctx, of.Made.Region, wrapper.RenameImageInput{ImageUUID: chosen[0].UUID, Name: "keep-this"})
+			require.NoError(t, err)
+			_, err = job.Wait(ctx)
+			require.NoError(t, err)
+			return chosen, nil
+		})
+		order := applied(roll)
+		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
+		report := w.rolls(t, order)
+		require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Incomplete, nil), w.GetWorkflowError())
+		require.Contains(t, report.Expired[0].Error, fleet.Unverified)
+		require.Equal(t, []string{"bj-1", "bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
+	})
+}
+
 // A roll that is cancelled ends the deletion that it has begun, and begins no other.
 func TestRollCancelledWhileDeleting(t *testing.T) {
 	for name, test := range map[string]struct{ sends, after time.Duration }{
