@@ -116,7 +116,7 @@ func (f *fleet) start(ctx workflow.Context, region string) (started func()) {
 	order := f.queues[region][0]
 	f.queues[region] = f.queues[region][1:]
 	running := &Running{Region: region, Name: order.Name}
-	image := ImageOrder{Region: region, Name: order.Name, Description: order.Description, From: order.From, Settings: order.Settings}
+	image := order.image(region, order.From)
 	if order.From.Image == "" {
 		copies := *order
 		running.Copies, order.Regions = &copies, nil
@@ -227,7 +227,7 @@ func (f *fleet) continueAsNew(ctx workflow.Context) error {
 }
 
 // attend waits for an image that another workflow makes, or an earlier run of this one
-// has started. It looks now and then, so that whoever waits takes no place of a worker
+// has started. It looks now and then, so that one that waits takes no place of a worker
 // from those that are waited for.
 func attend(ctx workflow.Context, region, name string) workflow.Future {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

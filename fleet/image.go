@@ -10,7 +10,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/cimg-go/cimg/wrapper"
-	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 // Source is what an image is made of: a snapshot, or an image, of a region.
@@ -104,16 +103,14 @@ func waitFor(ctx workflow.Context, effect Effect, intent wrapper.OutcomeUnknownE
 			return id, err
 		}
 		setState(ctx, StateReconciling)
-		found, err := reconciled(ctx, intent, settings)
+		found, isFound, err := reconciled(ctx, intent, settings)
 		switch {
 		case err != nil:
 			return effect.Image, err
-		case found.Verdict == reconcile.Ambiguous:
-			return effect.Image, failure(Ambiguous, "it is not certain which image comes from this job", found.Candidates)
-		case found.Verdict == reconcile.NotObserved:
+		case !isFound:
 			return effect.Image, failure(NotObserved, fmt.Sprintf("the service knows neither job %s nor its image", effect.Job.JobUUID), intent)
 		}
-		effect = found.Effect
+		effect = found
 	}
 }
 

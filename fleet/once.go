@@ -91,14 +91,12 @@ func once(ctx workflow.Context, call Call, calls *int, settings Settings) (Effec
 			*calls--
 		}
 		setState(ctx, StateReconciling)
-		found, err := reconciled(heard, unknown, settings)
+		found, isFound, err := reconciled(heard, unknown, settings)
 		switch {
+		case isFound, IsFailure(err, Ambiguous, nil):
+			return found, err
 		case err != nil:
 			return effect, failure(OutcomeUnknown, fmt.Sprintf("it is not known what became of %s: %s", unknown.Op, reason(err)), unknown)
-		case found.Verdict == reconcile.Found:
-			return found.Effect, nil
-		case found.Verdict != reconcile.NotObserved:
-			return effect, failure(Ambiguous, "it is not certain which image comes from this call", found.Candidates)
 		case *calls <= 0:
 			return effect, failure(NotObserved, "the last call that was sent, too, was not observed", unknown)
 		}
@@ -113,11 +111,18 @@ type Found struct {
 }
 
 // reconciled looks for what became of a call, on whichever worker lives, for as long as
-// that takes.
-func reconciled(ctx workflow.Context, unknown wrapper.OutcomeUnknownError, settings Settings) (found Found, err error) {
+// that takes. Without an effect and an error, the call was not observed.
+func reconciled(ctx workflow.Context, unknown wrapper.OutcomeUnknownError, settings Settings) (effect Effect, isFound bool, err error) {
 	var a *Activities
+	var found Found
 	err = workflow.ExecuteActivity(patient(ctx, settings), a.Reconcile, unknown).Get(ctx, &found)
-	return found, err
+	switch {
+	case err != nil, found.Verdict == reconcile.NotObserved:
+		return Effect{}, false, err
+	case found.Verdict == reconcile.Found:
+		return found.Effect, true, nil
+	}
+	return Effect{}, false, failure(Ambiguous, "it is not certain which image comes from this call", found.Candidates)
 }
 
 // Send makes a call, unless the image exists that it would make, or the one that it would

@@ -96,7 +96,12 @@ func incomplete(ctx workflow.Context, failed, total int, report any) error {
 
 // origin is the order for the image that is made of a snapshot.
 func (o Order) origin() ImageOrder {
-	return ImageOrder{Region: o.From.Region, Name: o.Name, Description: o.Description, From: o.From, Settings: o.Settings}
+	return o.image(o.From.Region, o.From)
+}
+
+// image is the order for the image of one region.
+func (o Order) image(region string, from Source) ImageOrder {
+	return ImageOrder{Region: region, Name: o.Name, Description: o.Description, From: from, Settings: o.Settings}
 }
 
 // copies are the orders for the copies of the image.
@@ -104,7 +109,7 @@ func (o Order) copies(origin Source) []ImageOrder {
 	var orders []ImageOrder
 	for _, region := range o.Regions {
 		if region != origin.Region {
-			orders = append(orders, ImageOrder{Region: region, Name: o.Name, Description: o.Description, From: origin, Settings: o.Settings})
+			orders = append(orders, o.image(region, origin))
 		}
 	}
 	return orders

@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/cimg-go/cimg/wrapper"
-	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 // RollOrder is an order for a new image of a family, in several regions, in place of
@@ -244,8 +243,8 @@ func deleteImage(ctx workflow.Context, region string, image Member, settings Set
 	effect, err := once(ctx, call, &calls, settings)
 	var rejection Rejection
 	if IsFailure(err, Rejected, &rejection) && rejection.Errno == wrapper.ErrnoImage { // not found: the list tells whether it is gone
-		if found, _ := reconciled(ctx, call.Intent, settings); found.Verdict == reconcile.Found {
-			effect, err = found.Effect, nil
+		if found, isFound, _ := reconciled(ctx, call.Intent, settings); isFound {
+			effect, err = found, nil
 		}
 	}
 	if err != nil {
