@@ -55,8 +55,8 @@ func NewActivities(cimg *wrapper.Client, temporal client.Client, options Options
 	return &Activities{cimg: cimg, temporal: temporal, recovery: recovery, options: options}, nil
 }
 
-// Wait waits for the end of a job. Every heartbeat carries the job, so that whoever
-// looks at a stuck one knows it; any worker continues the wait.
+// Wait waits for the end of a job. Every heartbeat carries the job, so that a person
+// who looks at a stuck one knows it; any worker continues the wait.
 func (a *Activities) Wait(ctx context.Context, ref wrapper.JobRef) (wrapper.Job, error) {
 	handle, err := a.cimg.Resume(ref)
 	if err != nil {

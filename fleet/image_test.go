@@ -94,17 +94,33 @@ func TestOneImageWhoeverIsKilled(t *testing.T) {
 	}
 }
 
-// A workflow that is cancelled while its call is under way still hears of it.
-func TestCancelledWhileSending(t *testing.T) {
-	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "createCIMG", After: true, Delay: time.Minute}}}, func(t *testing.T, w *world) {
-		w.hasNoEarlierRun()
-		var memo map[string]any
-		w.OnUpsertMemo(mock.Anything).Return(nil).Run(func(args mock.Arguments) { memo = args.Get(0).(map[string]any) })
-		time.AfterFunc(30*time.Second, w.CancelWorkflow)
-		w.ExecuteWorkflow(fleet.Image, web)
-		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()), w.GetWorkflowError())
-		require.Contains(t, memo["job"], w.service.Jobs("gz")[0].JobUUID)
-	})
+// A workflow that is cancelled while its call is under way, or while it is not known what
+// became of it, finds out.
+func TestCancelledBeforeItIsKnown(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault emulator.Fault
+		lag   time.Duration
+		after time.Duration
+	}{
+		"under way": {fault: emulator.Fault{After: true, Delay: time.Minute}, after: 30 * time.Second},
+		"unknown":   {fault: emulator.Fault{After: true, Reset: true}, lag: window / 2, after: 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.fault.Operation = "createCIMG"
+			inWorld(t, emulator.Options{
+				Faults: []emulator.Fault{test.fault}, ListLag: test.lag,
+				Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: time.Hour} },
+			}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				var memo map[string]any
+				w.OnUpsertMemo(mock.Anything).Return(nil).Run(func(args mock.Arguments) { memo = args.Get(0).(map[string]any) })
+				time.AfterFunc(test.after, w.CancelWorkflow)
+				w.ExecuteWorkflow(fleet.Image, web)
+				require.True(t, temporal.IsCanceledError(w.GetWorkflowError()), w.GetWorkflowError())
+				require.Contains(t, memo["job"], w.service.Jobs("gz")[0].JobUUID)
+			})
+		})
+	}
 }
 
 // An earlier run of the workflow may have sent the call a moment ago, whether it was
@@ -158,22 +174,6 @@ func TestEarlierRunsThatAreNotListedYet(t *testing.T) {
 		w.ExecuteWorkflow(fleet.Image, web)
 		w.endsWith(t, "")
 		w.temporal.AssertNumberOfCalls(t, "ListWorkflow", 3)
-	})
-}
-
-// A workflow that is cancelled while nobody knows what became of its call finds out.
-func TestCancelledWhileUnknown(t *testing.T) {
-	inWorld(t, emulator.Options{
-		Faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}}, ListLag: window / 2,
-		Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: time.Hour} },
-	}, func(t *testing.T, w *world) {
-		w.hasNoEarlierRun()
-		var memo map[string]any
-		w.OnUpsertMemo(mock.Anything).Return(nil).Run(func(args mock.Arguments) { memo = args.Get(0).(map[string]any) })
-		time.AfterFunc(10*time.Second, w.CancelWorkflow)
-		w.ExecuteWorkflow(fleet.Image, web)
-		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()), w.GetWorkflowError())
-		require.Contains(t, memo["job"], w.service.Jobs("gz")[0].JobUUID)
 	})
 }
 

@@ -1,10 +1,12 @@
 package fleet_test
 
 import (
+	"log/slog"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/cimg-go/cimg/fleet"
@@ -20,18 +22,12 @@ func TestRecordedHistories(t *testing.T) {
 	require.NotEmpty(t, histories)
 	for _, history := range histories {
 		t.Run(filepath.Base(history), func(t *testing.T) {
+			silent := log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 			replayer := worker.NewWorkflowReplayer()
 			for _, workflow := range []any{fleet.Image, fleet.Replicate, fleet.Fleet, fleet.Roll} {
 				replayer.RegisterWorkflow(workflow)
 			}
-			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(silent{}, history))
+			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(silent, history))
 		})
 	}
 }
-
-type silent struct{}
-
-func (silent) Debug(string, ...any) {}
-func (silent) Info(string, ...any)  {}
-func (silent) Warn(string, ...any)  {}
-func (silent) Error(string, ...any) {}

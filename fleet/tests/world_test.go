@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 )
 
 const (
@@ -25,6 +27,9 @@ const (
 	snapshot = "3fd352092a3f553cb124223f6a7f09b4"       // in region gz of the mock
 	queue    = "proof"
 )
+
+// silent says nothing: what workers and servers say is in their files.
+var silent = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 
 // world is a service, a Temporal server and workers, each a process of its own.
 type world struct {
@@ -51,7 +56,7 @@ func newWorld(t testing.TB, scenario string, workers int) *world {
 	w.start("mock", w.command("cimg", "mock", "--addr", strings.TrimPrefix(w.mockURL, "http://"), "--token", token, "--scenario", path))
 	w.startServer()
 	var err error
-	w.temporal, err = client.Dial(client.Options{HostPort: w.temporalAddress, Logger: silent{}})
+	w.temporal, err = client.Dial(client.Options{HostPort: w.temporalAddress, Logger: silent})
 	require.NoError(t, err)
 	t.Cleanup(w.temporal.Close)
 	said, err := w.command("cimg-fleet", "setup").CombinedOutput()
@@ -102,7 +107,7 @@ func (w *world) startServer() {
 	w.started++
 	w.start(fmt.Sprintf("server-%d", w.started), w.server)
 	require.Eventually(w.t, func() bool {
-		temporal, err := client.Dial(client.Options{HostPort: w.temporalAddress, Logger: silent{}})
+		temporal, err := client.Dial(client.Options{HostPort: w.temporalAddress, Logger: silent})
 		if err == nil {
 			temporal.Close()
 		}
@@ -205,10 +210,3 @@ func freeAddress(t testing.TB) string {
 	defer func() { _ = listener.Close() }()
 	return listener.Addr().String()
 }
-
-type silent struct{}
-
-func (silent) Debug(string, ...any) {}
-func (silent) Info(string, ...any)  {}
-func (silent) Warn(string, ...any)  {}
-func (silent) Error(string, ...any) {}
