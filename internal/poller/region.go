@@ -180,16 +180,19 @@ func (r *region) noteFailure(class ErrorClass, err error, now instant.Time, anno
 func (r *region) onResponse() {
 	r.responses++
 	if r.outage > freeFailures { // what counted for all does not count any more
+		failedWithAll := r.outage > 2*freeFailures
 		for _, e := range r.jobs {
 			for _, s := range e.subscriptions {
 				s.failures = min(s.failures, e.failures)
 			}
-			if e.stage == suspect && r.outage > 2*freeFailures { // it failed with everything
+			if e.stage == suspect && failedWithAll {
 				e.stage = ready
 				r.ready.Add(e)
 			}
 		}
-		r.suspects = slices.DeleteFunc(r.suspects, func(b batch) bool { return b.jobs[0].stage != suspect })
+		if failedWithAll {
+			r.suspects = nil
+		}
 	}
 	r.outage, r.backoffEnds = 0, 0
 }

@@ -804,6 +804,43 @@ func TestTheEndOfAnOutage(t *testing.T) {
 	}
 }
 
+// Waits that end at any time of an outage, also while their job is being polled, leave
+// the others as they are: each is polled in one request at a time, and finishes.
+func TestLeavingInAnOutage(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 5000 {
+		ends := 100 * time.Second >> random.IntN(6)
+		underWay := make(map[string]bool)
+		inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+			for _, id := range p.ids {
+				assert.False(t, underWay[id])
+				underWay[id] = true
+				defer delete(underWay, id)
+			}
+			if err := p.take(400 * time.Millisecond); err != nil {
+				return nil, err
+			}
+			if p.at < ends {
+				return nil, errTransient
+			}
+			return finishedAt(0)(p)
+		}, func(t *testing.T, s *service) {
+			var stay []follower
+			for _, id := range names(2 + random.IntN(1<<random.IntN(6))) {
+				if w := s.follow(t.Context(), every(3*time.Second), id); random.IntN(2) == 0 {
+					stay = append(stay, w)
+				} else {
+					time.AfterFunc(time.Duration(random.Int64N(int64(ends)+1)), func() { w.Leave() })
+				}
+			}
+			for _, w := range stay {
+				require.Contains(t, w.rest(t.Context())[0], "finished")
+			}
+			require.LessOrEqual(t, s.elapsed(), ends+90*time.Second)
+		})
+	}
+}
+
 // A wait's last poll is made in an outage, too, which may be over.
 func TestTheLastPollInAnOutage(t *testing.T) {
 	for _, n := range []int{1, 3, 30} {

@@ -61,6 +61,13 @@ func (s *service) failed(region string) {
 // works notes that a request did not fail.
 func (s *service) works(region string) { s.outages[region] = append(s.outages[region], outage{}) }
 
+// inOutage reports whether as many requests failed in a row that the last counts for
+// all jobs that have trouble.
+func (s *service) inOutage(region string) bool {
+	all := s.outages[region]
+	return len(all) > 0 && all[len(all)-1].requests > 3
+}
+
 // String describes what was drawn for the service.
 func (s *service) String() string {
 	return fmt.Sprintf("%d jobs, %+v, fails %v, omits %v, repeats %v, denies %v, limit %d, rejects unknown ids: %v",
@@ -116,8 +123,13 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case s.random.Float64() < s.denies:
 		s.failed(region)
-		for _, id := range ids {
-			s.jobs[id].deny(time.Now())
+		for _, j := range s.jobs {
+			if slices.Contains(ids, j.ref.JobUUID) {
+				j.note(time.Now())
+				j.denied = time.Now()
+			} else if j.ref.Region == region && s.inOutage(region) {
+				j.denied = time.Now()
+			}
 		}
 		return response(http.StatusUnauthorized, ""), nil
 	case s.rejects(ids) && s.random.IntN(2) == 0: // a gateway in front of it

@@ -160,12 +160,6 @@ func (j *truth) fail(now time.Time) {
 	j.failures++
 }
 
-// deny records that it was rejected permanently.
-func (j *truth) deny(now time.Time) {
-	j.note(now)
-	j.denied = now
-}
-
 // reportedFrom returns when the service first reported that the job had
 // finished, at or after from, so that all its waits must have seen it.
 func (j *truth) reportedFrom(from time.Time) (at time.Time, found bool) {
