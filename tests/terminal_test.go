@@ -1,4 +1,4 @@
-//go:build terminal
+//go:build slow
 
 package tests
 
