@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -84,10 +83,9 @@ func assembleChain(source TokenSource, cfg config, clients *exchange.Clients) ha
 // Do sends a request that the generated client built, with the token and all
 // the promises of this package: pass the client to gen.NewClient as its HTTP
 // client, or use [Client.Generated]. The request must be for the client's base
-// URL. The response's body is in memory and holds an envelope with errno 0;
-// everything else is an error, of the same types as the wrapper's methods
-// return. Integers in it have neither fraction nor exponent, so that the generated
-// client can read them, not even in fields of any form.
+// URL. The response's body is in memory and holds an envelope with errno 0, whose
+// integers are written as digits alone, for the generated client; everything else is an
+// error, of the same types as the wrapper's methods return.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if req.URL == nil {
 		return nil, notSent(&call{op: operation{id: oneline.Text(req.Method), mutates: true}, req: req}, errors.New("the request has no URL"))
@@ -96,8 +94,10 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	header, body := make(http.Header), plain.Integers(r.body)
-	maps.Copy(header, r.header)                    // which a transport may share
+	header, body := r.header.Clone(), plain.Integers(r.body) // a transport may share its header
+	if header == nil {
+		header = make(http.Header)
+	}
 	header.Set("Content-Type", "application/json") // as the body was found to be
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	return &http.Response{

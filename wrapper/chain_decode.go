@@ -82,7 +82,7 @@ func (r *response) decodeAtOnce(c *call) bool {
 	if r.status != http.StatusOK || c.op == opList {
 		return false
 	}
-	whole := envelope[[]Job]{Data: make([]Job, 0, c.target.items)}
+	whole := envelope[[]Job]{Data: make([]Job, 0, min(c.target.items, len(r.body)/len(`{"jobUuid":"j"}`)))}
 	if json.Unmarshal(r.body, &whole) != nil || whole.Errno == nil || *whole.Errno != 0 || len(whole.Data) == 0 {
 		return false
 	}

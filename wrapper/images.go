@@ -95,8 +95,8 @@ func (c *Client) DeleteImages(ctx context.Context, region string, imageUUIDs []s
 		func(image gen.DeleteCIMGInput) (name, imageUUID string) { return "", image.ImageUUID })
 }
 
-// start sends a mutating call and makes handles of the jobs that it started. There may be tens of thousands: encoding them, like
-// checking them before, ends with the context, and then nothing is sent.
+// start sends a mutating call and makes handles of its jobs. To encode tens of thousands
+// of images, like checking them before, ends with the context; then nothing is sent.
 func start[Item any](
 	ctx context.Context, c *Client, op operation, region string, items []Item, describe func(Item) (name, imageUUID string),
 ) ([]*JobHandle, error) {

@@ -78,7 +78,11 @@ func (c *Clients) Send(r Request) (Response, *Error) {
 	req.Body = seen
 	req.ContentLength = int64(len(r.Content))
 	req.GetBody = nil
+	if len(r.Content) == 0 && !r.Mutating {
+		req.TransferEncoding = identity // otherwise net/http probes the body, and may send it in chunks
+	}
 	if !c.borrowed {
+		req.Body = io.NopCloser(&seen.content) // a kind that net/http knows, and sends with the header
 		proxy, _ := proxyFromEnvironment(req)
 		req.Close = req.Close || proxy != nil // net/http's own TLS is above what can be a quietConn
 	}
@@ -106,6 +110,8 @@ func (c *Clients) Send(r Request) (Response, *Error) {
 	wasUsed := seen.connected.Load() || seen.wasRead.Load() || !silent
 	return Response{}, &Error{err, isEvident && !wasUsed}
 }
+
+var identity = []string{"identity"} // the body as it is
 
 // evidence is the body of a request, and what tells whether anything was sent: the
 // connection and what was read of the body, not the text of an error. Nothing can be

@@ -33,7 +33,7 @@ func quiet(conn net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &quietConn{Conn: conn, in: bufio.NewReader(conn)}, nil
+	return &quietConn{Conn: conn, in: bufio.NewReaderSize(conn, readAhead)}, nil
 }
 
 // Read gives net/http's own buffer no more than is certain to be of the response at hand.

@@ -40,12 +40,10 @@ type spelledToken struct {
 }
 
 // spelling is one way to write a token: as a string to search in strings, and as bytes
-// to search in bytes. The first few bytes are searched for first: package bytes looks
-// for a long text slowly in bytes that often begin like it, as ids do.
+// to search in bytes.
 type spelling struct {
 	text  string
 	bytes []byte
-	begin []byte // of bytes
 }
 
 // Use returns the secret of a token, which is used from now on. One that is too short
@@ -121,7 +119,7 @@ func spell(token string) (spellings []spelling) {
 		}
 	}
 	for _, text := range all {
-		spellings = append(spellings, spelling{text, []byte(text), []byte(text[:min(len(text), minLength)])})
+		spellings = append(spellings, spelling{text, []byte(text)})
 	}
 	return spellings
 }
@@ -149,7 +147,9 @@ func (s *Secret) Hide(text string) string {
 // HideBytes returns a body without the tokens, which may be the same.
 func (s *Secret) HideBytes(body []byte) []byte {
 	for _, spelling := range s.spellings() {
-		if bytes.Contains(body, spelling.begin) {
+		// Package bytes looks for a long text slowly in bytes that often begin like it,
+		// as ids do.
+		if bytes.Contains(body, spelling.bytes[:min(len(spelling.bytes), minLength)]) {
 			body = bytes.ReplaceAll(body, spelling.bytes, []byte(hidden))
 		}
 	}
