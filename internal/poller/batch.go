@@ -23,9 +23,8 @@ func (b batch) live() []*entry {
 // If it was rejected as a whole and both are accepted, it had too many jobs.
 func (r *region) split(jobs []*entry, rejected bool) {
 	half := (len(jobs) + 1) / 2
-	isNew := func(e *entry) bool { return !e.reported } // the service may not know it yet
 	var proof *int
-	if rejected && len(jobs) > r.mostAccepted && !slices.ContainsFunc(jobs, isNew) {
+	if rejected && len(jobs) > r.mostAccepted && !slices.ContainsFunc(jobs, func(e *entry) bool { return !e.reported }) { // it may not know those yet
 		proof = new(int)
 	}
 	r.newApart = r.newApart || slices.ContainsFunc(jobs, func(e *entry) bool { return e.reported != jobs[0].reported })

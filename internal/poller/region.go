@@ -180,17 +180,16 @@ func (r *region) noteFailure(class ErrorClass, err error, now instant.Time, anno
 func (r *region) onResponse() {
 	r.responses++
 	if r.outage > freeFailures { // what counted for all does not count any more
-		failedWithAll := r.outage > 2*freeFailures
 		for _, e := range r.jobs {
 			for _, s := range e.subscriptions {
 				s.failures = min(s.failures, e.failures)
 			}
-			if e.stage == suspect && failedWithAll {
+			if e.stage == suspect && r.outage > 2*freeFailures { // it failed with everything
 				e.stage = ready
 				r.ready.Add(e)
 			}
 		}
-		if failedWithAll {
+		if r.outage > 2*freeFailures {
 			r.suspects = nil
 		}
 	}

@@ -175,6 +175,35 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
+// A pause that the service asks for is kept if everybody has left meanwhile, unless it
+// may be about the one job.
+func TestRetryAfterForThoseThatLeft(t *testing.T) {
+	for name, want := range map[string]struct {
+		class ErrorClass
+		ids   []string
+		next  string
+	}{
+		"too many requests": {Limited, []string{"a"}, "42s: a"},
+		"an outage":         {Transient, []string{"a", "b"}, "42s: a b"},
+		"of one job":        {Transient, []string{"a"}, "4s: a"},
+	} {
+		inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
+			if p.at < 2*time.Second {
+				time.Sleep(time.Second) // canceled or not
+			}
+			return nil, pollError{want.class, 40 * time.Second}
+		}, func(t *testing.T, s *service) {
+			w := s.inTurn(t.Context(), every(time.Second), want.ids...)
+			s.sleepUntil(1500 * time.Millisecond)
+			w.Leave()
+			s.sleepUntil(3 * time.Second)
+			defer s.inTurn(t.Context(), every(time.Second), want.ids...).Leave()
+			s.sleepUntil(42500 * time.Millisecond)
+			require.Equal(t, want.next, s.log()[1], name)
+		})
+	}
+}
+
 // A new wait may bring the next poll of a job forward, and never puts it off.
 func TestANewWaitMayWantToKnowSooner(t *testing.T) {
 	for name, row := range map[string]struct {

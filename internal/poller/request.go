@@ -95,7 +95,10 @@ func (q *request) finish(states []gen.Job, unreadable map[string]error, err erro
 		defer func() { r.settle(e, q.started, now, pause) }() // whatever becomes of the others
 	}
 	switch {
-	case len(jobs) == 0: // everybody left, which may be why it failed
+	case len(jobs) == 0 && err != nil: // everybody left, which may be why it failed
+		if class, asked := r.config.Classify(err); class == Limited || len(q.batch.jobs) > 1 {
+			r.next = max(r.next, now.Add(min(asked, r.config.MaxRetryAfter)))
+		}
 	case err == nil:
 		r.slowest = max(r.slowest, now.Sub(q.started))
 		r.spacing = max(r.spacing-r.spacing/8, r.config.RequestInterval)

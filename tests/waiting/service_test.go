@@ -35,10 +35,9 @@ type service struct {
 	requests    int
 	underWay    int
 	last        map[string]time.Time // when a region was polled last
-	pausedAt    map[string]time.Time // because of Retry-After
-	pausedUntil map[string]time.Time
-	outages     map[string][]outage // of each region; the last may go on
-	violations  []string            // broken promises
+	pausedUntil map[string]time.Time // because of Retry-After
+	outages     map[string][]outage  // of each region; the last may go on
+	violations  []string             // broken promises
 }
 
 // outage is requests in a row that failed.
@@ -275,9 +274,8 @@ func (s *service) isStray(j *truth, began time.Time) bool {
 // pause pauses the polls of a region. A later, shorter Retry-After does not
 // shorten an earlier one.
 func (s *service) pause(region string, retryAfter time.Duration) {
-	now := time.Now()
-	until := now.Add(min(retryAfter, s.polling.MaxRetryAfter))
-	s.pausedAt[region], s.pausedUntil[region] = now, later(s.pausedUntil[region], until)
+	until := time.Now().Add(min(retryAfter, s.polling.MaxRetryAfter))
+	s.pausedUntil[region] = later(s.pausedUntil[region], until)
 }
 
 func (s *service) rejects(ids []string) bool {

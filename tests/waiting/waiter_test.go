@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -158,9 +157,6 @@ func (w *waiter) exit() {
 	delete(w.waiters, w)
 	w.left = time.Now()
 	w.leavers = append(w.leavers, w)
-	maps.DeleteFunc(w.pausedUntil, func(region string, _ time.Time) bool {
-		return w.pausedAt[region].Equal(w.left) // leaving may have canceled the request that was told to pause
-	})
 }
 
 // errorf records that a promise to this caller was broken.
