@@ -99,6 +99,8 @@ func newService(r *rapid.T) *service {
 		jobs:           make(map[string]*truth),
 		waiters:        make(map[*waiter]bool),
 		last:           make(map[string]time.Time),
+		pausedAt:       make(map[string]time.Time),
+		leftAt:         make(map[time.Time]bool),
 		pausedUntil:    make(map[string]time.Time),
 		outages:        make(map[string][]outage),
 	}

@@ -35,9 +35,11 @@ type service struct {
 	requests    int
 	underWay    int
 	last        map[string]time.Time // when a region was polled last
-	pausedUntil map[string]time.Time // because of Retry-After
-	outages     map[string][]outage  // of each region; the last may go on
-	violations  []string             // broken promises
+	pausedAt    map[string]time.Time // because of Retry-After
+	pausedUntil map[string]time.Time
+	leftAt      map[time.Time]bool  // when a wait may have left
+	outages     map[string][]outage // of each region; the last may go on
+	violations  []string            // broken promises
 }
 
 // outage is requests in a row that failed.
@@ -192,7 +194,8 @@ func (s *service) check(r *http.Request, region string, ids []string) {
 		s.errorf("%s was polled %v after the last poll", region, since)
 	}
 	s.last[region] = now
-	if now.Before(s.pausedUntil[region]) {
+	// To leave cancels the request, whose response may or may not be read then.
+	if now.Before(s.pausedUntil[region]) && !s.leftAt[s.pausedAt[region]] {
 		s.errorf("%s was polled during Retry-After", region)
 	}
 	if len(ids) > s.polling.MaxJobs || len(ids) > 1 && len(r.URL.String()) > s.polling.MaxURLBytes {
@@ -274,8 +277,9 @@ func (s *service) isStray(j *truth, began time.Time) bool {
 // pause pauses the polls of a region. A later, shorter Retry-After does not
 // shorten an earlier one.
 func (s *service) pause(region string, retryAfter time.Duration) {
-	until := time.Now().Add(min(retryAfter, s.polling.MaxRetryAfter))
-	s.pausedUntil[region] = later(s.pausedUntil[region], until)
+	now := time.Now()
+	until := now.Add(min(retryAfter, s.polling.MaxRetryAfter))
+	s.pausedAt[region], s.pausedUntil[region] = now, later(s.pausedUntil[region], until)
 }
 
 func (s *service) rejects(ids []string) bool {

@@ -124,6 +124,7 @@ func (w *waiter) run() {
 		defer free()
 		ctx = limited
 	}
+	defer context.AfterFunc(ctx, w.mayLeave)()
 	w.enter()
 	defer w.exit()
 	switch w.kind {
@@ -156,7 +157,15 @@ func (w *waiter) exit() {
 	defer w.mu.Unlock()
 	delete(w.waiters, w)
 	w.left = time.Now()
+	w.leftAt[w.left] = true
 	w.leavers = append(w.leavers, w)
+}
+
+// mayLeave notes that the wait may leave now, although its reader takes longer.
+func (w *waiter) mayLeave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leftAt[time.Now()] = true
 }
 
 // errorf records that a promise to this caller was broken.
@@ -263,6 +272,9 @@ func (w *waiter) watch(updates iter.Seq2[int, wrapper.JobOutcome]) {
 // failFastAt checks that a wait that fails fast ends with the first failure.
 func (w *waiter) failFastAt(outcome wrapper.JobOutcome) {
 	now := time.Now()
+	if w.failFast && outcome.Err != nil {
+		w.mayLeave()
+	}
 	switch {
 	case !w.failFast || w.slow > 0:
 	case w.failedAt.IsZero() && outcome.Err != nil:
