@@ -263,11 +263,12 @@ func (s *service) fail(r *http.Request, region string) (*http.Response, error) {
 }
 
 // isStray reports whether all waits for which a request polled a job have
-// ended. Later waits have polls of their own: they may or may not see the
+// ended, or may have. Later waits have polls of their own: they may or may not see the
 // response.
 func (s *service) isStray(j *truth, began time.Time) bool {
 	for w := range s.waiters {
-		if !w.began.After(began) && w.follows(j) {
+		_, ended := j.reportedFrom(w.began.Add(1))
+		if !ended && !w.leaving && !w.began.After(began) && w.follows(j) {
 			return false
 		}
 	}

@@ -37,6 +37,7 @@ type waiter struct {
 
 	cause       error     // of the context's end
 	began, ends time.Time // of the context
+	leaving     bool
 	left        time.Time
 	failedAt    time.Time // when a job was first seen to fail
 }
@@ -165,6 +166,7 @@ func (w *waiter) exit() {
 func (w *waiter) mayLeave() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.leaving = true
 	w.leftAt[time.Now()] = true
 }
 
