@@ -219,37 +219,50 @@ func (r row) call(tb testing.TB, connect connect) call {
 }
 
 // The comparison is only fair if the hand-written client rejects what the wrapper
-// rejects.
+// rejects. Where they differ, a row has the name of the one that accepts the response.
 func TestHandwrittenClientChecksTheSame(t *testing.T) {
 	const job = `{"jobUuid":"00000000000000000000000000000000","type":"T","progress":0,"done":false,"success":false}`
+	const both, handwritten, wrapper = "hand-written wrapper ", "hand-written ", "wrapper "
 	success := func(data string) string { return `{"errno":0,"errmsg":"ok","requestId":"r","data":` + data + `}` }
 	good := prepared{http.StatusOK, []byte(success("[" + job + "]"))}
-	bad := map[string]http.Handler{
-		"a redirect":                http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect),
-		"HTML of a gateway":         prepared{http.StatusBadGateway, []byte("<html>")},
-		"success with a bad status": prepared{http.StatusInternalServerError, good.body},
-		"too large":                 prepared{http.StatusOK, append(bytes.Repeat([]byte(" "), 4<<20), good.body...)},
-	}
-	for _, body := range []string{
-		``, `{}`, `null`, `[]`, `{"errno":null}`, `{"errno":"0"}`, success("[" + job), success("["+job+"]") + " {}",
-		`{"errno":4,"errmsg":"no","requestId":"r"}`, success("{}"), success("null"), success("[]"), success("[" + job + "," + job + "]"),
-		success(`[{"type":"T"}]`), success(`[{"jobUuid":1}]`),
-	} {
-		bad[body] = prepared{http.StatusOK, []byte(body)}
-	}
-	bad["nothing wrong"] = good
-	for name, handler := range bad {
+	type acceptedBy struct{ getJobResult, createCIMG string }
+	check := func(name string, handler http.Handler, want acceptedBy) {
 		mux := http.NewServeMux()
 		mux.Handle("/", handler)
 		mux.Handle("/elsewhere", good)
 		server := httptest.NewServer(mux)
+		defer server.Close()
+		var got acceptedBy
 		for _, c := range callers[:2] {
-			_, createCIMG, err := c.connect(server.URL, nil, 1)
+			getJobResult, createCIMG, err := c.connect(server.URL, nil, 1)
 			require.NoError(t, err)
-			_, err = createCIMG(t.Context())
-			assert.Equal(t, name != "nothing wrong", err != nil, "%s: %s: %v", c.name, name, err)
+			if _, err := getJobResult(t.Context()); err == nil {
+				got.getJobResult += c.name + " "
+			}
+			if _, err := createCIMG(t.Context()); err == nil {
+				got.createCIMG += c.name + " "
+			}
 		}
-		server.Close()
+		assert.Equal(t, want, got, name)
+	}
+	check("a redirect", http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect), acceptedBy{})
+	// With 404, which is not retried after a pause.
+	check("HTML of a gateway", prepared{http.StatusNotFound, []byte("<html>")}, acceptedBy{})
+	check("success with a bad status", prepared{http.StatusNotFound, good.body}, acceptedBy{})
+	check("too large", prepared{http.StatusOK, append(bytes.Repeat([]byte(" "), 4<<20), good.body...)}, acceptedBy{})
+	check("nothing wrong", good, acceptedBy{both, both})
+	for body, want := range map[string]acceptedBy{
+		``: {}, `{}`: {}, `null`: {}, `[]`: {}, `{"errno":null}`: {}, `{"errno":"0"}`: {}, success("[" + job): {}, success("["+job+"]") + " {}": {},
+		`{"errno":4,"errmsg":"no","requestId":"r"}`: {}, `{"errno":0,"errmsg":"ok","requestId":"r"}`: {}, success("{}"): {},
+		success(`[{"type":"T"}]`): {}, success(`[{"jobUuid":1}]`): {}, success(strings.Replace("["+job+"]", `false,"success":false`, "true", 1)): {},
+		success("[]"): {both, ""}, success("[" + job + "," + job + "]"): {both, ""},
+
+		success("null"): {wrapper, ""}, success("[" + job + `,{"type":"T"}]`): {wrapper, ""},
+		success(strings.Replace("["+job+"]", `"jobUuid"`, `"JobUUID"`, 1)):            {handwritten, handwritten},
+		success(strings.Replace("["+job+"]", "{", `{"done":true,"success":true,`, 1)): {handwritten, handwritten},
+		success(strings.Replace("["+job+"]", `"0`, `",0`, 1)):                         {handwritten, handwritten},
+	} {
+		check(body, prepared{http.StatusOK, []byte(body)}, want)
 	}
 }
 

@@ -1,6 +1,9 @@
 // Package handwritten is what a careful author writes for two operations, with
 // net/http and encoding/json alone: the measure for the wrapper's calls. It makes
-// the same checks of a response.
+// the same checks of a response, with exceptions that the test of both lists: of what is
+// wrong with one job, the wrapper returns the others, and data that is null is a list
+// without jobs; encoding/json accepts fields in another case, and twice; and the wrapper
+// checks which jobs a response has, and that their ids can be sent.
 package handwritten
 
 import (
@@ -48,7 +51,7 @@ type Job struct {
 	Type         string  `json:"type"`
 	Progress     float64 `json:"progress"`
 	Done         bool    `json:"done"`
-	Success      bool    `json:"success"`
+	Success      *bool   `json:"success"` // nil: absent
 	ResourceUUID string  `json:"resourceUuid"`
 	ResourceType string  `json:"resourceType"`
 	Status       string  `json:"status"`
@@ -77,11 +80,7 @@ func (e *Error) Error() string {
 // JobResults returns the state of jobs, those that the service knows.
 func (c *Client) JobResults(ctx context.Context, region string, ids ...string) ([]Job, error) {
 	query := url.Values{"regionId": {region}, "jobUuids": {strings.Join(ids, ",")}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.baseURL+"/dicloud/i/result?"+query.Encode(), nil)
-	if err != nil {
-		return nil, err
-	}
-	return c.send(request)
+	return c.send(ctx, http.MethodGet, "/dicloud/i/result?"+query.Encode(), nil)
 }
 
 // CreateImages starts a job for each image.
@@ -93,13 +92,7 @@ func (c *Client) CreateImages(ctx context.Context, region string, images []Image
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL+"/dicloud/i/storage/cimg/create", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.GetBody = nil // with it, net/http may send the request twice
-	jobs, err := c.send(request)
+	jobs, err := c.send(ctx, http.MethodPost, "/dicloud/i/storage/cimg/create", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -113,29 +106,37 @@ func (c *Client) CreateImages(ctx context.Context, region string, images []Image
 	return jobs, nil
 }
 
-func (c *Client) send(request *http.Request) ([]Job, error) {
-	ctx, cancel := context.WithTimeout(request.Context(), timeLimit)
+func (c *Client) send(ctx context.Context, method, path string, body io.Reader) ([]Job, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, c.baseURL+path, body)
+	if err != nil {
+		return nil, err
+	}
 	request.Header.Set("Authorization", c.authorization)
-	response, err := c.http.Do(request.WithContext(ctx))
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+		request.GetBody = nil // with it, net/http may send the request twice
+	}
+	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxResponseBytes {
+	if len(content) > maxResponseBytes {
 		return nil, fmt.Errorf("HTTP %d with more than %d bytes", response.StatusCode, maxResponseBytes)
 	}
 	var envelope struct {
 		Errno     *int64 `json:"errno"` // nil: there is none
 		Errmsg    string `json:"errmsg"`
 		RequestID string `json:"requestId"`
-		Data      []Job  `json:"data"`
+		Data      []Job  `json:"data"` // nil: there is none, or null
 	}
-	err = json.Unmarshal(body, &envelope) // which rejects trailing bytes
+	err = json.Unmarshal(content, &envelope) // which rejects trailing bytes
 	if err == nil && envelope.Errno == nil {
 		err = errors.New("it has no errno")
 	}
@@ -146,10 +147,12 @@ func (c *Client) send(request *http.Request) ([]Job, error) {
 		return nil, &Error{Status: response.StatusCode, RequestID: envelope.RequestID}
 	case err != nil:
 		return nil, fmt.Errorf("malformed response: %w", err)
+	case envelope.Data == nil:
+		return nil, errors.New("malformed response: it has no data")
 	}
 	for _, job := range envelope.Data {
-		if job.JobUUID == "" {
-			return nil, errors.New("malformed response: a job has no id")
+		if job.JobUUID == "" || job.Done && job.Success == nil {
+			return nil, errors.New("malformed response: a job has no id, or is done without success")
 		}
 	}
 	return envelope.Data, nil
