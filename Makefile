@@ -53,8 +53,8 @@ release: ## build the programs to hand out, with checksums and SBOMs, into dist/
 	.ci/release
 
 .PHONY: bench
-bench: ## measure calls and waiting beside other clients; ARGS=-update keeps the tables
-	.ci/bench $(ARGS)
+bench: ## measure calls and waiting beside other clients; BENCH=Weight for one; ARGS=-update keeps the tables
+	.ci/bench "$(or $(BENCH),.)" $(ARGS)
 
 .PHONY: bench-check
 bench-check: ## do calls allocate more than before? ARGS=-update accepts it

@@ -18,7 +18,7 @@ var callsOutput = flag.String("calls", "", "a `file` with the output of Benchmar
 type callCost struct{ time, allocations, bytes float64 }
 
 func (c callCost) over(base callCost) callCost {
-	return callCost{c.time / base.time, c.allocations / base.allocations, c.bytes / base.bytes}
+	return callCost{rounded(c.time/base.time, 3), rounded(c.allocations/base.allocations, 3), rounded(c.bytes/base.bytes, 3)}
 }
 
 // String returns multiples, "-" for none.
@@ -27,7 +27,7 @@ func (c callCost) String() string {
 	for _, ratio := range []float64{c.time, c.allocations, c.bytes} {
 		text := "-"
 		if ratio > 0 {
-			text = fmt.Sprintf("%.2f", ratio)
+			text = fmt.Sprintf("%.3f", ratio)
 		}
 		texts = append(texts, text)
 	}

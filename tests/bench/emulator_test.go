@@ -40,7 +40,7 @@ func BenchmarkEmulator(b *testing.B) {
 	prism := servers[0]
 	for _, s := range servers {
 		polls, creates := quantile(s.polls, 0.5), quantile(s.creates, 0.5)
-		timesPolls, timesCreates := polls/quantile(prism.polls, 0.5), creates/quantile(prism.creates, 0.5)
+		timesPolls, timesCreates := rounded(polls/quantile(prism.polls, 0.5), 1), rounded(creates/quantile(prism.creates, 0.5), 1)
 		goal, met := "-", "-"
 		if s != prism {
 			goal, met = "≥ 10 times", yesNo(timesPolls >= 10 && timesCreates >= 10)

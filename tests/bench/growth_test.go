@@ -107,7 +107,8 @@ func (g growing) section() *section {
 		if !measured {
 			continue
 		}
-		ratio := float64(each.cpu) / float64(g[10_000].cpu)
+		each.heap = rounded(each.heap, 0)
+		ratio := rounded(float64(each.cpu)/float64(g[10_000].cpu), 2)
 		goal, met := "heap ≤ 1024 B", each.heap <= maxHeap
 		if jobs == most {
 			goal, met = fmt.Sprintf("%s; CPU ≤ %g", goal, maxGrowth), met && ratio <= maxGrowth

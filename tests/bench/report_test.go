@@ -3,6 +3,7 @@ package bench
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -102,6 +103,12 @@ func (t target) String() string {
 		text += fmt.Sprintf(", p95 ≤ %g s", t.lateSecondsP95)
 	}
 	return text
+}
+
+// rounded rounds what a table compares with a target to what it shows.
+func rounded(v float64, digits int) float64 {
+	scale := math.Pow10(digits)
+	return math.Round(scale*v) / scale
 }
 
 func decimal(v float64) string { return fmt.Sprintf("%.1f", v) }

@@ -48,12 +48,12 @@ type figures struct {
 
 func (s *sample) figures() figures {
 	return figures{
-		requests:       mean(s.requests),
+		requests:       rounded(mean(s.requests), 1),
 		requestsP95:    quantile(s.requests, 0.95),
-		lateP50:        quantile(s.late, 0.5),
-		lateP95:        quantile(s.late, 0.95),
-		latest:         quantile(s.late, 1),
-		lateSecondsP95: quantile(s.seconds, 0.95),
+		lateP50:        rounded(quantile(s.late, 0.5), 1),
+		lateP95:        rounded(quantile(s.late, 0.95), 1),
+		latest:         rounded(quantile(s.late, 1), 1),
+		lateSecondsP95: rounded(quantile(s.seconds, 0.95), 1),
 	}
 }
 

@@ -25,7 +25,7 @@ func BenchmarkSteady(b *testing.B) {
 				inBubble(b, s.run)
 			}
 			f := s.late.figures()
-			requests, busiest := float64(s.requests)/float64(s.ended), s.service.busiest()
+			requests, busiest := rounded(float64(s.requests)/float64(s.ended), 2), s.service.busiest()
 			b.ReportMetric(requests, "requests/job")
 			b.ReportMetric(f.lateP50, "%late-p50")
 			b.ReportMetric(f.lateP95, "%late-p95")

@@ -24,6 +24,7 @@ type program struct {
 // programs start with the one to compare with.
 var programs = []program{
 	{client: "net/http", folder: "nethttp"},
+	{client: "net/http, with the wrapper's JSON decoder", folder: "decoder", module: "github.com/cimg-go/cimg@v0.0.0", local: "../.."}, // for its version
 	{client: "wrapper", folder: "wrapper", module: "github.com/cimg-go/cimg@v0.0.0", local: "../.."},
 	{client: "ogen v1.14.0", folder: "ogen", module: "github.com/cimg-go/cimg/tests/contract/clients/ogen@v0.0.0", local: "../contract/clients/ogen"},
 	{client: "hcloud-go v2.52.0", folder: "hcloud", module: "github.com/hetznercloud/hcloud-go/v2@v2.52.0"},
@@ -65,8 +66,10 @@ func (p program) build(b *testing.B) weight {
 		cmd := exec.CommandContext(b.Context(), command, args...)
 		cmd.Dir = dir
 		cmd.Env = append(cmd.Environ(), "GOCACHE="+filepath.Join(dir, "cache"), "GOWORK=off", "GOFLAGS=-mod=mod")
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
 		out, err := cmd.Output()
-		require.NoError(b, err, "%s %q", command, args)
+		require.NoError(b, err, "%s %q: %s", command, args, &stderr)
 		return string(out)
 	}
 	require.NoError(b, os.CopyFS(dir, os.DirFS(filepath.Join("testdata/weight", p.folder))))
