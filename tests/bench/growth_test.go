@@ -23,26 +23,33 @@ import (
 var growthSizes = []int{100, 1_000, 10_000, manyJobs, 1_000_000}
 
 // BenchmarkManyGrowth waits for more and more jobs, none of which finishes meanwhile: what
-// does each cost?
+// does each cost? The sizes take turns, and the least CPU time of each counts: whatever
+// else the machine does adds to it. It has one core, because what the collector takes of
+// cores that are idle depends on what else they do.
 func BenchmarkManyGrowth(b *testing.B) {
-	for _, jobs := range growthSizes {
-		b.Run(fmt.Sprintf("jobs=%d", jobs), func(b *testing.B) {
-			var each cost
-			for b.Loop() {
-				each = cost{}
-				repeat := max(1, min(20, 50_000/jobs)) // the CPU time of few jobs is too short to measure
-				for range repeat {
-					inBubble(b, func(t *testing.T) {
-						c := costPerJob(t, jobs)
-						each.cpu += c.cpu / time.Duration(repeat)
-						each.heap += c.heap / float64(repeat)
-					})
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for range 3 {
+		for _, jobs := range growthSizes {
+			b.Run(fmt.Sprintf("jobs=%d", jobs), func(b *testing.B) {
+				var each cost
+				for b.Loop() {
+					each = cost{}
+					repeat := max(1, min(20, 50_000/jobs)) // the CPU time of few jobs is too short to measure
+					for range repeat {
+						inBubble(b, func(t *testing.T) {
+							c := costPerJob(t, jobs)
+							each.cpu += c.cpu / time.Duration(repeat)
+							each.heap += c.heap / float64(repeat)
+						})
+					}
 				}
-			}
-			b.ReportMetric(float64(each.cpu.Nanoseconds()), "cpu-ns/job/min")
-			b.ReportMetric(each.heap, "heap-B/job")
-			growth[jobs] = each
-		})
+				b.ReportMetric(float64(each.cpu.Nanoseconds()), "cpu-ns/job/min")
+				b.ReportMetric(each.heap, "heap-B/job")
+				if before, measured := growth[jobs]; !measured || each.cpu < before.cpu {
+					growth[jobs] = each
+				}
+			})
+		}
 	}
 }
 
