@@ -132,7 +132,6 @@ func BenchmarkClients(b *testing.B) {
 				})
 			}
 			f := s.figures()
-			f.report(b)
 			clients.set(append([]string{w.name, strconv.Itoa(w.jobs)}, f.cells()...)...)
 		})
 	}
@@ -153,11 +152,6 @@ func BenchmarkBurst(b *testing.B) {
 				})
 			}
 			f := s.figures()
-			b.ReportMetric(f.requests, "requests/burst")
-			b.ReportMetric(f.requestsP95, "requests-p95")
-			b.ReportMetric(f.lateP50, "%late-p50")
-			b.ReportMetric(f.lateP95, "%late-p95")
-			b.ReportMetric(f.latest, "%late-max")
 			goal, met := "-", "-"
 			if w.name == waiters[0].name {
 				goal = fmt.Sprintf("≤ %d; late p95 ≤ %d %%", maxRequests, maxLate)

@@ -34,10 +34,6 @@ func BenchmarkManyPace(b *testing.B) {
 			requests := float64(len(run.service.requests)) / seconds
 			polls := float64(run.service.polls) / manyJobs / manyTime.Minutes()
 			longest := rounded(run.longest, 2)
-			b.ReportMetric(requests, "requests/s")
-			b.ReportMetric(polls, "polls/job/min")
-			b.ReportMetric(longest, "intervals-max")
-			b.ReportMetric(run.firstRound.Seconds(), "s-first-round")
 			pace.set(m.name, decimal(requests), fmt.Sprintf("%.2f", polls), fmt.Sprintf("%.2f intervals", longest),
 				fmt.Sprintf("%.0f s", run.firstRound.Seconds()), "≤ 2 intervals", yesNo(longest <= 2))
 		})

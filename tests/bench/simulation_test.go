@@ -43,7 +43,6 @@ type figures struct {
 	requests, requestsP95    float64
 	lateP50, lateP95, latest float64 // percent
 	lateSecondsP95           float64
-	spread                   float64 // of requests, between seeds, in percent
 }
 
 func (s *sample) figures() figures {
@@ -77,33 +76,15 @@ func quantile(values []float64, q float64) float64 {
 // measure waits for jobs of a model, the same number for each seed.
 func measure(m model, p policy, jobs int, seeds ...uint64) figures {
 	var s sample
-	lowest, highest := math.Inf(1), math.Inf(-1)
 	for _, seed := range seeds {
-		total := 0
 		for i := range jobs {
 			j := sampleJob(m, seed, i)
 			jitter := rand.New(rand.NewPCG(^seed, uint64(i)))
 			requests, seen := simulate(j, p.start(jitter))
 			s.add(requests, j.duration, seen-j.duration)
-			total += requests
 		}
-		lowest, highest = min(lowest, float64(total)), max(highest, float64(total))
 	}
-	f := s.figures()
-	f.spread = 100 * (highest - lowest) / (f.requests * float64(jobs))
-	return f
-}
-
-func (f figures) report(b *testing.B) {
-	b.ReportMetric(f.requests, "requests/job")
-	b.ReportMetric(f.requestsP95, "requests-p95")
-	b.ReportMetric(f.lateP50, "%late-p50")
-	b.ReportMetric(f.lateP95, "%late-p95")
-	b.ReportMetric(f.latest, "%late-max")
-	b.ReportMetric(f.lateSecondsP95, "s-late-p95")
-	if f.spread > 0 {
-		b.ReportMetric(f.spread, "%requests-between-seeds")
-	}
+	return s.figures()
 }
 
 func (f figures) meets(t target) bool {
@@ -128,7 +109,6 @@ func BenchmarkPolicies(b *testing.B) {
 					for b.Loop() {
 						f = measure(m, p, jobsPerSeed, seeds...)
 					}
-					f.report(b)
 					simulated.add(m.name, p.name, f)
 				})
 			}

@@ -26,11 +26,6 @@ func BenchmarkSteady(b *testing.B) {
 			}
 			f := s.late.figures()
 			requests, busiest := rounded(float64(s.requests)/float64(s.ended), 2), s.service.busiest()
-			b.ReportMetric(requests, "requests/job")
-			b.ReportMetric(f.lateP50, "%late-p50")
-			b.ReportMetric(f.lateP95, "%late-p95")
-			b.ReportMetric(f.latest, "%late-max")
-			b.ReportMetric(float64(busiest), "requests/s-max")
 			goal, met := "-", "-"
 			if m.name == noisyLinear.name {
 				goal, met = "≤ 3; late p95 ≤ 10 %; ≤ 1 per second", yesNo(requests <= 3 && f.lateP95 <= 10 && busiest <= 1)

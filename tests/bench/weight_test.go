@@ -24,7 +24,6 @@ type program struct {
 // programs start with the one to compare with.
 var programs = []program{
 	{client: "net/http", folder: "nethttp"},
-	{client: "net/http, with the wrapper's JSON decoder", folder: "decoder", module: "github.com/cimg-go/cimg@v0.0.0", local: "../.."}, // for its version
 	{client: "wrapper", folder: "wrapper", module: "github.com/cimg-go/cimg@v0.0.0", local: "../.."},
 	{client: "ogen v1.14.0", folder: "ogen", module: "github.com/cimg-go/cimg/tests/contract/clients/ogen@v0.0.0", local: "../contract/clients/ogen"},
 	{client: "hcloud-go v2.52.0", folder: "hcloud", module: "github.com/hetznercloud/hcloud-go/v2@v2.52.0"},
