@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 // describeCompletion shows the library's command in the help.
 func describeCompletion(completion *cli.Command) {
 	completion.Hidden = false
 	completion.Usage = "print a script that completes commands and flags in a shell"
-	completion.Action = unknownCommand
+	completion.Action = commandline.UnknownCommand
 	completion.UsageText = "cimg completion bash|zsh|fish|pwsh"
 	completion.Description = `For instance, for bash with its package bash-completion, and from its next start on:
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -35,7 +36,7 @@ func createCommand() *cli.Command {
 			case region == "":
 				return errNoRegion
 			case input.SnapUUID == "":
-				return usageErrorf("no snapshot: name one with --snapshot")
+				return commandline.UsageErrorf("no snapshot: name one with --snapshot")
 			}
 			return run.create(ctx, region, input, ensure)
 		}),
@@ -49,7 +50,7 @@ func ensureFlag(ensure *bool) cli.Flag {
 // oneArgument returns a command's only argument.
 func oneArgument(cmd *cli.Command, what string) (string, error) {
 	if n := cmd.Args().Len(); n != 1 {
-		return "", usageErrorf("%s takes one argument, %s, and got %d; see %s --help", cmd.Name, what, n, cmd.FullName())
+		return "", commandline.UsageErrorf("%s takes one argument, %s, and got %d; see %s --help", cmd.Name, what, n, cmd.FullName())
 	}
 	return cmd.Args().First(), nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper"
 )
@@ -33,7 +34,7 @@ func deleteCommand() *cli.Command {
 		),
 		Action: s.inSession(func(ctx context.Context, cmd *cli.Command, run *session) error {
 			if !cmd.Args().Present() {
-				return usageErrorf("no image to delete; see cimg delete --help")
+				return commandline.UsageErrorf("no image to delete; see cimg delete --help")
 			}
 			if region == "" {
 				return errNoRegion
@@ -60,7 +61,7 @@ func deleteCommand() *cli.Command {
 func ask(ctx context.Context, cmd *cli.Command, region string, images []wrapper.Image) error {
 	in, isFile := cmd.Root().Reader.(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
-		return usageErrorf("nothing was deleted: there is no terminal to ask on; use --yes to delete without being asked")
+		return commandline.UsageErrorf("nothing was deleted: there is no terminal to ask on; use --yes to delete without being asked")
 	}
 	w := cmd.Root().ErrWriter
 	for _, image := range images {

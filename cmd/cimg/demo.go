@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -23,7 +24,7 @@ func demoCommand() *cli.Command {
 		Description: `It needs no account, and sends nothing to the service. For instance:
 
   cimg demo`,
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			cloud, err := emulator.New(emulator.Options{
 				Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: 2 * time.Second} },
@@ -31,11 +32,11 @@ func demoCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			server, err := serve("127.0.0.1:0", cloud)
+			server, err := commandline.Serve("127.0.0.1:0", cloud)
 			if err != nil {
 				return err
 			}
-			defer server.stop()
+			defer server.Stop()
 			dir, err := os.MkdirTemp("", "cimg-demo")
 			if err != nil {
 				return err
@@ -43,8 +44,11 @@ func demoCommand() *cli.Command {
 			defer os.RemoveAll(dir) //nolint:errcheck // the system cleans up, too
 			// It ignores the environment: all of this is its own.
 			s := &settings{
-				baseURL: server.url, source: wrapper.StaticToken(emulator.DefaultToken), journalDir: dir,
-				pageSize: wrapper.DefaultPageSize, pollInterval: 200 * time.Millisecond,
+				Service: commandline.Service{
+					BaseURL: server.URL, Token: wrapper.StaticToken(emulator.DefaultToken),
+					PageSize: wrapper.DefaultPageSize, PollInterval: 200 * time.Millisecond,
+				},
+				journalDir: dir,
 			}
 			return s.inSession(demo)(ctx, cmd)
 		},
@@ -55,7 +59,7 @@ func demoCommand() *cli.Command {
 func demo(ctx context.Context, cmd *cli.Command, run *session) error {
 	run.lost = "the service would go on with the job, and cimg wait --resume would continue; the emulator of this demo has ended"
 	tell := func(format string, args ...any) {
-		if outputOf(cmd) == table {
+		if !commandline.IsJSON(cmd) {
 			fmt.Fprintf(cmd.Root().ErrWriter, format, args...)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -27,18 +28,18 @@ func doctorCommand() *cli.Command {
 
   cimg doctor --region gz`,
 		Flags:  s.flags(regionFlag(&region)),
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if region == "" {
 				return errNoRegion
 			}
-			d := &doctor{region: region, pageSize: s.pageSize}
+			d := &doctor{region: region, pageSize: s.PageSize}
 			var err error
 			if d.client, err = s.client(d.observed()); err != nil {
 				return err
 			}
 			defer d.client.CloseIdleConnections()
-			err = d.examine(ctx, s.baseURL)
+			err = d.examine(ctx, s.BaseURL)
 			d.print(cmd)
 			return err
 		},
@@ -329,7 +330,7 @@ func (d *doctor) print(cmd *cli.Command) {
 	if len(d.findings) == 0 {
 		return
 	}
-	printAll(cmd, d.findings, []string{"CHECK", "SETTING", "RESULT"}, func(f finding) []string {
+	commandline.Print(cmd, d.findings, []string{"CHECK", "SETTING", "RESULT"}, func(f finding) []string {
 		return []string{f.Check, cmp.Or(f.Setting, "-"), f.Result}
 	})
 }

@@ -142,7 +142,7 @@ func (i *image) confirm(ctx context.Context, earlier journal.Entry) error {
 			return i.fails(stateExists, err)
 		}
 		return errNotObserved // the list tells the rest
-	case earlier.Listed != "", earlier.Job == nil, time.Since(earlier.EndTime) >= i.session.settings.visibility:
+	case earlier.Listed != "", earlier.Job == nil, time.Since(earlier.EndTime) >= i.session.settings.VisibilityWindow:
 		return errNotObserved
 	}
 	err = i.await(ctx, *earlier.Job)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/wrapper"
 	"github.com/cimg-go/cimg/wrapper/reconcile"
@@ -27,11 +28,6 @@ const (
 )
 
 var errInterrupted = errors.New("interrupted")
-
-// usageError says that the command was not written as its help says.
-type usageError struct{ error }
-
-func usageErrorf(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // ending is how a command ended that has more than one line to say.
 type ending struct {
@@ -76,7 +72,7 @@ func exitCodeOf(err error, interrupted bool) exitCode {
 		return exitJobFailed
 	case wrapper.OutcomeOf(err) == wrapper.OutcomeRejected:
 		return exitRejected
-	case errors.As(err, new(usageError)), errors.As(err, new(*wrapper.InputError)):
+	case commandline.IsUsageError(err), errors.As(err, new(*wrapper.InputError)):
 		return exitUsage
 	}
 	return exitOther
@@ -93,7 +89,7 @@ func advice(err error) string {
 	case isStored:
 		return fmt.Sprintf("; from now on, request it as %q: a search for %q does not find it", stored.Image.Name, stored.Name)
 	case errors.Is(err, wrapper.ErrAuth):
-		return "; check the token in " + tokenVariable + " or in the file of --token-file"
+		return "; check the token in " + commandline.TokenVariable + " or in the file of --token-file"
 	case isResponse && response.Errno == wrapper.ErrnoRegion:
 		return "; check the id of the region"
 	case isResponse && response.Errno == wrapper.ErrnoSnapshot:

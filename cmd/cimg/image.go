@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper"
@@ -64,7 +65,7 @@ func (i *image) is(now state) {
 // fails reports an error in a new state and returns it, with the image's name if the
 // session has others.
 func (i *image) fails(now state, err error) error {
-	i.Error = plainText(err)
+	i.Error = commandline.Plain(err.Error())
 	i.is(now)
 	if i.session.images.Load() == 1 || isShared(err) {
 		return err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -38,9 +39,9 @@ func importCommand() *cli.Command {
 			case region == "":
 				return errNoRegion
 			case input.OriginRegionID == "":
-				return usageErrorf("no origin: name its region with --from")
+				return commandline.UsageErrorf("no origin: name its region with --from")
 			case input.OriginImageUUID == "":
-				return usageErrorf("no origin: name the image with --image")
+				return commandline.UsageErrorf("no origin: name the image with --image")
 			}
 			return run.importImage(ctx, region, input, ensure)
 		}),

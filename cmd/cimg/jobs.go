@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/wrapper"
 )
@@ -29,7 +30,7 @@ name. When you have looked what became of it, --forget ends it.`,
 			&cli.StringFlag{Name: "forget", Usage: "end `ENTRY`: nothing more is done about it", Destination: &forget},
 			s.journalFlag(),
 		},
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			notes, err := s.journal("")
 			if err != nil {
@@ -61,14 +62,14 @@ func forgetEntry(notes *journal.Journal, id string) error {
 		switch {
 		case e.ID != id:
 		case e.End != "":
-			return usageErrorf("entry %s is finished already: %s", id, e.End)
+			return commandline.UsageErrorf("entry %s is finished already: %s", id, e.End)
 		case e.Live:
-			return usageErrorf("the process of entry %s still runs; wait for it, or stop it", id)
+			return commandline.UsageErrorf("the process of entry %s still runs; wait for it, or stop it", id)
 		default:
 			return notes.End(id, "forgotten", "")
 		}
 	}
-	return usageErrorf("no entry %q; cimg jobs shows those that are unfinished", id)
+	return commandline.UsageErrorf("no entry %q; cimg jobs shows those that are unfinished", id)
 }
 
 // entry is what a user sees of an entry of the journal.
@@ -110,7 +111,7 @@ func showEntries(cmd *cli.Command, entries []journal.Entry, all bool) {
 			shown = append(shown, newEntry(e))
 		}
 	}
-	printAll(cmd, shown, []string{"ENTRY", "TIME", "OPERATION", "REGION", "STATE", "IMAGE"}, func(e entry) []string {
+	commandline.Print(cmd, shown, []string{"ENTRY", "TIME", "OPERATION", "REGION", "STATE", "IMAGE"}, func(e entry) []string {
 		return []string{e.ID, e.Time.Local().Format(time.DateTime), e.Operation, e.Region, e.State, cmp.Or(e.Name, e.UUID)}
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/oneline"
 	"github.com/cimg-go/cimg/wrapper"
 )
@@ -49,7 +50,7 @@ func distinctRegions(flag string, regions []string) (distinct []string, err erro
 		region = strings.TrimSpace(region)
 		switch {
 		case region == "":
-			return nil, usageErrorf("%s: an empty region in %q", flag, strings.Join(regions, ","))
+			return nil, commandline.UsageErrorf("%s: an empty region in %q", flag, strings.Join(regions, ","))
 		case !slices.Contains(distinct, region):
 			distinct = append(distinct, region)
 		}
@@ -86,7 +87,7 @@ func list(ctx context.Context, cmd *cli.Command, client *wrapper.Client, regions
 	if err != nil && len(found) == 0 {
 		return err
 	}
-	printAll(cmd, found, []string{"REGION", "IMAGE", "STATUS", "NAME"}, func(image listed) []string {
+	commandline.Print(cmd, found, []string{"REGION", "IMAGE", "STATUS", "NAME"}, func(image listed) []string {
 		return []string{image.Region, image.UUID, image.Status, image.Name}
 	})
 	return err
@@ -111,10 +112,10 @@ func find(ctx context.Context, client *wrapper.Client, region string, arguments 
 			return nil, fmt.Errorf("no image in %s has the id or the name %q; see cimg list", region, argument)
 		case len(means) > 1:
 			ids := oneline.List(means, func(image wrapper.Image) string { return image.UUID })
-			return nil, usageErrorf("%d images in %s have the name %q; choose one by its id: %s", len(means), region, argument, ids)
+			return nil, commandline.UsageErrorf("%d images in %s have the name %q; choose one by its id: %s", len(means), region, argument, ids)
 		}
 		if slices.ContainsFunc(found[:n], func(other wrapper.Image) bool { return other.UUID == means[0].UUID }) {
-			return nil, usageErrorf("%q means an image that was named before", argument)
+			return nil, commandline.UsageErrorf("%q means an image that was named before", argument)
 		}
 		found[n] = means[0]
 	}

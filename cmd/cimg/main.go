@@ -8,37 +8,18 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"regexp"
 	"slices"
-	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/version"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	root := command()
-	results := resultsOf(root)
-	begun := false
-	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
-		begun = true
-		return ctx, nil
-	}
-	err := root.Run(ctx, os.Args)
-	// The library has no hook for what it finds wrong before it runs a command, nor for
-	// an unknown topic of help.
-	byLibrary := !begun || errors.As(err, new(cli.ExitCoder)) && results.err == nil
-	if err != nil && byLibrary && !errors.As(err, new(usageError)) {
-		err = wrongUsage(ctx, root, err, false)
-	}
-	interrupted := err != nil && ctx.Err() != nil
-	if err = ended(err, interrupted, results.err); err != nil {
+	err, unwritten, interrupted := commandline.Run(command())
+	if err = ended(err, interrupted, unwritten); err != nil {
 		complain(os.Stderr, err)
 		os.Exit(int(exitCodeOf(err, interrupted)))
 	}
@@ -68,46 +49,12 @@ func ended(err error, interrupted bool, unwritten error) error {
 func complain(w io.Writer, err error) {
 	end := endingOf(err)
 	for _, err := range end.errs {
-		fmt.Fprintln(w, "cimg:", plainText(err)+advice(err))
+		fmt.Fprintln(w, "cimg:", commandline.Plain(err.Error())+advice(err))
 	}
 	for _, line := range end.next {
 		fmt.Fprintln(w, "cimg:", line)
 	}
 }
-
-// plainText returns the text of an error without the prefixes of the packages that
-// it comes from.
-func plainText(err error) string {
-	return strings.NewReplacer(": cimg: ", ": ", "; cimg: ", "; ").Replace(strings.TrimPrefix(err.Error(), "cimg: "))
-}
-
-// unknownCommand runs without a command, or with an unknown one.
-func unknownCommand(_ context.Context, cmd *cli.Command) error {
-	if cmd.Args().Present() {
-		return usageErrorf("no command %q; see %s --help", cmd.Args().First(), cmd.FullName())
-	}
-	if cmd != cmd.Root() {
-		return cli.ShowSubcommandHelp(cmd)
-	}
-	return cli.ShowRootCommandHelp(cmd)
-}
-
-// noArguments rejects arguments that a command would silently ignore.
-func noArguments(ctx context.Context, cmd *cli.Command) (context.Context, error) {
-	if cmd.Args().Present() {
-		return ctx, usageErrorf("%s takes no argument, got %q", cmd.Name, cmd.Args().First())
-	}
-	return ctx, nil
-}
-
-// wrongUsage reports what is wrong with a flag; the library would report it twice,
-// above and below the whole help.
-func wrongUsage(_ context.Context, cmd *cli.Command, err error, _ bool) error {
-	return usageErrorf("%s; see %s --help", goWords.ReplaceAllString(err.Error(), ""), cmd.FullName())
-}
-
-// goWords are what the library and Go's parsers say of themselves.
-var goWords = regexp.MustCompile(`strconv\.\w+: parsing "([^"\\]|\\.)*": |\btime: | as \S+ value\b`)
 
 const help = `Configuration: --base-url, --region and --token-file, or DIDIYUN_BASE_URL, DIDIYUN_REGION and DIDIYUN_TOKEN_FILE; the
 token itself only in DIDIYUN_ACCESS_TOKEN or in that file. Without a base URL, commands talk to the service, which charges
@@ -134,26 +81,18 @@ outcome is unknown: run cimg reconcile --resume; 6 timed out; 130 interrupted.`
 
 // command returns the command line.
 func command() *cli.Command {
-	root := &cli.Command{
+	root := commandline.Prepare(&cli.Command{
 		Name:        "cimg",
 		Version:     version.Version(),
 		Usage:       "DiDi Cloud custom images: create, copy and manage them, or try it on an emulator",
 		Description: help,
-		Flags:       []cli.Flag{outputFlag()},
-		Writer:      &stdout{Writer: os.Stdout},
 		Commands: []*cli.Command{
 			createCommand(), importCommand(), replicateCommand(), listCommand(), renameCommand(), deleteCommand(),
 			jobsCommand(), waitCommand(), reconcileCommand(), doctorCommand(), mockCommand(), demoCommand(), specCommand(), versionCommand(),
 		},
-		Action:                          unknownCommand,
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: describeCompletion,
-		ExitErrHandler:                  func(context.Context, *cli.Command, error) {}, // main reports errors
-		OnUsageError:                    wrongUsage,
-		ShellComplete:                   complete,
-	}
-	for _, sub := range root.Commands {
-		sub.OnUsageError, sub.ShellComplete = wrongUsage, complete
-	}
+	})
+	commandline.Each(root, func(cmd *cli.Command) { cmd.ShellComplete = complete })
 	return root
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/gen"
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/mock"
 )
 
@@ -45,21 +46,21 @@ func mockCommand() *cli.Command {
 			&cli.BoolFlag{Name: "control-from-anywhere", Usage: "let other machines use the control API", Destination: &options.ControlFromAnywhere},
 			&cli.BoolFlag{Name: "quiet", Usage: "write no line for each request", Destination: &quiet},
 		},
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			_, port, _ := net.SplitHostPort(addr)
 			_, wrongPort := net.LookupPort("tcp", port)
 			switch {
 			case port == "":
-				return usageErrorf("--addr: %q has no port, unlike 127.0.0.1:8080; port 0 takes a free one", addr)
+				return commandline.UsageErrorf("--addr: %q has no port, unlike 127.0.0.1:8080; port 0 takes a free one", addr)
 			case wrongPort != nil:
-				return usageErrorf("--addr: %w", wrongPort)
+				return commandline.UsageErrorf("--addr: %w", wrongPort)
 			case duration < 0:
-				return usageErrorf("--job-duration: %v is negative", duration)
+				return commandline.UsageErrorf("--job-duration: %v is negative", duration)
 			case options.Emulator.Token == "":
-				return usageErrorf("--token: it is empty")
+				return commandline.UsageErrorf("--token: it is empty")
 			case strings.ContainsFunc(options.Emulator.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
-				return usageErrorf("--token: it has a character that is not allowed in a header")
+				return commandline.UsageErrorf("--token: it has a character that is not allowed in a header")
 			}
 			options.Emulator.Stock = stock()
 			options.Emulator.Plan = func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: duration} }
@@ -69,7 +70,7 @@ func mockCommand() *cli.Command {
 			if cmd.IsSet("scenario") {
 				var err error
 				if options.Scenario, err = mock.Load(scenario, options.Emulator.Stock); err != nil {
-					return usageErrorf("--scenario: %w", err)
+					return commandline.UsageErrorf("--scenario: %w", err)
 				}
 			}
 			return serveMock(ctx, cmd, addr, options, origins, quiet)
@@ -108,7 +109,7 @@ func finished(jobType, jobUUID, imageUUID string) gen.Job {
 func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.Options, origins []string, quiet bool) error {
 	// The reader of the output may have gone. The mock serves others.
 	signal.Ignore(syscall.SIGPIPE)
-	resultsOf(cmd).mayClose = true
+	commandline.ResultsOf(cmd).MayClose = true
 	mocked, err := mock.New(options)
 	if err != nil {
 		return err
@@ -119,27 +120,27 @@ func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.
 	}
 	handler, err := mock.AllowOrigins(origins, pages)
 	if err != nil {
-		return usageErrorf("--cors: %w", err)
+		return commandline.UsageErrorf("--cors: %w", err)
 	}
 	if !quiet {
 		if handler, err = mock.Logged(cmd.Root().ErrWriter, handler); err != nil {
 			return err
 		}
 	}
-	server, err := serve(addr, handler)
+	server, err := commandline.Serve(addr, handler)
 	if err != nil {
 		return err
 	}
-	defer server.stop()
+	defer server.Stop()
 
-	announce(cmd, server.url, options.Emulator)
+	announce(cmd, server.URL, options.Emulator)
 	select {
 	case <-ctx.Done():
-		if outputOf(cmd) == table {
+		if !commandline.IsJSON(cmd) {
 			fmt.Fprintln(cmd.Root().Writer, "Stopped.")
 		}
 		return nil
-	case err := <-server.failed:
+	case err := <-server.Failed:
 		return err
 	}
 }
@@ -147,7 +148,7 @@ func serveMock(ctx context.Context, cmd *cli.Command, addr string, options mock.
 // announce prints where the mock is, for a person or a program.
 func announce(cmd *cli.Command, url string, options emulator.Options) {
 	out := cmd.Root().Writer
-	if outputOf(cmd) == jsonLines {
+	if commandline.IsJSON(cmd) {
 		json.NewEncoder(out).Encode(map[string]string{"baseUrl": url, "token": options.Token}) //nolint:errcheck // stdout keeps it
 		return
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/wrapper"
 )
@@ -33,11 +34,11 @@ It does not wait for jobs that it finds: cimg wait --resume does.`,
 			for n, text := range cmd.Args().Slice() {
 				calls[n] = new(wrapper.OutcomeUnknownError)
 				if err := calls[n].UnmarshalText([]byte(text)); err != nil {
-					return usageErrorf("argument %d is no unknown outcome: %w", n+1, err)
+					return commandline.UsageErrorf("argument %d is no unknown outcome: %w", n+1, err)
 				}
 			}
 			if !resume && len(calls) == 0 {
-				return usageErrorf("nothing to look for: give unknown outcomes or --resume; see cimg reconcile --help")
+				return commandline.UsageErrorf("nothing to look for: give unknown outcomes or --resume; see cimg reconcile --help")
 			}
 			left, err := run.leftBehind(cmd, resume, func(e journal.Entry) bool {
 				return slices.ContainsFunc(calls, func(call *wrapper.OutcomeUnknownError) bool { return isOfCall(call)(e) })

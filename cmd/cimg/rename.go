@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -21,7 +22,7 @@ func renameCommand() *cli.Command {
 		Flags: s.startFlags(regionFlag(&region)),
 		Action: s.inSession(func(ctx context.Context, cmd *cli.Command, run *session) error {
 			if n := cmd.Args().Len(); n != 2 {
-				return usageErrorf("rename takes two arguments, the image and its new name, and got %d; see cimg rename --help", n)
+				return commandline.UsageErrorf("rename takes two arguments, the image and its new name, and got %d; see cimg rename --help", n)
 			}
 			if region == "" {
 				return errNoRegion

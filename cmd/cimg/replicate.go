@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/wrapper"
 )
@@ -35,11 +36,11 @@ by its name or id, into another region; and new ones from a snapshot, in the sna
 			names := cmd.Args().Slice()
 			switch {
 			case len(names) == 0:
-				return usageErrorf("no image to replicate; see cimg replicate --help")
+				return commandline.UsageErrorf("no image to replicate; see cimg replicate --help")
 			case from == "":
-				return usageErrorf("no origin: name its region with --from")
+				return commandline.UsageErrorf("no origin: name its region with --from")
 			case len(to) == 0:
-				return usageErrorf("no region to copy to: name some with --to")
+				return commandline.UsageErrorf("no region to copy to: name some with --to")
 			}
 			run.again = "run the same command again: it makes what is missing"
 			to, err := distinctRegions("--to", to)
@@ -105,7 +106,7 @@ func (s *session) replicasOfSnapshot(from, snapshot string, names, to []string, 
 	inputs, replicas := make([]wrapper.CreateImageInput, len(names)), make([]*replica, len(names))
 	for n, name := range names {
 		if slices.Contains(names[:n], name) {
-			return nil, usageErrorf("the name %q is given twice", name)
+			return nil, commandline.UsageErrorf("the name %q is given twice", name)
 		}
 		inputs[n] = wrapper.CreateImageInput{Name: name, SnapUUID: snapshot, Description: description}
 		replicas[n] = s.replica(from, name, to, description)
@@ -122,7 +123,7 @@ func (s *session) replicasOfImages(ctx context.Context, from string, idsOrNames,
 	replicas := make([]*replica, len(images))
 	for n, image := range images {
 		if slices.ContainsFunc(images[:n], func(other wrapper.Image) bool { return other.Name == image.Name }) {
-			return nil, usageErrorf("two of the images have the name %q, and their copies would, too", image.Name)
+			return nil, commandline.UsageErrorf("two of the images have the name %q, and their copies would, too", image.Name)
 		}
 		replicas[n] = s.replica(from, image.Name, to, description)
 		replicas[n].existing = &image

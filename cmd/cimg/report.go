@@ -7,16 +7,13 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v3"
 	"golang.org/x/term"
 
-	"github.com/cimg-go/cimg/internal/oneline"
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 // reporter shows how the work on images goes, to a person or to a program. It is
@@ -30,9 +27,9 @@ type reporter interface {
 // newReporter returns the reporter for the output that was asked for. A command that
 // does not wait prints refs instead of a table.
 func newReporter(cmd *cli.Command, waits bool) reporter {
-	out, err := resultsOf(cmd), cmd.Root().ErrWriter
-	if outputOf(cmd) == jsonLines {
-		return &jsonReporter{out: newEncoder(out)}
+	out, err := commandline.ResultsOf(cmd), cmd.Root().ErrWriter
+	if commandline.IsJSON(cmd) {
+		return &jsonReporter{out: commandline.NewEncoder(out)}
 	}
 	if !waits {
 		return &refReporter{out: out}
@@ -79,7 +76,7 @@ func (r *refReporter) close() {}
 // tableReporter shows progress, and at the end a table of the images.
 type tableReporter struct {
 	progress reporter
-	out      *stdout
+	out      *commandline.Stdout
 
 	mu     sync.Mutex
 	images []*image
@@ -107,83 +104,7 @@ func (r *tableReporter) close() {
 	for _, i := range r.images {
 		rows = append(rows, []string{i.Region, cmp.Or(i.UUID, "-"), string(i.State), cmp.Or(i.Name, "-")})
 	}
-	writeTable(r.out, rows)
-}
-
-// printAll prints items as lines of JSON, or as a table with a row for each.
-func printAll[T any](cmd *cli.Command, items []T, columns []string, row func(T) []string) {
-	out := resultsOf(cmd)
-	if outputOf(cmd) == jsonLines {
-		encoder := newEncoder(out)
-		for _, item := range items {
-			encoder.Encode(item) //nolint:errcheck // stdout keeps it
-		}
-		return
-	}
-	rows := [][]string{columns}
-	for _, item := range items {
-		rows = append(rows, row(item))
-	}
-	writeTable(out, rows)
-}
-
-// newEncoder returns an encoder of lines of JSON, which leaves & as it is: the text
-// forms of references have many.
-func newEncoder(out io.Writer) *json.Encoder {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	return encoder
-}
-
-// writeTable aligns columns. What may have wide characters belongs in the last one:
-// tabwriter takes each character for one column. On a terminal that has no room for
-// the last one, each cell is on a line of its own.
-func writeTable(out *stdout, rows [][]string) {
-	for _, row := range rows {
-		for column, cell := range row {
-			row[column] = oneline.Escape(cell) // names come from the service
-		}
-	}
-	aligned := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if width := terminalWidth(out.Writer); width > 0 && width <= lastColumn(rows) {
-		header := rows[0]
-		for _, row := range rows[1:] {
-			for column, cell := range row {
-				fmt.Fprintf(aligned, "%s\t%s\n", header[column], cell)
-			}
-			fmt.Fprintln(aligned)
-		}
-	} else {
-		for _, row := range rows {
-			fmt.Fprintln(aligned, strings.Join(row, "\t"))
-		}
-	}
-	aligned.Flush() //nolint:errcheck // stdout keeps it
-}
-
-// lastColumn returns where the last column of a table begins.
-func lastColumn(rows [][]string) (at int) {
-	for column := range len(rows[0]) - 1 {
-		widest := 0
-		for _, row := range rows {
-			widest = max(widest, utf8.RuneCountInString(row[column]))
-		}
-		at += widest + 2
-	}
-	return at
-}
-
-// terminalWidth returns how many characters a terminal has in a row; 0 if out is none.
-func terminalWidth(out io.Writer) int {
-	file, isFile := out.(*os.File)
-	if !isFile {
-		return 0
-	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
+	commandline.WriteTable(r.out, rows)
 }
 
 // lineReporter writes a line for each change.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/wrapper"
 	"github.com/cimg-go/cimg/wrapper/reconcile"
@@ -80,7 +81,7 @@ func isShared(err error) bool {
 func (s *settings) inSession(action func(context.Context, *cli.Command, *session) error) cli.ActionFunc {
 	return func(ctx context.Context, cmd *cli.Command) error {
 		if s.timeLimit < 0 {
-			return usageErrorf("--timeout: %v is negative", s.timeLimit)
+			return commandline.UsageErrorf("--timeout: %v is negative", s.timeLimit)
 		}
 		run := &session{
 			settings: s, wait: !s.noWait, report: newReporter(cmd, !s.noWait), turns: make(chan struct{}, 8),
@@ -95,16 +96,16 @@ func (s *settings) inSession(action func(context.Context, *cli.Command, *session
 			return err
 		}
 		defer notes.Close()
-		recovery, err := reconcile.New(client, reconcile.WithVisibilityWindow(s.visibility))
+		recovery, err := reconcile.New(client, reconcile.WithVisibilityWindow(s.VisibilityWindow))
 		if err != nil {
-			return usageError{err}
+			return commandline.UsageErrorf("%w", err)
 		}
 		run.client, run.recovery, run.journal = client, recovery, notes
 		limited, cancel := s.limit(ctx)
 		defer cancel()
 		err = action(limited, cmd, run)
 		run.report.close()
-		unwritten := resultsOf(cmd).err != nil
+		unwritten := commandline.ResultsOf(cmd).Err != nil
 		if err == nil && !unwritten {
 			return nil
 		}

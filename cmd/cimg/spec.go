@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg"
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 func specCommand() *cli.Command {
@@ -16,9 +17,9 @@ func specCommand() *cli.Command {
 		Description: `For instance, to generate a client in another language from it:
 
   cimg spec > openapi.yaml`,
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: func(_ context.Context, cmd *cli.Command) error {
-			if outputOf(cmd) == table {
+			if !commandline.IsJSON(cmd) {
 				cmd.Root().Writer.Write(cimg.Spec) //nolint:errcheck // stdout keeps it
 				return nil
 			}
@@ -26,7 +27,7 @@ func specCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			newEncoder(resultsOf(cmd)).Encode(json.RawMessage(contract)) //nolint:errcheck // see above
+			commandline.NewEncoder(commandline.ResultsOf(cmd)).Encode(json.RawMessage(contract)) //nolint:errcheck // see above
 			return nil
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cimg-go/cimg"
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 func versionCommand() *cli.Command {
@@ -21,7 +22,7 @@ func versionCommand() *cli.Command {
 		Description: `For instance:
 
   cimg version`,
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			cli.ShowVersion(cmd.Root())
 			return nil
@@ -35,7 +36,7 @@ func printVersion(root *cli.Command) {
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
-	if outputOf(root) == jsonLines {
+	if commandline.IsJSON(root) {
 		json.NewEncoder(root.Writer).Encode(map[string]string{ //nolint:errcheck // stdout keeps it
 			"version": root.Version, "revision": revisionOf(info.Settings), "contract": contractVersion(cimg.Spec),
 			"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/cimg-go/cimg/internal/commandline"
 	"github.com/cimg-go/cimg/internal/journal"
 	"github.com/cimg-go/cimg/wrapper"
 )
@@ -38,7 +39,7 @@ func waitCommand() *cli.Command {
 			}
 			if !resume && len(refs) == 0 {
 				if file == "" {
-					return usageErrorf("nothing to wait for: give refs, --file or --resume; see cimg wait --help")
+					return commandline.UsageErrorf("nothing to wait for: give refs, --file or --resume; see cimg wait --help")
 				}
 				fmt.Fprintf(cmd.Root().ErrWriter, "cimg: nothing to wait for: no ref in %s\n", file)
 				return nil
@@ -96,7 +97,7 @@ func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
 	read := func(where, text string) error {
 		var ref wrapper.JobRef
 		if err := ref.UnmarshalText([]byte(text)); err != nil {
-			return usageErrorf("%s is no ref of a job, such as create --no-wait prints: %w", where, err)
+			return commandline.UsageErrorf("%s is no ref of a job, such as create --no-wait prints: %w", where, err)
 		}
 		refs = append(refs, ref)
 		return nil
@@ -113,7 +114,7 @@ func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, commandline.UsageErrorf("%w", err)
 		}
 		defer f.Close()
 		in = f
@@ -127,7 +128,7 @@ func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
 		}
 	}
 	if err := scanner.Err(); err != nil {
-		return nil, usageError{err}
+		return nil, commandline.UsageErrorf("%w", err)
 	}
 	return refs, nil
 }
@@ -137,7 +138,7 @@ func readRefs(cmd *cli.Command, file string) ([]wrapper.JobRef, error) {
 func (s *session) leftBehind(cmd *cli.Command, asked bool, isWanted func(journal.Entry) bool) ([]journal.Entry, error) {
 	left, err := s.journal.TakeOver(func(e journal.Entry) bool { return asked || isWanted(e) })
 	if err != nil && !asked { // a ref has all that a wait needs
-		fmt.Fprintln(cmd.Root().ErrWriter, "cimg: going on without the journal:", strings.TrimPrefix(plainText(err), "journal: "))
+		fmt.Fprintln(cmd.Root().ErrWriter, "cimg: going on without the journal:", strings.TrimPrefix(commandline.Plain(err.Error()), "journal: "))
 		return nil, nil
 	}
 	if err != nil || !asked {

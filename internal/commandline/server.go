@@ -1,4 +1,4 @@
-package main
+package commandline
 
 import (
 	"context"
@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// server serves a handler in the background.
-type server struct {
-	url    string     // where to reach it
-	failed chan error // why it stopped unexpectedly
+// Server serves a handler in the background.
+type Server struct {
+	URL    string     // where to reach it
+	Failed chan error // why it stopped unexpectedly
 	http   *http.Server
 }
 
-// serve listens on addr, so that the address is known when it returns.
-func serve(addr string, handler http.Handler) (*server, error) {
+// Serve listens on addr, so that the address is known when it returns.
+func Serve(addr string, handler http.Handler) (*Server, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %q: %w; choose another address with --addr; port 0 takes a free one", addr, err)
 	}
-	s := &server{
-		url:    "http://" + reachable(listener.Addr().(*net.TCPAddr)),
-		failed: make(chan error, 1),
+	s := &Server{
+		URL:    "http://" + reachable(listener.Addr().(*net.TCPAddr)),
+		Failed: make(chan error, 1),
 		http:   &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
 	}
 	go func() {
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- err
+			s.Failed <- err
 		}
 	}()
 	return s, nil
@@ -44,8 +44,8 @@ func reachable(addr *net.TCPAddr) string {
 	return addr.String()
 }
 
-// stop shuts the server down, after 3 s whatever is in progress.
-func (s *server) stop() {
+// Stop shuts the server down, after 3 s whatever is in progress.
+func (s *Server) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
