@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 func startFleetCommand() *cli.Command {
@@ -31,23 +32,23 @@ func startFleetCommand() *cli.Command {
 			&cli.StringFlag{Name: "file", Usage: "read the list from `FILE`", Destination: &file, TakesFile: true},
 			waitFlag(),
 		},
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if name == "" || file == "" {
-				return usageErrorf("a fleet needs a --name and a --file")
+				return commandline.UsageErrorf("a fleet needs a --name and a --file")
 			}
 			in := cmd.Root().Reader
 			if file != "-" {
 				opened, err := os.Open(file)
 				if err != nil {
-					return usageErrorf("--file: %w", err)
+					return commandline.UsageErrorf("--file: %w", err)
 				}
 				defer opened.Close()
 				in = opened
 			}
 			order, err := readOrder(in)
 			if err != nil {
-				return usageErrorf("%s: %w", file, err)
+				return commandline.UsageErrorf("%s: %w", file, err)
 			}
 			return start(ctx, cmd, "fleet", name, fleet.Fleet, order)
 		},

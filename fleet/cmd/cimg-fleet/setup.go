@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 func setupCommand() *cli.Command {
@@ -16,12 +17,12 @@ func setupCommand() *cli.Command {
 		Description: `Once for a namespace. Temporal Cloud wants them added with its own tools. For instance:
 
   TEMPORAL_NAMESPACE=images cimg-fleet setup`,
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: connected(func(ctx context.Context, cmd *cli.Command, c *connection) error {
 			if err := fleet.RegisterAttributes(ctx, c, c.namespace); err != nil {
 				return fmt.Errorf("adding search attributes to namespace %s: %w", c.namespace, err)
 			}
-			fmt.Fprintf(cmd.Root().ErrWriter, "Namespace %s has the search attributes.\n", c.namespace)
+			fmt.Fprintf(cmd.Root().ErrWriter, "Namespace %s has the search attributes. Next, on each machine that is to work: cimg-fleet worker\n", c.namespace)
 			return nil
 		}),
 	}

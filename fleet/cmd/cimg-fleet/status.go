@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
-	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 const (
@@ -32,26 +34,30 @@ func statusCommand() *cli.Command {
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "stuck", Usage: "list images whose call was postponed, or of which it is not known what became of it"}},
 		Before: func(ctx context.Context, cmd *cli.Command) (context.Context, error) {
 			if cmd.Args().Len() > 1 {
-				return ctx, usageErrorf("status takes the id of a workflow, or nothing; see cimg-fleet status --help")
+				return ctx, commandline.UsageErrorf("status takes the id of a workflow, or nothing; see cimg-fleet status --help")
 			}
 			return ctx, nil
 		},
 		Action: connected(func(ctx context.Context, cmd *cli.Command, c *connection) (err error) {
-			var rows []row
-			switch id, queue := cmd.Args().First(), cmd.String("task-queue"); {
+			id, queue := cmd.Args().First(), cmd.String("task-queue")
+			rows, state := []row(nil), "runs"
+			switch {
 			case cmd.Bool("stuck") && id != "":
+				state = "of " + id + " is stuck"
 				rows, err = c.list(ctx, stuck+" AND "+started, id)
 			case cmd.Bool("stuck"):
+				state = "is stuck"
 				rows, err = c.list(ctx, stuck+" AND TaskQueue = %s", queue)
 			case id != "":
 				rows, err = c.show(ctx, id)
 			default:
 				rows, err = c.list(ctx, "ExecutionStatus = 'Running' AND WorkflowType != 'Image' AND TaskQueue = %s", queue)
 			}
-			if err != nil {
-				return err
+			if err == nil && len(rows) == 0 {
+				fmt.Fprintf(cmd.Root().ErrWriter, "Nothing %s on task queue %s.\n", state, queue)
 			}
-			return write(cmd.Root().Writer, cmd.String("output"), rows...)
+			printRows(cmd, rows...)
+			return err
 		}),
 	}
 }
@@ -64,39 +70,36 @@ func (c *connection) show(ctx context.Context, id string) ([]row, error) {
 		return nil, fmt.Errorf("%s: %w", id, err)
 	}
 	info := described.GetWorkflowExecutionInfo()
-	shown := rowOf(info)
-	var made fleet.Report
-	var roll fleet.RollReport
-	running := info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	shown, isRunning := rowOf(info), info.GetCloseTime() == nil
+	var report struct { // of an image, a roll or a fleet
+		fleet.Copy
+		fleet.RollReport
+		fleet.Progress
+	}
 	switch {
-	case shown.Type == "Fleet" && running:
-		shown.Progress, err = c.progress(ctx, id)
-	case shown.Type == "Fleet":
-		shown.Progress = new(fleet.Progress)
-		err = c.ended(ctx, id, shown.Progress)
-	case shown.Type == "Roll" && !running:
-		err = c.ended(ctx, id, &roll)
-		made = roll.Made
-	case shown.Type == "Replicate" && !running:
-		err = c.ended(ctx, id, &made)
-	case shown.Type != "Image":
+	case isRunning && shown.Type == "Fleet":
+		err = c.progress(ctx, id, &report.Progress)
+	case isRunning && shown.Type != "Image":
 		images, err := c.list(ctx, "WorkflowType = 'Image' AND "+started+" AND StartTime >= %[2]s", id, shown.Start.Format(time.RFC3339Nano))
 		return append([]row{shown}, images...), err
-	case !running:
-		err = c.ended(ctx, id, nil)
+	case shown.Type == "Replicate":
+		err = c.ended(ctx, id, &report.Made)
+	case !isRunning:
+		err = c.ended(ctx, id, &report)
 	}
 	if err != nil {
 		shown.Error = text(err)
 	}
-	if shown.Progress != nil {
-		made = shown.Progress.Failures
+	if report.Total > 0 {
+		shown.Progress = &report.Progress
 	}
+	shown.Image = report.Image
 	rows := []row{shown}
-	for _, image := range made {
+	for _, image := range slices.Concat(report.Made, report.Failures) {
 		rows = append(rows, rowOfCopy(image))
 	}
-	for _, deletion := range roll.Expired {
-		rows = append(rows, rowOfDeletion(deletion, roll.Applied))
+	for _, deletion := range report.Expired {
+		rows = append(rows, rowOfDeletion(deletion, report.Applied))
 	}
 	return rows, nil
 }
@@ -104,24 +107,53 @@ func (c *connection) show(ctx context.Context, id string) ([]row, error) {
 // ended returns how a workflow ended, and decodes the report that it left.
 func (c *connection) ended(ctx context.Context, id string, report any) error {
 	err := c.GetWorkflow(ctx, id, "").Get(ctx, report)
-	if cancelled, found := errors.AsType[*temporal.CanceledError](err); found && cancelled.HasDetails() && report != nil {
+	if cancelled, found := errors.AsType[*temporal.CanceledError](err); found && cancelled.HasDetails() {
 		cancelled.Details(report) //nolint:errcheck // empty, then
 	}
-	if report != nil {
-		fleet.IsFailure(err, fleet.Incomplete, report)
-	}
+	fleet.IsFailure(err, fleet.Incomplete, report)
 	return err
 }
 
 // progress asks a fleet, on whichever worker lives, how far it is.
-func (c *connection) progress(ctx context.Context, id string) (*fleet.Progress, error) {
+func (c *connection) progress(ctx context.Context, id string, progress *fleet.Progress) error {
 	response, err := c.QueryWorkflow(ctx, id, "", fleet.QueryProgress)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*serviceerror.DeadlineExceeded)):
-		return nil, errors.New("no worker says how far it is: is one running?")
+		return errors.New("no worker says how far it is: is one running?")
 	case err != nil:
-		return nil, err
+		return err
 	}
-	progress := new(fleet.Progress)
-	return progress, response.Get(progress)
+	return response.Get(progress)
+}
+
+// follow prints a line for each change of a workflow until it ends, and then what
+// became of it.
+func (c *connection) follow(ctx context.Context, cmd *cli.Command, id string) error {
+	ended := make(chan error, 1)
+	go func() { ended <- c.GetWorkflow(ctx, id, "").Get(ctx, nil) }()
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	said := make(map[string]bool)
+	for {
+		select {
+		case err := <-ended:
+			if rows, showErr := c.show(ctx, id); showErr == nil {
+				printRows(cmd, rows...)
+			}
+			return err
+		case <-ticks.C:
+		}
+		rows, _ := c.show(ctx, id) // or the next time
+		for _, r := range rows {
+			cells := r.cells()
+			if r.ID != "" && r.Region == "" {
+				cells = cells[1:] // a person knows which one it is
+			}
+			cells = slices.DeleteFunc(cells, func(cell string) bool { return cell == "-" })
+			if line := strings.Join(cells, "  "); !said[line] {
+				said[line] = true
+				fmt.Fprintln(cmd.Root().ErrWriter, line)
+			}
+		}
+	}
 }

@@ -1,18 +1,19 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/urfave/cli/v3"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
 
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 // row is a workflow or an image, in a table or on a line of JSON.
@@ -54,61 +55,56 @@ func decode(payload *common.Payload, value *string) {
 }
 
 func rowOfCopy(made fleet.Copy) row {
-	state := fleet.StateDone
-	switch {
-	case made.Error != "":
-		state = fleet.StateFailed
-	case made.Exists:
-		state = "exists"
+	r := row{Region: made.Region, Name: made.Name, State: fleet.StateDone, Image: made.Image, Error: commandline.Plain(made.Error)}
+	if made.Exists {
+		r.State = "exists"
 	}
-	return row{Region: made.Region, Name: made.Name, State: state, Image: made.Image, Error: plain(made.Error)}
+	if made.Error != "" {
+		r.State = fleet.StateFailed
+	}
+	return r
 }
 
 func rowOfDeletion(deletion fleet.Deletion, applied bool) row {
-	state := "to be deleted"
-	switch {
-	case deletion.Error != "":
-		state = "not deleted"
-	case applied:
-		state = "deleted"
+	r := row{Region: deletion.Region, Name: deletion.Name, State: "to be deleted", Image: deletion.UUID, Error: commandline.Plain(deletion.Error)}
+	if applied {
+		r.State = "deleted"
 	}
-	return row{Region: deletion.Region, Name: deletion.Name, State: state, Image: deletion.UUID, Error: plain(deletion.Error)}
+	if deletion.Error != "" {
+		r.State = "not deleted"
+	}
+	return r
 }
 
 // cells are what a person reads of a row.
 func (r row) cells() []string {
-	switch {
-	case r.Region != "":
-		return []string{r.Region, r.Name, r.State, r.Image, r.Error}
-	case r.Progress != nil:
-		return []string{r.ID, r.Status, progressText(r.Progress), r.Error}
-	}
-	return []string{r.ID, r.Status, r.Error}
-}
-
-func progressText(p *fleet.Progress) string {
-	text := fmt.Sprintf("%d of %d done, %d running, %d queued, %d failed", p.Done, p.Total, p.Running, p.Queued, p.Failed)
-	if p.Paused {
-		text += "; paused"
-	}
-	return text
-}
-
-// write prints rows in a format.
-func write(out io.Writer, format string, rows ...row) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	columns := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, r := range rows {
-		var err error
-		if format == jsonLines {
-			err = encoder.Encode(r)
-		} else {
-			_, err = fmt.Fprintln(columns, strings.TrimRight(strings.Join(r.cells(), "\t"), "\t"))
-		}
-		if err != nil {
-			return err
+	var text []string
+	if p := r.Progress; p != nil {
+		counts := fmt.Sprintf("%d of %d done, %d running, %d queued, %d failed", p.Done, p.Total, p.Running, p.Queued, p.Failed)
+		text = append(text, strings.NewReplacer(", 0 running", "", ", 0 queued", "", ", 0 failed", "").Replace(counts))
+		if p.Paused {
+			text = append(text, "paused")
 		}
 	}
-	return columns.Flush()
+	if r.Error != "" {
+		text = append(text, r.Error)
+	}
+	if r.Region != "" {
+		return []string{r.Region, r.State, cmp.Or(r.Image, "-"), strings.Join(append([]string{r.Name}, text...), ": ")}
+	}
+	return []string{r.ID, r.Status, cmp.Or(strings.Join(text, "; "), "-")}
+}
+
+// printRows prints workflows, and then images.
+func printRows(cmd *cli.Command, rows ...row) {
+	images := slices.IndexFunc(append(rows, row{Region: "end"}), func(r row) bool { return r.Region != "" })
+	if images > 0 {
+		commandline.Print(cmd, rows[:images], []string{"WORKFLOW", "STATUS", "PROGRESS"}, row.cells)
+	}
+	if images > 0 && images < len(rows) && !commandline.IsJSON(cmd) {
+		fmt.Fprintln(cmd.Root().Writer)
+	}
+	if images < len(rows) {
+		commandline.Print(cmd, rows[images:], []string{"REGION", "STATE", "IMAGE", "NAME"}, row.cells)
+	}
 }

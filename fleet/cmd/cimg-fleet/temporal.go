@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/internal/commandline"
 )
 
 // connection is a client of Temporal, and what it has been configured with.
@@ -38,7 +39,7 @@ func connected(action func(context.Context, *cli.Command, *connection) error) cl
 func connect(ctx context.Context) (*connection, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return nil, usageErrorf("the configuration of Temporal: %w", err)
+		return nil, commandline.UsageErrorf("the configuration of Temporal: %w", err)
 	}
 	c := &connection{address: cmp.Or(options.HostPort, client.DefaultHostPort), namespace: cmp.Or(options.Namespace, client.DefaultNamespace)}
 	options.Logger = log.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
@@ -56,7 +57,7 @@ func (c *connection) checkAttributes(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("reading the search attributes of namespace %s: %w", c.namespace, err)
 	case len(missing) > 0:
-		return usageErrorf("namespace %s lacks the search attributes %q; add them with: cimg-fleet setup", c.namespace, missing)
+		return commandline.UsageErrorf("namespace %s lacks the search attributes %q; add them with: cimg-fleet setup", c.namespace, missing)
 	}
 	return nil
 }

@@ -10,13 +10,16 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/internal/commandline"
+	"github.com/cimg-go/cimg/wrapper"
 )
 
 // stopTimeout is how long a worker that stops waits for the calls that it has sent.
 const stopTimeout = 10 * time.Second
 
 func workerCommand() *cli.Command {
-	var s service
+	var service commandline.Service
+	var rateLimit float64
 	var maxActivities int
 	return &cli.Command{
 		Name:  "worker",
@@ -25,12 +28,17 @@ func workerCommand() *cli.Command {
 of one account. For instance, against an emulator that "cimg mock" serves:
 
   DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7 cimg-fleet worker`,
-		Flags: s.flags(
+		Flags: append(service.JobFlags(),
 			&cli.IntFlag{Name: "max-activities", Usage: "call and wait for at most `N` images at a time; a wait costs a few kilobytes, and all share the polls", Value: 10_000, Sources: cli.EnvVars("CIMG_MAX_ACTIVITIES"), Destination: &maxActivities, Validator: positive},
+			&cli.FloatFlag{Name: "rate-limit", Category: commandline.ServiceFlags, Usage: "send at most `N` requests a second, of whatever kind; divide the account's limit by the workers", DefaultText: "no limit", Sources: cli.EnvVars("CIMG_RATE_LIMIT"), Destination: &rateLimit},
 		),
-		Before: noArguments,
+		Before: commandline.NoArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			cimg, err := s.client()
+			options := []wrapper.Option{wrapper.WithUserAgent("cimg-fleet")}
+			if rateLimit != 0 {
+				options = append(options, wrapper.WithRateLimit(rateLimit, max(1, int(rateLimit))))
+			}
+			cimg, err := service.Client(options...)
 			if err != nil {
 				return err
 			}
@@ -42,7 +50,7 @@ of one account. For instance, against an emulator that "cimg mock" serves:
 			if err := c.checkAttributes(ctx); err != nil {
 				return err
 			}
-			activities, err := fleet.NewActivities(cimg, c, fleet.Options{VisibilityWindow: s.visibility})
+			activities, err := fleet.NewActivities(cimg, c, fleet.Options{VisibilityWindow: service.VisibilityWindow})
 			if err != nil {
 				return err
 			}
@@ -57,7 +65,8 @@ of one account. For instance, against an emulator that "cimg mock" serves:
 				return err
 			}
 			defer w.Stop()
-			fmt.Fprintf(cmd.Root().ErrWriter, "Working on task queue %s, namespace %s of %s, with %s\n", cmd.String("task-queue"), c.namespace, c.address, cimg.BaseURL())
+			fmt.Fprintf(cmd.Root().Writer, "Task queue  %s\nNamespace   %s\nTemporal    %s\nService     %s\n\nWorking. Stop with Ctrl-C.\n",
+				cmd.String("task-queue"), c.namespace, c.address, cimg.BaseURL())
 			select {
 			case err := <-fatal:
 				return err
