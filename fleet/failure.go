@@ -61,7 +61,11 @@ type Candidates []Member
 
 // failure is an error that Temporal does not retry.
 func failure(kind, message string, details any) error {
-	return temporal.NewNonRetryableApplicationError(message, kind, nil, details)
+	options := temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{details}}
+	if kind == NothingDone {
+		options.Category = temporal.ApplicationErrorCategoryBenign // not worth a line in the log
+	}
+	return temporal.NewApplicationErrorWithOptions(message, kind, options)
 }
 
 // IsFailure reports whether an error of a workflow or an activity is a failure of this

@@ -288,6 +288,19 @@ func TestJobsThatNameNoImage(t *testing.T) {
 	})
 }
 
+// A postponed call is not worth an error in a worker's log.
+func TestPostponementsAreBenign(t *testing.T) {
+	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "listCIMG", Status: 503, Count: 10}}}, func(t *testing.T, w *world) {
+		env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
+		env.RegisterActivity(w.activities)
+		input := createInput(web)
+		_, err := env.ExecuteActivity(w.activities.Send, fleet.Call{Create: &input, Intent: wrapper.OutcomeUnknownError{Op: "createCIMG", Region: "gz", Names: []string{web.Name}, SentAt: time.Now()}})
+		require.True(t, fleet.IsFailure(err, fleet.NothingDone, nil), err)
+		postponed, _ := errors.AsType[*temporal.ApplicationError](err)
+		require.Equal(t, temporal.ApplicationErrorCategoryBenign, postponed.Category())
+	})
+}
+
 func TestQuote(t *testing.T) {
 	require.Equal(t, `a\\b''c`, fleet.Quote(`a\b'c`))
 }
