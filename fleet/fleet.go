@@ -12,6 +12,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/cimg-go/cimg/wrapper"
 )
 
 // What a [Fleet] can be asked and told while it runs.
@@ -23,8 +25,9 @@ const (
 // Fleet carries out thousands of orders, a few images in a region at a time. It
 // continues as new, with the images that run, before its history gets too long. If some
 // images fail, the others are continued, and the failure is [Incomplete], with the
-// Progress. If it is cancelled, the images that run are cancelled, and the Progress is
-// in the details of the [temporal.CanceledError].
+// Progress. If the account cannot pay, it pauses itself; what was rejected for that is
+// made once it goes on. If it is cancelled, the images that run are cancelled, and the
+// Progress is in the details of the [temporal.CanceledError].
 func Fleet(ctx workflow.Context, list List) (Progress, error) {
 	f := &fleet{list: list, queues: make(map[string][]*Order), selector: workflow.NewSelector(ctx)}
 	f.list.PerRegion = orDefault(list.PerRegion, defaultPerRegion)
@@ -37,13 +40,22 @@ func Fleet(ctx workflow.Context, list List) (Progress, error) {
 	} else {
 		f.progress = list.Carried.Progress
 	}
-	for i := range list.Orders {
-		f.enqueue(&list.Orders[i])
-	}
+	var running []*Running
+	isStarted := make(map[*Order]bool) // of those of a snapshot, whose image runs
 	if list.Carried != nil {
-		for _, running := range list.Carried.Running {
-			f.attend(ctx, &running)
+		for _, image := range list.Carried.Running {
+			image.order = &list.Orders[image.Order]
+			isStarted[image.order] = image.order.From.Image == ""
+			running = append(running, &image)
 		}
+	}
+	for i := range list.Orders {
+		if order := &list.Orders[i]; !isStarted[order] {
+			f.enqueue(order)
+		}
+	}
+	for _, image := range running {
+		f.attend(ctx, image)
 	}
 	f.listen(ctx)
 	for f.startQueued(ctx); len(f.running) > 0 || f.progress.Queued > 0 && ctx.Err() == nil; f.startQueued(ctx) {
@@ -115,12 +127,9 @@ func (f *fleet) startQueued(ctx workflow.Context) {
 func (f *fleet) start(ctx workflow.Context, region string) (started func()) {
 	order := f.queues[region][0]
 	f.queues[region] = f.queues[region][1:]
-	running := &Running{Region: region, Name: order.Name}
+	running := &Running{Region: region, Name: order.Name, order: order}
 	image := order.image(region, order.From)
-	if order.From.Image == "" {
-		copies := *order
-		running.Copies, order.Regions = &copies, nil
-	} else {
+	if !running.isOrigin() {
 		order.Regions = slices.DeleteFunc(order.Regions, func(waits string) bool { return waits == region })
 	}
 	if image.Settings == (Settings{}) {
@@ -152,25 +161,46 @@ func (f *fleet) await(ctx workflow.Context, running *Running, image workflow.Fut
 	f.selector.AddFuture(image, func(workflow.Future) {
 		f.running = slices.DeleteFunc(f.running, func(other *Running) bool { return other == running })
 		var made Copy
-		if err := image.Get(ctx, &made); err != nil {
+		err := image.Get(ctx, &made)
+		if cannotPay(err) {
+			f.pauseUntilPaid(running, err)
+			return
+		}
+		if err != nil {
 			made = Copy{Region: running.Region, Name: running.Name, Error: reason(err)}
 		}
 		f.ended(running, made)
 	})
 }
 
+// cannotPay reports whether an image was not made because the account cannot pay.
+func cannotPay(err error) bool {
+	var rejection Rejection
+	return IsFailure(err, Rejected, &rejection) && (rejection.Errno == wrapper.ErrnoArrears || rejection.Errno == wrapper.ErrnoBalance)
+}
+
+// pauseUntilPaid pauses the fleet, and lets an image wait that was certainly not made.
+func (f *fleet) pauseUntilPaid(running *Running, err error) {
+	f.progress.Paused, f.progress.Reason = true, reason(err)
+	f.add(running.Region, Counts{Running: -1, Queued: 1})
+	f.queues[running.Region] = append(f.queues[running.Region], running.order)
+	if !running.isOrigin() {
+		running.order.Regions = append(running.order.Regions, running.Region)
+	}
+}
+
 func (f *fleet) ended(running *Running, made Copy) {
-	copies := running.Copies
+	copies := running.order
 	if made.Error == "" {
 		f.add(running.Region, Counts{Running: -1, Done: 1})
-		if copies != nil {
+		if running.isOrigin() {
 			copies.From = Source{Region: made.Region, Image: made.Image}
 			f.enqueue(copies)
 		}
 		return
 	}
 	f.add(running.Region, Counts{Running: -1, Failed: 1})
-	if copies != nil {
+	if running.isOrigin() {
 		for _, region := range copies.Regions {
 			f.add(region, Counts{Queued: -1, Failed: 1})
 		}
@@ -204,6 +234,7 @@ func (f *fleet) listen(ctx workflow.Context) {
 // hear receives the signals that have arrived, in their order.
 func (f *fleet) hear() {
 	for f.pause.ReceiveAsync(&f.progress.Paused) {
+		f.progress.Reason = ""
 	}
 }
 
@@ -211,16 +242,21 @@ func (f *fleet) hear() {
 func (f *fleet) continueAsNew(ctx workflow.Context) error {
 	f.hear() // a signal that nobody has received is lost
 	next := List{PerRegion: f.list.PerRegion, Settings: f.list.Settings, Carried: &Carried{Progress: f.progress}}
-	carried := make(map[*Order]bool)
+	carried := make(map[*Order]int) // the index of each
+	carry := func(order *Order) int {
+		if _, found := carried[order]; !found {
+			carried[order] = len(next.Orders)
+			next.Orders = append(next.Orders, *order)
+		}
+		return carried[order]
+	}
 	for _, region := range slices.Sorted(maps.Keys(f.queues)) {
 		for _, order := range f.queues[region] {
-			if !carried[order] {
-				next.Orders = append(next.Orders, *order)
-			}
-			carried[order] = true
+			carry(order)
 		}
 	}
 	for _, running := range f.running {
+		running.Order = carry(running.order)
 		next.Carried.Running = append(next.Carried.Running, *running)
 	}
 	return workflow.NewContinueAsNewError(ctx, Fleet, next)
@@ -259,8 +295,8 @@ func (a *Activities) Attend(ctx context.Context, workflowID string) (made Copy, 
 		})
 	}
 	err = a.temporal.GetWorkflow(ctx, workflowID, image.GetExecution().GetRunId()).Get(ctx, &made)
-	if application, failed := errors.AsType[*temporal.ApplicationError](err); failed {
-		return made, failure(application.Type(), application.Message(), nil)
+	if application, failed := errors.AsType[*temporal.ApplicationError](err); failed && application.NonRetryable() {
+		return made, application
 	}
 	if ended, is := errors.AsType[*temporal.WorkflowExecutionError](err); is { // in another way
 		return made, failure(Interrupted, ended.Unwrap().Error(), nil)

@@ -29,6 +29,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/wrapper"
 )
 
 // images replace the workflow Image: each takes an hour of the environment's time.
@@ -39,6 +40,7 @@ type images struct {
 	orders  map[string]fleet.ImageOrder // by region/name
 	fail    map[string]string           // by name
 	ends    string                      // the name of one that cannot be cancelled
+	errno   int64                       // of the service's rejections; 0: none
 }
 
 func (i *images) make(ctx workflow.Context, order fleet.ImageOrder) (fleet.Copy, error) {
@@ -52,6 +54,9 @@ func (i *images) make(ctx workflow.Context, order fleet.ImageOrder) (fleet.Copy,
 		_ = workflow.Sleep(ctx, time.Minute)
 	} else if err != nil {
 		return made, err
+	}
+	if i.errno != 0 {
+		return made, temporal.NewNonRetryableApplicationError("createCIMG: rejected", fleet.Rejected, nil, fleet.Rejection{Errno: i.errno})
 	}
 	if reason := i.fail[order.Name]; reason != "" {
 		return made, temporal.NewNonRetryableApplicationError(reason, fleet.JobFailed, nil)
@@ -157,6 +162,70 @@ func TestFleetPauses(t *testing.T) {
 	require.Len(t, made.made, 5)
 }
 
+// If the account cannot pay, a fleet pauses, and makes what was rejected once it goes on.
+func TestFleetPausesUntilThereIsMoney(t *testing.T) {
+	list := fleet.List{PerRegion: 2, Orders: append(orders(5, "bj", "sh"),
+		fleet.Order{Name: "db", From: fleet.Source{Region: "gz", Snapshot: "snap"}, Regions: []string{"bj", "gz"}})}
+	rejected := fleet.Counts{Total: 12, Queued: 12}
+	finished := func(t *testing.T, env *testsuite.TestWorkflowEnvironment) {
+		t.Helper()
+		require.NoError(t, env.GetWorkflowError())
+		var progress fleet.Progress
+		require.NoError(t, env.GetWorkflowResult(&progress))
+		require.Equal(t, fleet.Progress{Counts: fleet.Counts{Total: 12, Done: 12}, Regions: progress.Regions}, progress)
+	}
+	for _, errno := range []int64{wrapper.ErrnoArrears, wrapper.ErrnoBalance} {
+		t.Run(fmt.Sprint("errno ", errno), func(t *testing.T) {
+			env, made := fleetEnvironment(t)
+			made.errno = errno
+			env.RegisterDelayedCallback(func() {
+				progress := progressOf(t, env)
+				require.True(t, progress.Paused)
+				require.Equal(t, "Rejected: createCIMG: rejected", progress.Reason)
+				require.Equal(t, rejected, progress.Counts)
+				made.errno = 0
+				env.SignalWorkflow(fleet.SignalPause, false)
+			}, 10*time.Hour)
+			env.ExecuteWorkflow(fleet.Fleet, list)
+			finished(t, env)
+			require.Len(t, made.made, 12)
+			require.Equal(t, fleet.Source{Region: "gz", Image: "image-of-db"}, made.orders["bj/db"].From)
+		})
+	}
+	t.Run("of an earlier run", func(t *testing.T) {
+		next := continued(t, list, time.Minute)
+		require.Len(t, next.Carried.Running, 5)
+		env, _ := fleetEnvironment(t)
+		env.OnActivity("Attend", mock.Anything, mock.Anything).Return(fleet.Copy{},
+			temporal.NewNonRetryableApplicationError("createCIMG: rejected", fleet.Rejected, nil, fleet.Rejection{Errno: wrapper.ErrnoArrears}))
+		env.RegisterDelayedCallback(func() {
+			require.Equal(t, rejected, progressOf(t, env).Counts)
+			env.SetContinueAsNewSuggested(true)
+			env.SignalWorkflow(fleet.SignalPause, false)
+		}, 10*time.Hour)
+		env.ExecuteWorkflow(fleet.Fleet, next)
+		next = nextRun(t, env)
+		require.Len(t, next.Orders, 6)
+
+		env, made := fleetEnvironment(t)
+		env.OnActivity("Attend", mock.Anything, mock.Anything).Return(func(_ context.Context, id string) (fleet.Copy, error) {
+			path := strings.Split(id, "/")
+			return fleet.Copy{Region: path[1], Name: path[2], Image: "image-of-db"}, nil
+		})
+		env.ExecuteWorkflow(fleet.Fleet, next)
+		finished(t, env)
+		require.Len(t, made.made, 12-len(next.Carried.Running))
+	})
+	t.Run("any other rejection is a failure", func(t *testing.T) {
+		env, made := fleetEnvironment(t)
+		made.errno = wrapper.ErrnoPermission
+		env.ExecuteWorkflow(fleet.Fleet, list)
+		var progress fleet.Progress
+		require.True(t, fleet.IsFailure(env.GetWorkflowError(), fleet.Incomplete, &progress), "%v", env.GetWorkflowError())
+		require.Equal(t, fleet.Counts{Total: 12, Failed: 12}, progress.Counts)
+	})
+}
+
 func TestFleetHeedsTheLastOfTwoSignals(t *testing.T) {
 	for name, test := range map[string]struct {
 		first, last bool
@@ -232,16 +301,16 @@ func nextRun(t *testing.T, env *testsuite.TestWorkflowEnvironment) (next fleet.L
 }
 
 func TestFleetContinuesAsNew(t *testing.T) {
-	list := append(orders(4, "bj", "sh"),
+	list := append(append(orders(1, "bj"), orders(4, "bj", "sh")[1:]...), // so sh is ahead of bj
 		fleet.Order{Name: "db", From: fleet.Source{Region: "gz", Snapshot: "snap"}, Regions: []string{"bj", "sh"}},
 		fleet.Order{Name: "late", From: fleet.Source{Region: "gz", Snapshot: "other"}, Regions: []string{"bj"}})
 	order := fleet.List{Orders: list, PerRegion: 1, Settings: fleet.Settings{MaxCalls: 7}}
 	next := continued(t, order, 61*time.Minute)
 	require.Equal(t, 1, next.PerRegion)
 	require.Equal(t, 7, next.Settings.MaxCalls)
-	require.Equal(t, fleet.Counts{Total: 13, Queued: 7, Running: 3, Done: 3}, next.Carried.Progress.Counts)
+	require.Equal(t, fleet.Counts{Total: 12, Queued: 6, Running: 3, Done: 3}, next.Carried.Progress.Counts)
 	require.Len(t, next.Carried.Running, 3)
-	require.Len(t, next.Orders, 3, "an order of which nothing is to be started is not carried")
+	require.Len(t, next.Orders, 5, "an order of which nothing runs or is to be started is not carried")
 
 	env, made := fleetEnvironment(t)
 	var lock sync.Mutex
@@ -259,9 +328,9 @@ func TestFleetContinuesAsNew(t *testing.T) {
 	require.NoError(t, env.GetWorkflowError())
 	var progress fleet.Progress
 	require.NoError(t, env.GetWorkflowResult(&progress))
-	require.Equal(t, fleet.Counts{Total: 13, Done: 13}, progress.Counts)
+	require.Equal(t, fleet.Counts{Total: 12, Done: 12}, progress.Counts)
 	require.Len(t, attended, len(next.Carried.Running))
-	require.Len(t, made.made, 13-next.Carried.Progress.Done-len(attended))
+	require.Len(t, made.made, 12-next.Carried.Progress.Done-len(attended))
 	for _, running := range next.Carried.Running {
 		require.NotContains(t, made.made, running.Region+"/"+running.Name, "what runs is not started again")
 	}
@@ -300,7 +369,7 @@ func TestFleetCancelsWhatAnEarlierRunStarted(t *testing.T) {
 				}).Once()
 			}
 			env.RegisterDelayedCallback(env.CancelWorkflow, 0)
-			env.ExecuteWorkflow(fleet.Fleet, fleet.List{Carried: &fleet.Carried{
+			env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(1), Carried: &fleet.Carried{
 				Progress: fleet.Progress{
 					Counts:  fleet.Counts{Total: 1, Running: 1},
 					Regions: map[string]fleet.Counts{"bj": {Total: 1, Running: 1}},

@@ -15,8 +15,8 @@ type List struct {
 	Carried *Carried `json:",omitempty" yaml:"-"`
 }
 
-// Carried is what a run of [Fleet] leaves to the next, besides the orders that are not
-// finished.
+// Carried is what a run of [Fleet] leaves to the next, besides the orders of which
+// something waits or runs.
 type Carried struct {
 	Progress Progress
 	Running  []Running
@@ -25,16 +25,21 @@ type Carried struct {
 // Running is an image that an earlier run started.
 type Running struct {
 	Region, Name string
-	Foreign      bool   `json:",omitempty"` // another workflow started it, and owns it
-	Copies       *Order `json:",omitempty"` // what is to be made of it
+	Foreign      bool `json:",omitempty"` // another workflow started it, and owns it
+	Order        int  // the index of its order
 
+	order    *Order
 	attended bool // it is no child of this run
 }
+
+// isOrigin reports whether the copies of its order are made of it.
+func (r *Running) isOrigin() bool { return r.order.From.Image == "" }
 
 // Progress is how far a [Fleet] is.
 type Progress struct {
 	Counts
-	Paused   bool `json:",omitempty"`
+	Paused   bool   `json:",omitempty"`
+	Reason   string `json:",omitempty"` // why it paused itself
 	Regions  map[string]Counts
 	Failures Report // the first 100
 }
