@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,7 @@ type Activities struct {
 	temporal client.Client
 	recovery *reconcile.Reconciler
 	options  Options
-	listings listings
+	listings sync.Map // by region: *sharedListing
 }
 
 // Options are what is not published about the service. Zero fields take their defaults.
@@ -96,10 +97,11 @@ func (a *Activities) Reconcile(ctx context.Context, unknown wrapper.OutcomeUnkno
 }
 
 // earlierRun is a failure if a run of this workflow before this one may have sent the
-// same call within the visibility window: its image may not be listed yet.
+// same call within the visibility window: its image may not be listed yet, or be newer
+// than the listing that has been looked at.
 func (a *Activities) earlierRun(ctx context.Context) error {
 	info := activity.GetInfo(ctx)
-	since := time.Now().Add(-info.StartToCloseTimeout - a.options.VisibilityWindow).UTC().Format(time.RFC3339)
+	since := time.Now().Add(-info.StartToCloseTimeout - a.options.VisibilityWindow - maxListingAge).UTC().Format(time.RFC3339)
 	response, err := a.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Query: fmt.Sprintf("WorkflowId = '%s' AND (ExecutionStatus = 'Running' OR CloseTime > '%s')", Quote(info.WorkflowExecution.ID), since),
 	})

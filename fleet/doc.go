@@ -1,9 +1,10 @@
 // Package fleet copies custom images on Temporal: work that survives crashes,
 // deployments and outages of hours, on several machines, with a history to look at.
 //
-// Four workflows do it: [Image] makes one image in one region, [Replicate] one in
+// Five workflows do it: [Image] makes one image in one region, [Replicate] one in
 // several regions, [Fleet] thousands of these, and [Roll] replaces the images of a
-// family by a new one. A worker runs them: see the example.
+// family by a new one, with [Delete] for each that goes. A worker runs them: see the
+// example.
 //
 // # Never twice
 //

@@ -24,7 +24,7 @@ const (
 	Ambiguous        = "Ambiguous"    // it is not clear which image is meant; details: Candidates
 	JobFailed        = "JobFailed"    // a job failed; details: FailedJob
 	JobUnknown       = "JobUnknown"   // the service does not know a job (any more)
-	Unverified       = "Unverified"   // an image is not as it should be; details: Member
+	Unverified       = "Unverified"   // an image is not as it should be; details: Member, as it is listed if it is
 	Interrupted      = "Interrupted"  // a workflow that makes an image was cancelled or terminated, or is not known any more
 	Incomplete       = "Incomplete"   // an order was not carried out completely; details: Report, Progress or RollReport
 	InvalidOrder     = "InvalidOrder" // an argument of a workflow is invalid
@@ -54,6 +54,10 @@ type Rejection struct {
 type FailedJob struct {
 	Ref wrapper.JobRef
 	Job wrapper.Job // Result says why
+}
+
+func (f FailedJob) failure() error {
+	return failure(JobFailed, (&wrapper.JobFailedError{Ref: f.Ref, Job: f.Job}).Error(), f)
 }
 
 // Candidates are the images that may be meant.
@@ -107,7 +111,7 @@ func waitFailure(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case isFailed:
-		return failure(JobFailed, err.Error(), FailedJob{failed.Ref, failed.Job})
+		return FailedJob{failed.Ref, failed.Job}.failure()
 	case errors.Is(err, wrapper.ErrJobUnknown):
 		return failure(JobUnknown, err.Error(), nil)
 	}

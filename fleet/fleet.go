@@ -153,7 +153,7 @@ func (f *fleet) attend(ctx workflow.Context, running *Running) {
 		ctx, _ = workflow.NewDisconnectedContext(ctx)
 	}
 	running.attended = true
-	f.await(ctx, running, attend(ctx, running.Region, running.Name))
+	f.await(ctx, running, attend(ctx, imageID(ctx, running.Region, running.Name)))
 }
 
 func (f *fleet) await(ctx workflow.Context, running *Running, image workflow.Future) {
@@ -167,7 +167,7 @@ func (f *fleet) await(ctx workflow.Context, running *Running, image workflow.Fut
 			return
 		}
 		if err != nil {
-			made = Copy{Region: running.Region, Name: running.Name, Error: reason(err)}
+			made = notMade(running.Region, running.Name, err)
 		}
 		f.ended(running, made)
 	})
@@ -262,24 +262,23 @@ func (f *fleet) continueAsNew(ctx workflow.Context) error {
 	return workflow.NewContinueAsNewError(ctx, Fleet, next)
 }
 
-// attend waits for an image that another workflow makes, or an earlier run of this one
-// has started. It looks now and then, so that one that waits takes no place of a worker
-// from those that are waited for.
-func attend(ctx workflow.Context, region, name string) workflow.Future {
+// attend waits for the end of a workflow that is no child of this run. It looks now and
+// then, so that one that waits takes no place of a worker from those that are waited for.
+func attend(ctx workflow.Context, id string) workflow.Future {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 15 * time.Second, BackoffCoefficient: 1},
 	})
 	var a *Activities
-	return workflow.ExecuteActivity(ctx, a.Attend, imageID(ctx, region, name))
+	return workflow.ExecuteActivity(ctx, a.Attend, id)
 }
 
 func imageID(ctx workflow.Context, region, name string) string {
 	return ImageID(workflow.GetInfo(ctx).TaskQueueName, region, name)
 }
 
-// Attend returns how an [Image] workflow ended. While it runs, the error is one that
-// Temporal retries.
+// Attend returns how an [Image] or [Delete] workflow ended. While it runs, the error is
+// one that Temporal retries.
 func (a *Activities) Attend(ctx context.Context, workflowID string) (made Copy, err error) {
 	described, err := a.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if errors.As(err, new(*serviceerror.NotFound)) {

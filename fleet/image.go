@@ -29,6 +29,14 @@ type ImageOrder struct {
 	Settings    Settings
 }
 
+// Attempts are the calls for an image.
+type Attempts struct {
+	Calls   int        // that may still be sent
+	IsFirst bool       // see Call
+	Image   string     // of the last job
+	Failed  *FailedJob // the last job, if it failed
+}
+
 // Copy is an image in a region, or why there is none.
 type Copy struct {
 	Region string
@@ -44,17 +52,12 @@ func ImageID(taskQueue, region, name string) string {
 	return taskQueue + "/" + region + "/" + name
 }
 
-// Image makes an image in a region, unless it has one of that exact name, and waits for
-// it.
+// Image makes an image in a region, unless it has one of that exact name, waits for it,
+// and verifies that it is listed as it should be.
 func Image(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	order.Settings = order.Settings.withDefaults()
 	result, err := makeImage(ctx, order)
-	if err != nil {
-		setState(ctx, StateFailed)
-		return result, err
-	}
-	setState(ctx, StateDone)
-	return result, nil
+	return result, end(ctx, err)
 }
 
 func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
@@ -63,23 +66,27 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	if err != nil {
 		return result, failure(InvalidOrder, err.Error(), nil)
 	}
-	var lastErr error // why the image of the last call is not there
-	for calls := order.Settings.MaxCalls; ; {
+	attempts := &Attempts{Calls: order.Settings.MaxCalls, IsFirst: true}
+	var a *Activities
+	for {
 		setState(ctx, StateSending)
-		effect, err := once(ctx, call, &calls, order.Settings)
+		effect, err := once(ctx, call, attempts, order.Settings)
 		switch {
 		case err != nil:
 			return result, err
-		case lastErr != nil && effect.Exists && effect.Image == result.Image: // it is listed all the same
-			return result, lastErr
+		case attempts.Failed != nil && effect.Exists && effect.Image == attempts.Image: // it is listed all the same
+			return result, attempts.Failed.failure()
 		}
 		result.Exists = effect.Exists
-		result.Image, lastErr = waitFor(ctx, effect, call.Intent, order.Settings)
-		isGone := IsFailure(lastErr, JobFailed, nil) || IsFailure(lastErr, NotObserved, nil)
-		if !isGone || calls <= 0 {
-			return result, lastErr
+		result.Image, err = waitFor(ctx, effect, call.Intent, order.Settings)
+		if err == nil {
+			err = workflow.ExecuteActivity(patient(ctx, order.Settings), a.Verify, result).Get(ctx, nil)
 		}
-		call.IsFirst = false
+		attempts.IsFirst, attempts.Image, attempts.Failed = false, result.Image, nil
+		isGone := IsFailure(err, JobFailed, &attempts.Failed) || IsFailure(err, NotObserved, nil)
+		if !isGone || attempts.Calls <= 0 {
+			return result, err
+		}
 	}
 }
 
@@ -96,9 +103,11 @@ func waitFor(ctx workflow.Context, effect Effect, intent wrapper.OutcomeUnknownE
 		var job wrapper.Job
 		err := workflow.ExecuteActivity(patient(ctx, settings), a.Wait, *effect.Job).Get(ctx, &job)
 		intent.Jobs = []wrapper.JobRef{*effect.Job}
-		switch id := cmp.Or(job.ResourceUUID, effect.Image); {
-		case err == nil && id == "":
-			intent.Jobs = nil // it has succeeded, and the list tells which image it made
+		id := cmp.Or(job.ResourceUUID, effect.Image)
+		hasSucceeded := err == nil
+		switch {
+		case hasSucceeded && id == "":
+			intent.Jobs = nil // the list tells which image it made
 		case !IsFailure(err, JobUnknown, nil):
 			return id, err
 		}
@@ -107,6 +116,8 @@ func waitFor(ctx workflow.Context, effect Effect, intent wrapper.OutcomeUnknownE
 		switch {
 		case err != nil:
 			return effect.Image, err
+		case !isFound && hasSucceeded: // so no call may follow
+			return "", failure(Unverified, fmt.Sprintf("job %s has succeeded, but what it did is not listed", effect.Job.JobUUID), Member{})
 		case !isFound:
 			return effect.Image, failure(NotObserved, fmt.Sprintf("the service knows neither job %s nor its image", effect.Job.JobUUID), intent)
 		}
@@ -131,7 +142,7 @@ func (o ImageOrder) call(now time.Time) (call Call, err error) {
 		return Call{}, err
 	}
 	call.Intent = *intent
-	call.Intent.SentAt, call.IsFirst = now, true
+	call.Intent.SentAt = now
 	return call, nil
 }
 
@@ -168,6 +179,7 @@ func orDefault[T int | time.Duration](value, fallback T) T {
 
 // patient are the options of an activity that only reads: attempted until it succeeds.
 func patient(ctx workflow.Context, settings Settings) workflow.Context {
+	settings = settings.withDefaults()
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * 24 * time.Hour,
 		HeartbeatTimeout:    settings.HeartbeatTimeout,

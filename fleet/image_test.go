@@ -24,6 +24,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/gen"
 	"github.com/cimg-go/cimg/wrapper"
 )
 
@@ -235,7 +236,8 @@ func TestListThatIgnoresNames(t *testing.T) {
 // A region is read whole once for all that look for a name in it, within half a minute;
 // but that an image exists is said only of one that is listed now.
 func TestManyLookIntoARegion(t *testing.T) {
-	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+	plan := func(emulator.JobStart) emulator.Plan { return emulator.Plan{Duration: time.Second} }
+	inWorld(t, emulator.Options{Plan: plan}, func(t *testing.T, w *world) {
 		w.hasNoEarlierRun()
 		env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
 		env.RegisterActivity(w.activities)
@@ -265,9 +267,9 @@ func TestManyLookIntoARegion(t *testing.T) {
 	})
 }
 
-// Jobs need not say which image they made.
-func TestJobsThatNameNoImage(t *testing.T) {
-	inChangedWorld(t, emulator.Options{ListLag: window / 2}, func(service http.RoundTripper) http.RoundTripper {
+// namelessJobs changes a service so that its jobs do not say which image they made.
+func namelessJobs(t *testing.T) func(http.RoundTripper) http.RoundTripper {
+	return func(service http.RoundTripper) http.RoundTripper {
 		resource := regexp.MustCompile(`,"resourceUuid":"[^"]*"`)
 		return roundTripper(func(request *http.Request) (*http.Response, error) {
 			response, err := service.RoundTrip(request)
@@ -281,10 +283,74 @@ func TestJobsThatNameNoImage(t *testing.T) {
 			response.Header.Del("Content-Length")
 			return response, nil
 		})
-	}, func(t *testing.T, w *world) {
+	}
+}
+
+func TestJobsThatNameNoImage(t *testing.T) {
+	inChangedWorld(t, emulator.Options{ListLag: window / 2}, namelessJobs(t), func(t *testing.T, w *world) {
 		w.hasNoEarlierRun()
 		w.ExecuteWorkflow(fleet.Image, web)
 		w.endsWith(t, "")
+	})
+}
+
+// What the service made is looked at; if it is not as it should be, nothing is made anew.
+func TestImageThatIsNotAsItShouldBe(t *testing.T) {
+	broken := &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Images: []gen.CIMG{{UUID: "broken", Name: web.Name, Status: "Error", Size: 1}}}}}
+	rename := func(name string) string { return name + "-copy" }
+	for name, test := range map[string]struct {
+		options emulator.Options
+		change  func(http.RoundTripper) http.RoundTripper
+		calls   int
+		want    fleet.Member
+	}{
+		"stored under another name":                            {emulator.Options{StoreName: rename}, nil, 1, fleet.Member{Name: "web-01-copy", Status: "Ready"}},
+		"stored under another name, and its job does not name": {emulator.Options{StoreName: rename}, namelessJobs(t), 1, fleet.Member{}},
+		"it was there, and is broken":                          {emulator.Options{Stock: broken}, nil, 0, fleet.Member{UUID: "broken", Name: web.Name, Status: "Error", Size: 1}},
+		"listed too late":                                      {emulator.Options{ListLag: time.Hour}, nil, 1, fleet.Member{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			change := test.change
+			if change == nil {
+				change = func(service http.RoundTripper) http.RoundTripper { return service }
+			}
+			inChangedWorld(t, test.options, change, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				began := time.Now()
+				w.ExecuteWorkflow(fleet.Image, web)
+				var listed fleet.Member
+				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Unverified, &listed), w.GetWorkflowError())
+				require.Equal(t, test.change == nil, listed.UUID != "", "which image it is, unless nobody knows")
+				require.Equal(t, test.want.Name, listed.Name)
+				require.Equal(t, test.want.Status, listed.Status)
+				require.Equal(t, test.calls, w.service.Requests("createCIMG"))
+				require.GreaterOrEqual(t, time.Since(began), window)
+			})
+		})
+	}
+}
+
+// All that verify the images of a region share its list.
+func TestManyAreVerified(t *testing.T) {
+	inWorld(t, emulator.Options{ListLag: window / 2}, func(t *testing.T, w *world) {
+		var verified sync.WaitGroup
+		lists := w.service.Requests("listCIMG")
+		for n := range 50 {
+			order := web
+			order.Name = fmt.Sprint("image-", n)
+			job, err := w.cimg.CreateImage(t.Context(), "gz", createInput(order))
+			require.NoError(t, err)
+			verified.Go(func() {
+				time.Sleep(emulator.DefaultDuration + time.Duration(n)*time.Second)
+				env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
+				env.SetTestTimeout(time.Hour)
+				env.RegisterActivity(w.activities)
+				_, err = env.ExecuteActivity(w.activities.Verify, fleet.Copy{Region: "gz", Name: order.Name, Image: job.Ref.ResourceUUID})
+				require.NoError(t, err)
+			})
+		}
+		verified.Wait()
+		require.LessOrEqual(t, w.service.Requests("listCIMG")-lists, 20)
 	})
 }
 

@@ -15,9 +15,11 @@ type Member struct {
 	Created time.Time       `json:",omitzero"`  // zero: not known
 	Shared  bool            `json:",omitempty"`
 	Job     *wrapper.JobRef `json:",omitempty"` // that works on it
-	// IsDeleted: a job deletes it, or one whose type cannot be read may do so.
+	// IsDeleted: a job deletes it, or one that cannot be read may do so.
 	IsDeleted bool `json:",omitempty"`
 }
+
+const jobTypeDelete = "DeleteCIMG"
 
 func memberOf(region string, image wrapper.Image) Member {
 	member := Member{UUID: image.UUID, Name: image.Name, Status: image.Status, Size: image.Size, Shared: image.IsShared}
@@ -27,7 +29,7 @@ func memberOf(region string, image wrapper.Image) Member {
 	if image.Job == nil || image.Job.Done {
 		return member
 	}
-	member.IsDeleted = image.Job.Type == "DeleteCIMG" || image.Job.Type == ""
+	member.IsDeleted = image.Job.Type == jobTypeDelete || image.Job.Type == "" || image.Job.JobUUID == ""
 	if image.Job.JobUUID != "" {
 		member.Job = &wrapper.JobRef{Region: region, JobUUID: image.Job.JobUUID, Type: image.Job.Type, ResourceUUID: image.UUID}
 	}

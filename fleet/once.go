@@ -49,9 +49,9 @@ type Effect struct {
 	Exists bool            `json:",omitempty"` // it was there before the call
 }
 
-// once makes a call until it has taken effect or failed for good. At most as many are
-// sent as calls says, which counts down.
-func once(ctx workflow.Context, call Call, calls *int, settings Settings) (Effect, error) {
+// once makes a call until it has taken effect or failed for good. It counts down the
+// calls that may be sent.
+func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings) (Effect, error) {
 	heard, _ := workflow.NewDisconnectedContext(ctx) // what was sent must become known, also when cancelled
 	sending := workflow.WithActivityOptions(heard, workflow.ActivityOptions{
 		StartToCloseTimeout: settings.CallTimeout,
@@ -59,7 +59,7 @@ func once(ctx workflow.Context, call Call, calls *int, settings Settings) (Effec
 	})
 	var a *Activities
 	for pause := time.Second; ; {
-		call.Intent.SentAt = workflow.Now(ctx)
+		call.Intent.SentAt, call.IsFirst = workflow.Now(ctx), attempts.IsFirst
 		var effect Effect
 		var later TryLater
 		var earlier EarlierRun
@@ -69,7 +69,7 @@ func once(ctx workflow.Context, call Call, calls *int, settings Settings) (Effec
 		case err == nil && effect.Exists:
 			return effect, nil
 		case err == nil:
-			*calls--
+			attempts.Calls--
 			return effect, nil
 		case IsFailure(err, Rejected, nil), IsFailure(err, Ambiguous, nil), IsFailure(err, Unverified, nil):
 			return effect, err
@@ -85,10 +85,10 @@ func once(ctx workflow.Context, call Call, calls *int, settings Settings) (Effec
 			if err := workflow.Sleep(ctx, earlier.SendsUntil.Sub(workflow.Now(ctx))); err != nil {
 				return effect, err
 			}
-			call.IsFirst, unknown.SentAt = false, earlier.StartedAt
+			attempts.IsFirst, unknown.SentAt = false, earlier.StartedAt
 		default:
 			_ = IsFailure(err, OutcomeUnknown, &unknown) // as the worker saw it, with jobs that the response named
-			*calls--
+			attempts.Calls--
 		}
 		setState(ctx, StateReconciling)
 		found, isFound, err := reconciled(heard, unknown, settings)
@@ -97,7 +97,7 @@ func once(ctx workflow.Context, call Call, calls *int, settings Settings) (Effec
 			return found, err
 		case err != nil:
 			return effect, failure(OutcomeUnknown, fmt.Sprintf("it is not known what became of %s: %s", unknown.Op, reason(err)), unknown)
-		case *calls <= 0:
+		case attempts.Calls <= 0:
 			return effect, failure(NotObserved, "the last call that was sent, too, was not observed", unknown)
 		}
 	}
@@ -126,23 +126,18 @@ func reconciled(ctx workflow.Context, unknown wrapper.OutcomeUnknownError, setti
 }
 
 // Send makes a call, unless the image exists that it would make, or the one that it would
-// delete is no longer what it was.
+// delete is no longer what it was, or is being deleted.
 func (a *Activities) Send(ctx context.Context, call Call) (Effect, error) {
 	// A time limit on this machine's clock: that of the activity is by the server's.
 	ctx, cancel := context.WithTimeout(ctx, activity.GetInfo(ctx).StartToCloseTimeout)
 	defer cancel()
-	if call.Delete != nil {
-		if err := a.unchanged(ctx, call.Intent.Region, *call.Delete); err != nil {
+	effect, err := a.effect(ctx, call)
+	if err != nil || effect.Exists {
+		return effect, err
+	}
+	if call.IsFirst {
+		if err := a.earlierRun(ctx); err != nil {
 			return Effect{}, err
-		}
-	} else {
-		if effect, err := a.existing(ctx, call.Intent.Region, call.Intent.Names[0]); err != nil || effect.Exists {
-			return effect, err
-		}
-		if call.IsFirst {
-			if err := a.earlierRun(ctx); err != nil {
-				return Effect{}, err
-			}
 		}
 	}
 	job, err := call.send(ctx, a.cimg)
@@ -150,6 +145,14 @@ func (a *Activities) Send(ctx context.Context, call Call) (Effect, error) {
 		return Effect{}, callFailure(err)
 	}
 	return Effect{Image: job.Ref.ResourceUUID, Job: &job.Ref}, nil
+}
+
+// effect looks whether a call is needed, and may be made.
+func (a *Activities) effect(ctx context.Context, call Call) (Effect, error) {
+	if call.Delete != nil {
+		return a.unchanged(ctx, call.Intent.Region, *call.Delete)
+	}
+	return a.existing(ctx, call.Intent.Region, call.Intent.Names[0])
 }
 
 func (c Call) send(ctx context.Context, cimg *wrapper.Client) (*wrapper.JobHandle, error) {

@@ -16,6 +16,7 @@ func Register(w worker.Registry, activities *Activities) {
 	w.RegisterWorkflow(Replicate)
 	w.RegisterWorkflow(Fleet)
 	w.RegisterWorkflow(Roll)
+	w.RegisterWorkflow(Delete)
 	w.RegisterActivity(activities)
 }
 

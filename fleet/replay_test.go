@@ -24,7 +24,7 @@ func TestRecordedHistories(t *testing.T) {
 		t.Run(filepath.Base(history), func(t *testing.T) {
 			silent := log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 			replayer := worker.NewWorkflowReplayer()
-			for _, workflow := range []any{fleet.Image, fleet.Replicate, fleet.Fleet, fleet.Roll} {
+			for _, workflow := range []any{fleet.Image, fleet.Replicate, fleet.Fleet, fleet.Roll, fleet.Delete} {
 				replayer.RegisterWorkflow(workflow)
 			}
 			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(silent, history))

@@ -50,16 +50,28 @@ func Replicate(ctx workflow.Context, order Order) (Report, error) {
 	return report, incomplete(ctx, report.failed(), len(report), report)
 }
 
-func outcome(ctx workflow.Context, child workflow.ChildWorkflowFuture, order ImageOrder) Copy {
-	var made Copy
-	err := child.Get(ctx, &made)
-	if errors.As(err, new(*temporal.ChildWorkflowExecutionAlreadyStartedError)) { // another workflow makes this image
-		err = attend(ctx, order.Region, order.Name).Get(ctx, &made)
-	}
-	if err != nil {
-		return Copy{Region: order.Region, Name: order.Name, Error: reason(err)}
+func outcome(ctx workflow.Context, child workflow.ChildWorkflowFuture, order ImageOrder) (made Copy) {
+	if err := await(ctx, child, imageID(ctx, order.Region, order.Name), &made); err != nil {
+		return notMade(order.Region, order.Name, err)
 	}
 	return made
+}
+
+// notMade is what becomes of an image whose workflow failed.
+func notMade(region, name string, err error) Copy {
+	var listed Member // it was made, then
+	IsFailure(err, Unverified, &listed)
+	return Copy{Region: region, Name: name, Image: listed.UUID, Error: reason(err)}
+}
+
+// await waits for the end of a child, or of the workflow of another parent that has its
+// id.
+func await(ctx workflow.Context, child workflow.ChildWorkflowFuture, id string, result any) error {
+	err := child.Get(ctx, result)
+	if errors.As(err, new(*temporal.ChildWorkflowExecutionAlreadyStartedError)) {
+		return attend(ctx, id).Get(ctx, result)
+	}
+	return err
 }
 
 // reason returns what an error says, without the names of the workflows and activities

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/cimg-go/cimg/wrapper"
 )
 
 // Retention says which images of a family are kept in a region. Those in excess of Keep
@@ -32,20 +30,19 @@ func (r Retention) validate() error {
 }
 
 // expired returns the images of a family to delete, the oldest first.
-func (r Retention) expired(images []wrapper.Image, family, readyStatus, madeUUID string, now time.Time) []wrapper.Image {
-	counted := slices.DeleteFunc(slices.Clone(images), func(image wrapper.Image) bool {
-		hasJob := image.Job != nil && !image.Job.Done
+func (r Retention) expired(images []Member, family, readyStatus, madeUUID string, now time.Time) (expired []Member) {
+	counted := slices.DeleteFunc(slices.Clone(images), func(image Member) bool {
+		hasJob := image.Job != nil || image.IsDeleted
 		version, found := versionOf(image.Name, family)
-		return !found || slices.Contains(r.Except, version) || image.IsShared || hasJob || image.Status != readyStatus || image.CreateTime <= 0
+		return !found || slices.Contains(r.Except, version) || image.Shared || hasJob || image.Status != readyStatus || image.Created.IsZero()
 	})
-	slices.SortFunc(counted, func(a, b wrapper.Image) int {
-		return cmp.Or(cmp.Compare(b.CreateTime, a.CreateTime), strings.Compare(a.UUID, b.UUID))
+	slices.SortFunc(counted, func(a, b Member) int {
+		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(a.UUID, b.UUID))
 	})
-	var expired []wrapper.Image
 	for newer, image := range counted {
 		isExcess := r.Keep > 0 && newer >= r.Keep
-		isOld := r.MaxAge > 0 && now.Sub(time.UnixMilli(image.CreateTime)) > r.MaxAge
-		isKept := newer < r.AtLeast || image.UUID == madeUUID || image.CreateTime == counted[0].CreateTime
+		isOld := r.MaxAge > 0 && now.Sub(image.Created) > r.MaxAge
+		isKept := newer < r.AtLeast || image.UUID == madeUUID || image.Created.Equal(counted[0].Created)
 		if (isExcess || isOld) && !isKept {
 			expired = append(expired, image)
 		}

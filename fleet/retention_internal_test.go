@@ -22,6 +22,7 @@ func TestRetention(t *testing.T) {
 	shared := func(image *wrapper.Image) { image.IsShared = true }
 	busy := func(image *wrapper.Image) { image.Job = &wrapper.Job{JobUUID: "job", Type: "ImportCIMG"} }
 	unreadable := func(image *wrapper.Image) { image.Job = &wrapper.Job{} }
+	nameless := func(image *wrapper.Image) { image.Job = &wrapper.Job{Type: "ImportCIMG"} }
 	idle := func(image *wrapper.Image) { image.Job = &wrapper.Job{JobUUID: "job", Done: true} }
 	broken := func(image *wrapper.Image) { image.Status = "Error" }
 	undated := func(image *wrapper.Image) { image.CreateTime = 0 }
@@ -51,6 +52,7 @@ func TestRetention(t *testing.T) {
 		"shared is not counted":          {Retention{Keep: 1}, []wrapper.Image{image("web-3", 1, shared), image("web-2", 2), image("web-1", 3), image("web-0", 4, shared)}, "", []string{"web-1"}},
 		"a job works on it":              {Retention{Keep: 1}, []wrapper.Image{image("web-3", 1, busy), image("web-2", 2), image("web-1", 3), image("web-0", 4, busy)}, "", []string{"web-1"}},
 		"a job without an id":            {Retention{Keep: 1}, []wrapper.Image{image("web-2", 2), image("web-1", 3, unreadable)}, "", nil},
+		"a job with a type only":         {Retention{Keep: 1}, []wrapper.Image{image("web-2", 2), image("web-1", 3, nameless)}, "", nil},
 		"a job that has ended":           {Retention{Keep: 1}, []wrapper.Image{image("web-2", 2), image("web-1", 3, idle)}, "", []string{"web-1"}},
 		"not Ready is not counted":       {Retention{Keep: 1}, []wrapper.Image{image("web-3", 1, broken), image("web-2", 2), image("web-1", 3), image("web-0", 4, broken)}, "", []string{"web-1"}},
 		"excepted":                       {Retention{Keep: 2, Except: []string{"4", "1"}}, five, "", []string{"web-2"}},
@@ -67,10 +69,17 @@ func TestRetention(t *testing.T) {
 				made = "id-web-5"
 			}
 			var names []string
-			for _, image := range test.retention.expired(test.images, "web", "Ready", made, now) {
+			for _, image := range test.retention.expired(membersOf(test.images), "web", "Ready", made, now) {
 				names = append(names, image.Name)
 			}
 			require.Equal(t, test.want, names)
 		})
 	}
+}
+
+func membersOf(images []wrapper.Image) (members []Member) {
+	for _, image := range images {
+		members = append(members, memberOf("gz", image))
+	}
+	return members
 }

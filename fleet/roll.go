@@ -10,8 +10,6 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
-
-	"github.com/cimg-go/cimg/wrapper"
 )
 
 // RollOrder is an order for a new image of a family, in several regions, in place of
@@ -62,23 +60,13 @@ func (o RollOrder) Validate() error {
 // is [Incomplete], with the RollReport. If it is cancelled, it ends the deletions that
 // it has begun, and the RollReport is in the details of the [temporal.CanceledError].
 func Roll(ctx workflow.Context, order RollOrder) (RollReport, error) {
-	order.Settings = order.Settings.withDefaults()
-	report, err := roll(ctx, order)
-	if err != nil {
-		setState(ctx, StateFailed)
-		return report, err
-	}
-	setState(ctx, StateDone)
-	return report, nil
-}
-
-func roll(ctx workflow.Context, order RollOrder) (report RollReport, err error) {
+	var report RollReport
 	if err := order.Validate(); err != nil {
 		return report, failure(InvalidOrder, err.Error(), nil)
 	}
 	replicate := order.order()
-	report.Made, err = Replicate(ctx, replicate)
-	if err != nil {
+	made, err := Replicate(ctx, replicate)
+	if report.Made = made; err != nil {
 		return report, cmp.Or(report.failure(ctx), err)
 	}
 	if order.From.Image != "" && slices.Contains(order.Regions, order.From.Region) {
@@ -130,64 +118,6 @@ func verify(ctx workflow.Context, report Report, settings Settings) {
 	}
 }
 
-// Verify looks for an image in the list of its region, and fails unless it is Ready
-// within the visibility window.
-func (a *Activities) Verify(ctx context.Context, made Copy) error {
-	defer heartbeat(ctx, func() any { return nil })()
-	for end := time.Now().Add(a.options.VisibilityWindow); ; {
-		listed, problem, err := a.look(ctx, made)
-		switch {
-		case err != nil || problem == "":
-			return err
-		case time.Now().After(end):
-			return failure(Unverified, fmt.Sprintf("%q (%s) in %s is %s", made.Name, made.Image, made.Region, problem), listed)
-		}
-		select {
-		case <-time.After(15 * time.Second):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// look returns an image as it is listed, and what is wrong with it.
-func (a *Activities) look(ctx context.Context, made Copy) (listed Member, problem string, err error) {
-	for image, err := range a.cimg.Images(ctx, made.Region) { // all: it may have another name
-		if err != nil {
-			return listed, "", err
-		}
-		if image.UUID == made.Image {
-			listed = memberOf(made.Region, image)
-		}
-	}
-	switch {
-	case listed.UUID == "":
-		problem = "not listed"
-	case listed.Name != made.Name:
-		problem = fmt.Sprintf("named %q", listed.Name)
-	case listed.Status != a.options.ReadyStatus:
-		problem = fmt.Sprintf("of status %q, not %q", listed.Status, a.options.ReadyStatus)
-	case listed.Size <= 0:
-		problem = "without a size"
-	case listed.Job != nil:
-		problem = "worked on by job " + listed.Job.JobUUID
-	}
-	return listed, problem, nil
-}
-
-// unchanged is a failure if an image has been renamed or shared since it was chosen.
-func (a *Activities) unchanged(ctx context.Context, region string, chosen Member) error {
-	for image, err := range a.cimg.Images(ctx, region) {
-		if err != nil {
-			return failure(NothingDone, err.Error(), TryLater{retryAfter(err)})
-		}
-		if image.UUID == chosen.UUID && (image.Name != chosen.Name || image.IsShared) {
-			return failure(Unverified, fmt.Sprintf("image %s has been renamed or shared since it was chosen", chosen.UUID), memberOf(region, image))
-		}
-	}
-	return nil
-}
-
 // expire deletes the images of a region that are not to be kept, one after the other,
 // or only says which.
 func expire(ctx workflow.Context, order RollOrder, made Copy) (deletions []Deletion) {
@@ -203,7 +133,7 @@ func expire(ctx workflow.Context, order RollOrder, made Copy) (deletions []Delet
 		}
 		deletion := Deletion{Region: made.Region, Member: image}
 		if order.Apply {
-			if err := deleteImage(ctx, made.Region, image, order.Settings); err != nil {
+			if err := awaitDelete(ctx, DeleteOrder{Region: made.Region, Image: image, Settings: order.Settings}); err != nil {
 				deletion.Error = reason(err)
 			}
 		}
@@ -223,34 +153,6 @@ type Expiry struct {
 // Expired lists the images that are not to be kept.
 func (a *Activities) Expired(ctx context.Context, of Expiry) (expired []Member, err error) {
 	defer heartbeat(ctx, func() any { return nil })()
-	var images []wrapper.Image
-	for image, err := range a.cimg.Images(ctx, of.Made.Region) {
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, image)
-	}
-	for _, image := range of.Retention.expired(images, of.Family, a.options.ReadyStatus, of.Made.Image, of.Now) {
-		expired = append(expired, memberOf(of.Made.Region, image))
-	}
-	return expired, nil
-}
-
-// deleteImage deletes an image, unless it is gone.
-func deleteImage(ctx workflow.Context, region string, image Member, settings Settings) error {
-	call := Call{Intent: wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{image.UUID}}, Delete: &image}
-	calls := settings.MaxCalls
-	effect, err := once(ctx, call, &calls, settings)
-	var rejection Rejection
-	if IsFailure(err, Rejected, &rejection) && rejection.Errno == wrapper.ErrnoImage { // not found: the list tells whether it is gone
-		if found, isFound, _ := reconciled(ctx, call.Intent, settings); isFound {
-			effect, err = found, nil
-		}
-	}
-	if err != nil {
-		return err
-	}
-	begun, _ := workflow.NewDisconnectedContext(ctx)
-	_, err = waitFor(begun, effect, call.Intent, settings)
-	return err
+	found, err := a.listing(ctx, of.Made.Region, true)
+	return of.Retention.expired(found.members, of.Family, a.options.ReadyStatus, of.Made.Image, of.Now), err
 }

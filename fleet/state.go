@@ -8,22 +8,22 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// The search attributes of [Image] workflows, all keywords. A namespace must have them:
+// The search attributes of [Image] and [Delete] workflows, all keywords. A namespace must have them:
 // see [RegisterAttributes]. "Which copies are stuck" is
 //
 //	CimgState = 'postponed' OR CimgState = 'reconciling'
 var (
 	AttributeImage  = temporal.NewSearchAttributeKeyKeyword("CimgImage")  // its name
-	AttributeRegion = temporal.NewSearchAttributeKeyKeyword("CimgRegion") // where it is made
+	AttributeRegion = temporal.NewSearchAttributeKeyKeyword("CimgRegion") // where it is, or is made
 	AttributeState  = temporal.NewSearchAttributeKeyKeyword("CimgState")  // one of the State constants
 )
 
-// The states of an [Image] workflow.
+// The states of an [Image] or [Delete] workflow.
 const (
 	StateSending     = "sending"     // looks for the image, and starts the job
 	StatePostponed   = "postponed"   // the call could not be made, or was rejected for its rate
 	StateReconciling = "reconciling" // finds out what became of a call
-	StateWaiting     = "waiting"     // for the job
+	StateWaiting     = "waiting"     // for the job, and until the image is listed as it should be
 	StateDone        = "done"
 	StateFailed      = "failed"
 )
@@ -49,16 +49,29 @@ func must(err error) {
 	}
 }
 
+// end shows how a workflow ended.
+func end(ctx workflow.Context, err error) error {
+	state := StateDone
+	if err != nil {
+		state = StateFailed
+	}
+	setState(ctx, state)
+	return err
+}
+
 // startImage starts the workflow that makes an image.
 func startImage(ctx workflow.Context, order ImageOrder, parentEnds enums.ParentClosePolicy) workflow.ChildWorkflowFuture {
-	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:          imageID(ctx, order.Region, order.Name),
-		ParentClosePolicy:   parentEnds,
-		WaitForCancellation: true, // to report what was done
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			AttributeImage.ValueSet(order.Name), AttributeRegion.ValueSet(order.Region), AttributeState.ValueSet(StateSending)),
-		Memo:          map[string]any{"from": order.From},
-		StaticSummary: order.Name + " in " + order.Region,
-	})
-	return workflow.ExecuteChildWorkflow(ctx, Image, order)
+	return startChild(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:        imageID(ctx, order.Region, order.Name),
+		ParentClosePolicy: parentEnds,
+		Memo:              map[string]any{"from": order.From},
+		StaticSummary:     order.Name + " in " + order.Region,
+	}, order.Region, order.Name, Image, order)
+}
+
+func startChild(ctx workflow.Context, options workflow.ChildWorkflowOptions, region, name string, child, order any) workflow.ChildWorkflowFuture {
+	options.WaitForCancellation = true // to report what was done
+	options.TypedSearchAttributes = temporal.NewSearchAttributes(
+		AttributeImage.ValueSet(name), AttributeRegion.ValueSet(region), AttributeState.ValueSet(StateSending))
+	return workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, order)
 }

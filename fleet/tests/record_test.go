@@ -29,6 +29,7 @@ func TestRecord(t *testing.T) {
 	from := fleet.Source{Region: "gz", Snapshot: snapshot}
 	roll := fleet.RollOrder{Family: "web", Version: "1", From: from, Regions: []string{"gz", "bj"}, Settings: settings}
 	w.record("roll", fleet.Roll, roll)
+	old := w.images("gz")
 	roll.Version, roll.Apply, roll.Retention = "2", true, fleet.Retention{Keep: 1}
 	w.record("roll-apply", fleet.Roll, roll)
 	w.record("replicate", fleet.Replicate, fleet.Order{Name: "db-1", From: from, Regions: []string{"bj"}, Settings: settings})
@@ -36,6 +37,11 @@ func TestRecord(t *testing.T) {
 	w.keep("image-lost", fleet.ImageID(queue, "gz", "web-1"))
 	w.keep("image-postponed", fleet.ImageID(queue, "bj", "web-1"))
 	w.keep("image", fleet.ImageID(queue, "bj", "db-1"))
+	for id, name := range old {
+		if name == "web-1" {
+			w.keep("delete", fleet.DeleteID(queue, "gz", id))
+		}
+	}
 }
 
 func (w *world) record(name string, workflow, order any) {

@@ -51,7 +51,7 @@ func statusCommand() *cli.Command {
 			case id != "":
 				rows, err = c.show(ctx, id)
 			default:
-				rows, err = c.list(ctx, "ExecutionStatus = 'Running' AND WorkflowType != 'Image' AND TaskQueue = %s", queue)
+				rows, err = c.list(ctx, "ExecutionStatus = 'Running' AND WorkflowType NOT IN ('Image', 'Delete') AND TaskQueue = %s", queue)
 			}
 			if err == nil && len(rows) == 0 {
 				fmt.Fprintf(cmd.Root().ErrWriter, "Nothing %s on task queue %s.\n", state, queue)

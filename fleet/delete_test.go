@@ -1,0 +1,107 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/cimg-go/cimg/emulator"
+	"github.com/cimg-go/cimg/fleet"
+)
+
+var outdated = fleet.DeleteOrder{Region: "bj", Image: fleet.Member{UUID: "bj-1", Name: "web-1"}}
+
+// deletes deletes an image as somebody else does.
+func (w *world) deletes(t *testing.T) {
+	t.Helper()
+	_, err := w.cimg.DeleteImage(context.Background(), outdated.Region, outdated.Image.UUID)
+	require.NoError(t, err)
+}
+
+func (w *world) requireDeletedOnce(t *testing.T) {
+	t.Helper()
+	require.NoError(t, w.GetWorkflowError())
+	require.Equal(t, 1, w.service.Requests("deleteCIMG"))
+	require.Equal(t, []string{"bj-2", "bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
+}
+
+// An image is deleted by one call, whoever made it, and whatever became of that one's
+// worker or workflow.
+func TestDeletedOnce(t *testing.T) {
+	killed := func(w *world, sends bool) {
+		first := true
+		w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+			if !first {
+				return w.activities.Send(ctx, call)
+			}
+			if first = false; sends {
+				_, _ = w.activities.Send(ctx, call)
+			}
+			return fleet.Effect{}, errors.New("killed")
+		})
+	}
+	for name, prepare := range map[string]func(*testing.T, *world) (atLast func()){
+		"by nobody else":                 func(*testing.T, *world) func() { return nil },
+		"by a worker killed before that": func(_ *testing.T, w *world) func() { killed(w, false); return nil },
+		"by a worker killed after that":  func(_ *testing.T, w *world) func() { killed(w, true); return nil },
+		"by somebody else, meanwhile":    func(t *testing.T, w *world) func() { w.deletes(t); return nil },
+		"by an earlier run, after its end": func(t *testing.T, w *world) func() {
+			w.hasEarlierRuns(&workflow.WorkflowExecutionInfo{
+				Execution: &common.WorkflowExecution{RunId: "earlier"}, StartTime: timestamppb.Now(), CloseTime: timestamppb.Now(),
+			})
+			send := sync.OnceFunc(func() { w.deletes(t) })
+			w.RegisterDelayedCallback(send, 2*time.Minute)
+			return send
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+				atLast := prepare(t, w)
+				w.hasNoEarlierRun()
+				w.ExecuteWorkflow(fleet.Delete, outdated)
+				if atLast != nil {
+					atLast()
+				}
+				w.requireDeletedOnce(t)
+			})
+		})
+	}
+}
+
+// Each deletion of a roll is a workflow that can be found by its image and region. One
+// that another roll has started is attended to.
+func TestRollDeletesByWorkflowsOfTheirOwn(t *testing.T) {
+	elsewhere := &startedElsewhere{}
+	env, _ := fleetEnvironment(t)
+	env.RegisterWorkflow(fleet.Roll)
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{elsewhere}})
+	env.OnActivity("Verify", mock.Anything, mock.Anything).Return(nil)
+	env.OnActivity("Expired", mock.Anything, mock.Anything).Return([]fleet.Member{outdated.Image}, nil)
+	env.OnActivity("Attend", mock.Anything, "default-test-taskqueue/bj/web-9").Return(fleet.Copy{Region: "bj", Name: "web-9", Image: "new"}, nil).Once()
+	env.OnActivity("Attend", mock.Anything, "default-test-taskqueue/delete:bj/bj-1").Return(fleet.Copy{}, nil).Once()
+	order := applied(roll)
+	order.From, order.Regions = fleet.Source{Region: "gz", Image: "golden"}, []string{"bj"}
+	env.ExecuteWorkflow(fleet.Roll, order)
+	require.NoError(t, env.GetWorkflowError())
+	env.AssertExpectations(t)
+
+	options := elsewhere.options
+	require.Equal(t, fleet.DeleteID("default-test-taskqueue", "bj", "bj-1"), options.WorkflowID)
+	require.Equal(t, enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL, options.ParentClosePolicy)
+	require.True(t, options.WaitForCancellation)
+	require.Equal(t, "bj-1", options.Memo["image"])
+	image, _ := options.TypedSearchAttributes.GetKeyword(fleet.AttributeImage)
+	region, _ := options.TypedSearchAttributes.GetKeyword(fleet.AttributeRegion)
+	require.Equal(t, []string{"web-1", "bj"}, []string{image, region})
+}
