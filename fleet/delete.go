@@ -1,6 +1,9 @@
 package fleet
 
 import (
+	"cmp"
+	"errors"
+
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/workflow"
 
@@ -12,6 +15,8 @@ type DeleteOrder struct {
 	Region   string
 	Image    Member // as it was when it was chosen
 	Settings Settings
+	// Carried is for the workflow's own use: where an earlier run of it stopped.
+	Carried *Attempts `json:",omitempty"`
 }
 
 // DeleteID returns the id of the workflow [Delete] for an image.
@@ -28,10 +33,14 @@ func Delete(ctx workflow.Context, order DeleteOrder) error {
 
 func deleteImage(ctx workflow.Context, order DeleteOrder) error {
 	intent := wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: order.Region, ImageUUIDs: []string{order.Image.UUID}}
-	attempts := &Attempts{Calls: order.Settings.MaxCalls, IsFirst: true}
+	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls, IsFirst: true})
 	effect, err := once(ctx, Call{Intent: intent, Delete: &order.Image}, attempts, order.Settings)
 	var rejection Rejection
-	if IsFailure(err, Rejected, &rejection) && rejection.Errno == wrapper.ErrnoImage { // not found: the list tells whether it is gone
+	switch {
+	case errors.Is(err, errLongHistory):
+		order.Carried = attempts
+		return workflow.NewContinueAsNewError(ctx, Delete, order)
+	case IsFailure(err, Rejected, &rejection) && rejection.Errno == wrapper.ErrnoImage: // not found: the list tells whether it is gone
 		if found, isFound, _ := reconciled(ctx, intent, order.Settings); isFound {
 			effect, err = found, nil
 		}

@@ -12,8 +12,11 @@ import (
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
+	sdk "go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cimg-go/cimg/emulator"
@@ -77,6 +80,30 @@ func TestDeletedOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDeleteContinuesAsNewWhilePostponed(t *testing.T) {
+	var next fleet.DeleteOrder
+	inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{{Operation: "deleteCIMG", Status: 429, Count: 1000}}}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		var state string
+		w.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+			state, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(fleet.AttributeState)
+		})
+		w.RegisterDelayedCallback(func() { w.SetContinueAsNewSuggested(true) }, 6*time.Hour)
+		w.ExecuteWorkflow(fleet.Delete, outdated)
+		again, is := errors.AsType[*sdk.ContinueAsNewError](w.GetWorkflowError())
+		require.True(t, is, "%v", w.GetWorkflowError())
+		require.Equal(t, fleet.StatePostponed, state)
+		require.Equal(t, "Delete", again.WorkflowType.Name)
+		require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
+		require.Equal(t, &fleet.Attempts{Calls: 3, IsFirst: true}, next.Carried)
+	})
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.ExecuteWorkflow(fleet.Delete, next)
+		w.requireDeletedOnce(t)
+	})
 }
 
 // Each deletion of a roll is a workflow that can be found by its image and region. One

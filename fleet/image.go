@@ -27,14 +27,17 @@ type ImageOrder struct {
 	Description string `json:",omitempty"`
 	From        Source
 	Settings    Settings
+	// Carried is for the workflow's own use: where an earlier run of it stopped.
+	Carried *Attempts `json:",omitempty"`
 }
 
-// Attempts are the calls for an image.
+// Attempts is what a run of [Image] or [Delete] leaves to the next, if its call is
+// postponed for so long that its history gets too long.
 type Attempts struct {
 	Calls   int        // that may still be sent
 	IsFirst bool       // see Call
-	Image   string     // of the last job
-	Failed  *FailedJob // the last job, if it failed
+	Image   string     `json:",omitempty"` // of the last job
+	Failed  *FailedJob `json:",omitempty"` // the last job, if it failed
 }
 
 // Copy is an image in a region, or why there is none.
@@ -66,12 +69,15 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	if err != nil {
 		return result, failure(InvalidOrder, err.Error(), nil)
 	}
-	attempts := &Attempts{Calls: order.Settings.MaxCalls, IsFirst: true}
+	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls, IsFirst: true})
 	var a *Activities
 	for {
 		setState(ctx, StateSending)
 		effect, err := once(ctx, call, attempts, order.Settings)
 		switch {
+		case errors.Is(err, errLongHistory):
+			order.Carried = attempts
+			return result, workflow.NewContinueAsNewError(ctx, Image, order)
 		case err != nil:
 			return result, err
 		case attempts.Failed != nil && effect.Exists && effect.Image == attempts.Image: // it is listed all the same

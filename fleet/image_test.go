@@ -18,8 +18,10 @@ import (
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	sdk "go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cimg-go/cimg/emulator"
@@ -365,6 +367,49 @@ func TestPostponementsAreBenign(t *testing.T) {
 		postponed, _ := errors.AsType[*temporal.ApplicationError](err)
 		require.Equal(t, temporal.ApplicationErrorCategoryBenign, postponed.Category())
 	})
+}
+
+// A call that is postponed for very long lets the workflow continue as new, with what
+// the next run must know.
+func TestImageContinuesAsNewWhilePostponed(t *testing.T) {
+	for failedJobs := range 3 {
+		t.Run(fmt.Sprint(failedJobs, " failed jobs before"), func(t *testing.T) {
+			var next fleet.ImageOrder
+			jobs := 0
+			postpone := emulator.Fault{Operation: "createCIMG", Skip: failedJobs, Status: 429, Count: 1000}
+			plan := func(emulator.JobStart) emulator.Plan { jobs++; return emulator.Plan{Failure: "no space left"} }
+			inWorld(t, emulator.Options{Faults: []emulator.Fault{postpone}, Plan: plan}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				w.RegisterDelayedCallback(func() { w.SetContinueAsNewSuggested(true) }, 6*time.Hour)
+				w.ExecuteWorkflow(fleet.Image, web)
+				again, is := errors.AsType[*sdk.ContinueAsNewError](w.GetWorkflowError())
+				require.True(t, is, "%v", w.GetWorkflowError())
+				require.Equal(t, "Image", again.WorkflowType.Name)
+				require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
+				require.Equal(t, failedJobs, jobs)
+				require.Equal(t, 3-failedJobs, next.Carried.Calls)
+				require.Equal(t, failedJobs == 0, next.Carried.IsFirst)
+				require.Equal(t, failedJobs > 0, next.Carried.Failed != nil)
+			})
+			jobs = 0
+			inWorld(t, emulator.Options{Plan: plan}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				w.ExecuteWorkflow(fleet.Image, next)
+				w.endsWith(t, fleet.JobFailed)
+				require.Equal(t, 3-failedJobs, jobs, "the calls of both runs are counted")
+			})
+			if failedJobs == 0 {
+				return
+			}
+			inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+				w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(fleet.Effect{Image: next.Carried.Image, Exists: true}, nil)
+				w.ExecuteWorkflow(fleet.Image, next)
+				var failed fleet.FailedJob
+				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.JobFailed, &failed), "an image whose job failed is not taken for made by the next run, either")
+				require.Equal(t, *next.Carried.Failed, failed)
+			})
+		})
+	}
 }
 
 func TestQuote(t *testing.T) {

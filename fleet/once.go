@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,6 +50,9 @@ type Effect struct {
 	Exists bool            `json:",omitempty"` // it was there before the call
 }
 
+// errLongHistory asks a workflow of which nothing is under way to continue as new.
+var errLongHistory = errors.New("the history is long")
+
 // once makes a call until it has taken effect or failed for good. It counts down the
 // calls that may be sent.
 func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings) (Effect, error) {
@@ -75,8 +79,12 @@ func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings
 			return effect, err
 		case IsFailure(err, NothingDone, &later):
 			setState(ctx, StatePostponed)
-			if err := workflow.Sleep(ctx, max(pause, later.After)); err != nil {
-				return effect, err
+			_ = workflow.Sleep(ctx, max(pause, later.After))
+			switch {
+			case ctx.Err() != nil: // in the last moment, too
+				return effect, ctx.Err()
+			case workflow.GetInfo(ctx).GetContinueAsNewSuggested():
+				return effect, errLongHistory
 			}
 			pause = min(2*pause, settings.MaxPause)
 			continue

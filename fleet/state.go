@@ -51,11 +51,12 @@ func must(err error) {
 
 // end shows how a workflow ended.
 func end(ctx workflow.Context, err error) error {
-	state := StateDone
-	if err != nil {
-		state = StateFailed
+	switch {
+	case err == nil:
+		setState(ctx, StateDone)
+	case !workflow.IsContinueAsNewError(err):
+		setState(ctx, StateFailed)
 	}
-	setState(ctx, state)
 	return err
 }
 
