@@ -71,7 +71,7 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	}
 	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls, IsFirst: true})
 	var a *Activities
-	for {
+	for pause := min(30*time.Second, order.Settings.MaxPause); ; pause = min(2*pause, order.Settings.MaxPause) {
 		setState(ctx, StateSending)
 		effect, err := once(ctx, call, attempts, order.Settings)
 		switch {
@@ -91,6 +91,10 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 		attempts.IsFirst, attempts.Image, attempts.Failed = false, result.Image, nil
 		isGone := IsFailure(err, JobFailed, &attempts.Failed) || IsFailure(err, NotObserved, nil)
 		if !isGone || attempts.Calls <= 0 {
+			return result, err
+		}
+		setState(ctx, StatePostponed)
+		if err := workflow.Sleep(ctx, pause); err != nil {
 			return result, err
 		}
 	}
@@ -163,8 +167,8 @@ type Settings struct {
 	// MaxCalls is how many calls may be sent for an image: one more after a job that
 	// failed, or a call of which no image was observed. Default: 3.
 	MaxCalls int `json:",omitempty" yaml:"maxCalls"`
-	// MaxPause is the longest pause before a call that was not carried out is made
-	// again, unless the service asks for a longer one. Default: 5 min.
+	// MaxPause is the longest pause before a call that was not carried out, or whose
+	// job failed, is made again, unless the service asks for a longer one. Default: 5 min.
 	MaxPause time.Duration `json:",omitempty" yaml:"maxPause"`
 }
 

@@ -416,7 +416,8 @@ func TestQuote(t *testing.T) {
 	require.Equal(t, `a\\b''c`, fleet.Quote(`a\b'c`))
 }
 
-// A job that fails leaves no image; the workflow makes it anew, a few times.
+// A job that fails leaves no image; the workflow makes it anew, a few times, after a
+// pause.
 func TestFailedJobs(t *testing.T) {
 	for failures, failure := range map[int]string{0: "", 1: "", 2: "", 3: fleet.JobFailed} {
 		jobs := 0
@@ -427,9 +428,14 @@ func TestFailedJobs(t *testing.T) {
 			return emulator.Plan{Duration: time.Minute}
 		}}, func(t *testing.T, w *world) {
 			w.hasNoEarlierRun()
-			w.ExecuteWorkflow(fleet.Image, web)
+			pauses := []time.Duration{}
+			w.SetOnTimerScheduledListener(func(_ string, pause time.Duration) { pauses = append(pauses, pause) })
+			order := web
+			order.Settings.MaxPause = 45 * time.Second
+			w.ExecuteWorkflow(fleet.Image, order)
 			w.endsWith(t, failure)
 			require.Equal(t, min(failures+1, 3), w.service.Requests("createCIMG"))
+			require.Equal(t, []time.Duration{30 * time.Second, 45 * time.Second}[:min(failures, 2)], pauses)
 		})
 	}
 }

@@ -21,7 +21,7 @@ var (
 // The states of an [Image] or [Delete] workflow.
 const (
 	StateSending     = "sending"     // looks for the image, and starts the job
-	StatePostponed   = "postponed"   // the call could not be made, or was rejected for its rate
+	StatePostponed   = "postponed"   // the call could not be made, or was rejected for its rate, or its job failed
 	StateReconciling = "reconciling" // finds out what became of a call
 	StateWaiting     = "waiting"     // for the job, and until the image is listed as it should be
 	StateDone        = "done"
