@@ -69,6 +69,7 @@ func fleetEnvironment(t *testing.T) (*testsuite.TestWorkflowEnvironment, *images
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute)
+	env.SetWorkerOptions(onABusyMachine)
 	env.SetWorkflowRunTimeout(1000 * time.Hour)
 	made := &images{running: map[string]int{}, most: map[string]int{}, orders: map[string]fleet.ImageOrder{}, fail: map[string]string{}}
 	env.RegisterWorkflow(fleet.Fleet)

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/mocks"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/fleet"
@@ -27,6 +28,9 @@ var (
 	snapshot = fleet.Source{Region: "gz", Snapshot: "3fd352092a3f553cb124223f6a7f09b4"}
 	web      = fleet.ImageOrder{Region: "gz", Name: "web-01", From: snapshot}
 )
+
+// onABusyMachine lets a workflow take its time, which is not virtual.
+var onABusyMachine = worker.Options{DeadlockDetectionTimeout: time.Minute}
 
 // world is a service and a worker, with Temporal's test environment in between.
 type world struct {
@@ -57,6 +61,7 @@ func inChangedWorld(t *testing.T, options emulator.Options, change func(http.Rou
 		require.NoError(t, err)
 		var suite testsuite.WorkflowTestSuite
 		w := &world{suite.NewTestWorkflowEnvironment(), service, cimg, temporal, activities}
+		w.SetWorkerOptions(onABusyMachine)
 		fleet.Register(w, activities)
 		w.SetTestTimeout(24 * time.Hour)
 		test(t, w)
