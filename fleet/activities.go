@@ -32,9 +32,13 @@ type Options struct {
 	// VisibilityWindow is within what time the service lists a new image. Until then,
 	// a call is not taken for lost. Default: reconcile.DefaultVisibilityWindow.
 	VisibilityWindow time.Duration
-	// ReadyStatus is the status of an image that can be used. Default: Ready.
+	// ReadyStatus is the status of an image that can be used. Default:
+	// DefaultReadyStatus.
 	ReadyStatus string
 }
+
+// DefaultReadyStatus is the only status of an image that is published, in an example.
+const DefaultReadyStatus = "Ready"
 
 // NewActivities returns the activities of a worker, which call the service through cimg
 // and Temporal through temporal, the worker's client.
@@ -46,7 +50,7 @@ func NewActivities(cimg *wrapper.Client, temporal client.Client, options Options
 		options.VisibilityWindow = reconcile.DefaultVisibilityWindow
 	}
 	if options.ReadyStatus == "" {
-		options.ReadyStatus = "Ready"
+		options.ReadyStatus = DefaultReadyStatus
 	}
 	// Calls have the time of Temporal's clock. What was there before a call, Send has seen.
 	recovery, err := reconcile.New(cimg, reconcile.WithVisibilityWindow(options.VisibilityWindow), reconcile.WithClockTolerance(options.VisibilityWindow))

@@ -56,6 +56,24 @@ func TestSend(t *testing.T) {
 	require.Equal(t, Response{http.StatusTeapot, http.Header{"Server": {"x"}}, []byte("body")}, response)
 }
 
+// Of a body of unknown length, net/http sends what it can read at once, or chunks.
+func TestTheLengthOfABodyIsKnown(t *testing.T) {
+	for _, row := range []struct {
+		content  string
+		mutating bool
+		want     []string
+	}{{"", false, []string{"identity"}}, {"", true, nil}, {"content", false, nil}, {"content", true, nil}} {
+		clients := through(func(r *http.Request) (*http.Response, error) {
+			require.Equal(t, row.want, r.TransferEncoding)
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+		})
+		r := request(t, t.Context(), "http://host/")
+		r.Content, r.Mutating = []byte(row.content), row.mutating
+		_, failure := clients.Send(r)
+		require.Nil(t, failure)
+	}
+}
+
 // A request keeps its own header.
 func TestHeadersOfRequests(t *testing.T) {
 	for _, row := range []struct{ own, sent http.Header }{

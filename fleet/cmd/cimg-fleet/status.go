@@ -79,8 +79,8 @@ func (c *connection) show(ctx context.Context, id string) ([]row, error) {
 	switch {
 	case isRunning && shown.Type == "Fleet":
 		err = c.progress(ctx, id, &report.Progress)
-	case isRunning && shown.Type != "Image":
-		images, err := c.list(ctx, "WorkflowType = 'Image' AND "+started+" AND StartTime >= %[2]s", id, shown.Start.Format(time.RFC3339Nano))
+	case isRunning && shown.Type != "Image" && shown.Type != "Delete":
+		images, err := c.list(ctx, "WorkflowType IN ('Image', 'Delete') AND "+started+" AND StartTime >= %[2]s", id, shown.Start.Format(time.RFC3339Nano))
 		return append([]row{shown}, images...), err
 	case shown.Type == "Replicate":
 		err = c.ended(ctx, id, &report.Made)

@@ -83,12 +83,10 @@ func (r row) cells() []string {
 		counts := fmt.Sprintf("%d of %d done, %d running, %d queued, %d failed", p.Done, p.Total, p.Running, p.Queued, p.Failed)
 		text = append(text, strings.NewReplacer(", 0 running", "", ", 0 queued", "", ", 0 failed", "").Replace(counts))
 		if p.Paused {
-			text = append(text, "paused")
+			text = append(text, "paused", commandline.Plain(p.Reason))
 		}
 	}
-	if r.Error != "" {
-		text = append(text, r.Error)
-	}
+	text = slices.DeleteFunc(append(text, r.Error), func(s string) bool { return s == "" })
 	if r.Region != "" {
 		return []string{r.Region, r.State, cmp.Or(r.Image, "-"), strings.Join(append([]string{r.Name}, text...), ": ")}
 	}

@@ -21,6 +21,7 @@ func workerCommand() *cli.Command {
 	var service commandline.Service
 	var rateLimit float64
 	var maxActivities int
+	var options fleet.Options
 	return &cli.Command{
 		Name:  "worker",
 		Usage: "carry out workflows until interrupted",
@@ -30,15 +31,16 @@ of one account. For instance, against an emulator that "cimg mock" serves:
   DIDIYUN_BASE_URL=http://127.0.0.1:8080 DIDIYUN_ACCESS_TOKEN=9a609744ad675e8fbfcdbf14511b24e6ddd6b427b4d256969534a81d0773f4d7 cimg-fleet worker`,
 		Flags: append(service.JobFlags(),
 			&cli.IntFlag{Name: "max-activities", Usage: "call and wait for at most `N` images at a time; a wait costs a few kilobytes, and all share the polls", Value: 10_000, Sources: cli.EnvVars("CIMG_MAX_ACTIVITIES"), Destination: &maxActivities, Validator: positive},
+			&cli.StringFlag{Name: "ready-status", Category: commandline.ServiceFlags, Usage: "take an image of this `STATUS` for ready: which there are is not published", Value: fleet.DefaultReadyStatus, Sources: cli.EnvVars("CIMG_READY_STATUS"), Destination: &options.ReadyStatus},
 			&cli.FloatFlag{Name: "rate-limit", Category: commandline.ServiceFlags, Usage: "send at most `N` requests a second, of whatever kind; divide the account's limit by the workers", DefaultText: "no limit", Sources: cli.EnvVars("CIMG_RATE_LIMIT"), Destination: &rateLimit},
 		),
 		Before: commandline.NoArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			options := []wrapper.Option{wrapper.WithUserAgent("cimg-fleet")}
+			settings := []wrapper.Option{wrapper.WithUserAgent("cimg-fleet")}
 			if rateLimit != 0 {
-				options = append(options, wrapper.WithRateLimit(rateLimit, max(1, int(rateLimit))))
+				settings = append(settings, wrapper.WithRateLimit(rateLimit, max(1, int(rateLimit))))
 			}
-			cimg, err := service.Client(options...)
+			cimg, err := service.Client(settings...)
 			if err != nil {
 				return err
 			}
@@ -50,7 +52,8 @@ of one account. For instance, against an emulator that "cimg mock" serves:
 			if err := c.checkAttributes(ctx); err != nil {
 				return err
 			}
-			activities, err := fleet.NewActivities(cimg, c, fleet.Options{VisibilityWindow: service.VisibilityWindow})
+			options.VisibilityWindow = service.VisibilityWindow
+			activities, err := fleet.NewActivities(cimg, c, options)
 			if err != nil {
 				return err
 			}
