@@ -70,7 +70,7 @@ func (a *Activities) Wait(ctx context.Context, ref wrapper.JobRef) (wrapper.Job,
 	var seen atomic.Pointer[wrapper.Job]
 	defer heartbeat(ctx, func() any { return Heartbeat{ref, seen.Load()} })()
 	var job wrapper.Job
-	for job, err = range handle.Watch(ctx) {
+	for job, err = range handle.Watch(ctx, wrapper.MissingGrace(max(30*time.Second, a.options.VisibilityWindow))) {
 		latest := job // heartbeats read it meanwhile
 		seen.Store(&latest)
 	}
@@ -105,14 +105,17 @@ func (a *Activities) Reconcile(ctx context.Context, unknown wrapper.OutcomeUnkno
 // than the listing that has been looked at.
 func (a *Activities) earlierRun(ctx context.Context) error {
 	info := activity.GetInfo(ctx)
-	since := time.Now().Add(-info.StartToCloseTimeout - a.options.VisibilityWindow - maxListingAge).UTC().Format(time.RFC3339)
+	now := info.StartedTime // by the server's clock
+	since := now.Add(-info.StartToCloseTimeout - a.options.VisibilityWindow - maxListingAge).UTC().Format(time.RFC3339)
 	response, err := a.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowId = '%s' AND (ExecutionStatus = 'Running' OR CloseTime > '%s')", Quote(info.WorkflowExecution.ID), since),
+		// One that has continued as new has no call under way.
+		Query: fmt.Sprintf("WorkflowId = '%s' AND ExecutionStatus != 'ContinuedAsNew' AND (ExecutionStatus = 'Running' OR CloseTime > '%s')",
+			Quote(info.WorkflowExecution.ID), since),
 	})
 	if err != nil {
 		return failure(NothingDone, "looking for earlier runs: "+err.Error(), TryLater{})
 	}
-	var earlier EarlierRun
+	earlier := EarlierRun{CheckedBy: info.WorkflowExecution.RunID}
 	isThisListed := false
 	for _, run := range response.Executions {
 		if run.Execution.GetRunId() == info.WorkflowExecution.RunID {
@@ -122,7 +125,11 @@ func (a *Activities) earlierRun(ctx context.Context) error {
 		if started := run.StartTime.AsTime(); earlier.StartedAt.IsZero() || started.Before(earlier.StartedAt) {
 			earlier.StartedAt = started
 		}
-		if until := run.CloseTime.AsTime().Add(info.StartToCloseTimeout); until.After(earlier.SendsUntil) {
+		closed := now // or it is not known yet that it is
+		if run.CloseTime != nil {
+			closed = run.CloseTime.AsTime()
+		}
+		if until := closed.Add(info.StartToCloseTimeout); until.After(earlier.SendsUntil) {
 			earlier.SendsUntil = until
 		}
 	}

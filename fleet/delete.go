@@ -10,10 +10,10 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// DeleteOrder is an order to delete an image.
+// DeleteOrder is an order to delete an image that is not to be kept.
 type DeleteOrder struct {
-	Region   string
-	Image    Member // as it was when it was chosen
+	Image    Member // as it was when it was chosen by
+	Expiry   Expiry
 	Settings Settings
 	// Carried is for the workflow's own use: where an earlier run of it stopped.
 	Carried *Attempts `json:",omitempty"`
@@ -24,17 +24,20 @@ func DeleteID(taskQueue, region, uuid string) string {
 	return taskQueue + "/delete:" + region + "/" + uuid
 }
 
-// Delete deletes an image, unless it is gone, renamed or shared. If it is cancelled, it
-// ends the deletion that it has begun.
+// Delete deletes an image, unless it is gone, or is to be kept by now. If it is
+// cancelled, it ends the deletion that it has begun.
 func Delete(ctx workflow.Context, order DeleteOrder) error {
 	order.Settings = order.Settings.withDefaults()
 	return end(ctx, deleteImage(ctx, order))
 }
 
 func deleteImage(ctx workflow.Context, order DeleteOrder) error {
-	intent := wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: order.Region, ImageUUIDs: []string{order.Image.UUID}}
-	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls, IsFirst: true})
-	effect, err := once(ctx, Call{Intent: intent, Delete: &order.Image}, attempts, order.Settings)
+	if order.Image.UUID == "" || order.Expiry.Made.Region == "" {
+		return failure(InvalidOrder, "the order has no image or no region", nil)
+	}
+	intent := wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: order.Expiry.Made.Region, ImageUUIDs: []string{order.Image.UUID}}
+	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls})
+	effect, err := once(ctx, Call{Intent: intent, Delete: &order.Image, Expiry: order.Expiry}, attempts, order.Settings)
 	var rejection Rejection
 	switch {
 	case errors.Is(err, errLongHistory):
@@ -55,11 +58,11 @@ func deleteImage(ctx workflow.Context, order DeleteOrder) error {
 
 // awaitDelete deletes an image by a child workflow.
 func awaitDelete(ctx workflow.Context, order DeleteOrder) error {
-	id := DeleteID(workflow.GetInfo(ctx).TaskQueueName, order.Region, order.Image.UUID)
+	id := DeleteID(workflow.GetInfo(ctx).TaskQueueName, order.Expiry.Made.Region, order.Image.UUID)
 	return await(ctx, startChild(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:        id,
 		ParentClosePolicy: enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 		Memo:              map[string]any{"image": order.Image.UUID},
-		StaticSummary:     "delete " + order.Image.Name + " in " + order.Region,
-	}, order.Region, order.Image.Name, Delete, order), id, nil)
+		StaticSummary:     "delete " + order.Image.Name + " in " + order.Expiry.Made.Region,
+	}, order.Expiry.Made.Region, order.Image.Name, Delete, order), id, nil)
 }

@@ -23,12 +23,15 @@ import (
 	"github.com/cimg-go/cimg/fleet"
 )
 
-var outdated = fleet.DeleteOrder{Region: "bj", Image: fleet.Member{UUID: "bj-1", Name: "web-1"}}
+var outdated = fleet.DeleteOrder{
+	Image:  fleet.Member{UUID: "bj-1", Name: "web-1"},
+	Expiry: fleet.Expiry{Made: fleet.Copy{Region: "bj", Name: "web-3", Image: "bj-3"}, Family: "web", Retention: fleet.Retention{Keep: 2}},
+}
 
 // deletes deletes an image as somebody else does.
 func (w *world) deletes(t *testing.T) {
 	t.Helper()
-	_, err := w.cimg.DeleteImage(context.Background(), outdated.Region, outdated.Image.UUID)
+	_, err := w.cimg.DeleteImage(context.Background(), outdated.Expiry.Made.Region, outdated.Image.UUID)
 	require.NoError(t, err)
 }
 
@@ -97,7 +100,7 @@ func TestDeleteContinuesAsNewWhilePostponed(t *testing.T) {
 		require.Equal(t, fleet.StatePostponed, state)
 		require.Equal(t, "Delete", again.WorkflowType.Name)
 		require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
-		require.Equal(t, &fleet.Attempts{Calls: 3, IsFirst: true}, next.Carried)
+		require.Equal(t, &fleet.Attempts{Calls: 3}, next.Carried)
 	})
 	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
 		w.hasNoEarlierRun()
@@ -131,4 +134,40 @@ func TestRollDeletesByWorkflowsOfTheirOwn(t *testing.T) {
 	image, _ := options.TypedSearchAttributes.GetKeyword(fleet.AttributeImage)
 	region, _ := options.TypedSearchAttributes.GetKeyword(fleet.AttributeRegion)
 	require.Equal(t, []string{"web-1", "bj"}, []string{image, region})
+}
+
+// A cancelled workflow deletes nothing, unless it has begun to.
+func TestACancelledDeleteSendsNothingMore(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{{Operation: "deleteCIMG", Status: 503}}}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		time.AfterFunc(10*time.Second, w.CancelWorkflow)
+		w.ExecuteWorkflow(fleet.Delete, outdated)
+		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
+		require.Len(t, w.stocked("bj"), 5)
+	})
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.RegisterDelayedCallback(w.CancelWorkflow, 0)
+		w.ExecuteWorkflow(fleet.Delete, outdated)
+		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
+		require.Zero(t, w.service.Requests("deleteCIMG"))
+	})
+}
+
+// An image that has become one to keep, since it was chosen, is kept: without the new
+// image, or as one of the newest.
+func TestTheLastImagesAreKept(t *testing.T) {
+	for _, gone := range [][]string{{"bj-2"}, {"bj-3"}, {"bj-2", "bj-3"}} {
+		inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+			w.hasNoEarlierRun()
+			for _, id := range gone {
+				_, err := w.cimg.DeleteImage(t.Context(), "bj", id)
+				require.NoError(t, err)
+			}
+			time.Sleep(time.Minute)
+			w.ExecuteWorkflow(fleet.Delete, outdated)
+			w.endsWith(t, fleet.Unverified)
+			require.Contains(t, w.stocked("bj"), "bj-1")
+		})
+	}
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -37,6 +38,7 @@ type TryLater struct {
 
 // EarlierRun are the runs of a workflow before the present one.
 type EarlierRun struct {
+	CheckedBy  string    // the present run
 	StartedAt  time.Time // the first of them
 	SendsUntil time.Time // the latest time at which one may still send its call
 }
@@ -91,14 +93,31 @@ func callFailure(err error) error {
 	case outcome == wrapper.OutcomeNotSent:
 		return failure(NothingDone, err.Error(), TryLater{})
 	case outcome == wrapper.OutcomeRejected && errors.Is(err, wrapper.ErrRateLimited):
-		return failure(NothingDone, err.Error(), TryLater{response.RetryAfter})
+		return failure(NothingDone, err.Error(), TryLater{retryAfter(err)})
 	case outcome == wrapper.OutcomeRejected:
-		return failure(Rejected, err.Error(), Rejection{response.Op, response.Errno, response.Errmsg, response.RequestID, response.HTTPStatus})
+		return rejected(err, response)
 	}
 	if unknown, found := errors.AsType[*wrapper.OutcomeUnknownError](err); found {
 		return failure(OutcomeUnknown, err.Error(), unknown)
 	}
 	return err // as unknown as without it
+}
+
+func rejected(err error, response *wrapper.APIError) error {
+	return failure(Rejected, err.Error(), Rejection{response.Op, response.Errno, response.Errmsg, response.RequestID, response.HTTPStatus})
+}
+
+// lookFailure is the failure to look before a call. That the service itself rejects the
+// question, for a region that does not exist, is final; a token may be replaced.
+func lookFailure(err error) error {
+	response, isResponse := errors.AsType[*wrapper.APIError](err)
+	isFinal := func(reason error) bool { return errors.Is(err, reason) }
+	if isResponse && response.Errno != 0 && slices.ContainsFunc([]error{
+		wrapper.ErrBadParameter, wrapper.ErrNotFound, wrapper.ErrPermission, wrapper.ErrArrears,
+	}, isFinal) {
+		return rejected(err, response)
+	}
+	return failure(NothingDone, err.Error(), TryLater{retryAfter(err)})
 }
 
 // waitFailure is the failure of a wait for a job. Unless the service said how the job
@@ -118,10 +137,10 @@ func waitFailure(ctx context.Context, err error) error {
 	return temporal.NewApplicationErrorWithOptions(err.Error(), "Transient", temporal.ApplicationErrorOptions{NextRetryDelay: retryAfter(err)})
 }
 
-// retryAfter returns how long the service asked to wait; 0 if it did not.
+// retryAfter returns how long the service asked to wait, up to an hour; 0 if it did not.
 func retryAfter(err error) time.Duration {
 	if response, found := errors.AsType[*wrapper.APIError](err); found {
-		return response.RetryAfter
+		return min(response.RetryAfter, time.Hour)
 	}
 	return 0
 }

@@ -108,6 +108,7 @@ func (f *fleet) enqueue(order *Order) {
 
 // startQueued starts images in the regions that have room.
 func (f *fleet) startQueued(ctx workflow.Context) {
+	f.hear() // what has arrived counts for these, too
 	if f.progress.Paused || ctx.Err() != nil {
 		return
 	}
@@ -234,13 +235,15 @@ func (f *fleet) listen(ctx workflow.Context) {
 // hear receives the signals that have arrived, in their order.
 func (f *fleet) hear() {
 	for f.pause.ReceiveAsync(&f.progress.Paused) {
+	}
+	if !f.progress.Paused {
 		f.progress.Reason = ""
 	}
 }
 
 // continueAsNew lets the next run continue with what is not finished.
 func (f *fleet) continueAsNew(ctx workflow.Context) error {
-	f.hear() // a signal that nobody has received is lost
+	f.hear() // a signal that nobody has received would be lost
 	next := List{PerRegion: f.list.PerRegion, Settings: f.list.Settings, Carried: &Carried{Progress: f.progress}}
 	carried := make(map[*Order]int) // the index of each
 	carry := func(order *Order) int {

@@ -265,10 +265,22 @@ func TestFleetCancelsWhatRuns(t *testing.T) {
 
 func TestFleetCancelledWhilePaused(t *testing.T) {
 	env, _ := fleetEnvironment(t)
-	env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, true) }, 0)
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, true) }, time.Minute)
 	env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
 	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(10, "bj"), PerRegion: 3})
 	require.Equal(t, fleet.Counts{Total: 10, Queued: 7, Done: 3}, cancelledProgress(t, env).Counts)
+}
+
+// A pause that arrives with what starts a fleet, or with the end of an image, holds for
+// what would start then.
+func TestAPauseThatHasArrived(t *testing.T) {
+	for at, started := range map[time.Duration]int{0: 0, time.Hour: 3} {
+		env, made := fleetEnvironment(t)
+		env.RegisterDelayedCallback(func() { env.SignalWorkflow(fleet.SignalPause, true) }, at)
+		env.RegisterDelayedCallback(env.CancelWorkflow, 150*time.Minute)
+		env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(10, "bj"), PerRegion: 3})
+		require.Len(t, made.made, started)
+	}
 }
 
 func cancelledProgress(t *testing.T, env *testsuite.TestWorkflowEnvironment) (progress fleet.Progress) {
@@ -467,7 +479,7 @@ func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 		env.RegisterDelayedCallback(func() {
 			env.SetContinueAsNewSuggested(true)
 			env.SignalWorkflow(fleet.SignalPause, true)
-		}, 0)
+		}, time.Millisecond) // of real time, while an activity runs
 		env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: []fleet.Order{order}})
 		require.Equal(t, []fleet.Running{{Region: "bj", Name: "web-0", Foreign: true}}, nextRun(t, env).Carried.Running)
 		require.Equal(t, enums.PARENT_CLOSE_POLICY_ABANDON, elsewhere.options.ParentClosePolicy)

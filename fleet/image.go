@@ -34,10 +34,11 @@ type ImageOrder struct {
 // Attempts is what a run of [Image] or [Delete] leaves to the next, if its call is
 // postponed for so long that its history gets too long.
 type Attempts struct {
-	Calls   int        // that may still be sent
-	IsFirst bool       // see Call
-	Image   string     `json:",omitempty"` // of the last job
-	Failed  *FailedJob `json:",omitempty"` // the last job, if it failed
+	Calls  int        // that may still be sent
+	Image  string     `json:",omitempty"` // of the last job
+	Failed *FailedJob `json:",omitempty"` // the last job, if it failed
+	// CheckedBy is the run that knows what earlier ones have sent.
+	CheckedBy string `json:",omitempty"`
 }
 
 // Copy is an image in a region, or why there is none.
@@ -69,7 +70,7 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	if err != nil {
 		return result, failure(InvalidOrder, err.Error(), nil)
 	}
-	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls, IsFirst: true})
+	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls})
 	var a *Activities
 	for pause := min(30*time.Second, order.Settings.MaxPause); ; pause = min(2*pause, order.Settings.MaxPause) {
 		setState(ctx, StateSending)
@@ -88,7 +89,7 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 		if err == nil {
 			err = workflow.ExecuteActivity(patient(ctx, order.Settings), a.Verify, result).Get(ctx, nil)
 		}
-		attempts.IsFirst, attempts.Image, attempts.Failed = false, result.Image, nil
+		attempts.Image, attempts.Failed = result.Image, nil
 		isGone := IsFailure(err, JobFailed, &attempts.Failed) || IsFailure(err, NotObserved, nil)
 		if !isGone || attempts.Calls <= 0 {
 			return result, err
@@ -130,6 +131,11 @@ func waitFor(ctx workflow.Context, effect Effect, intent wrapper.OutcomeUnknownE
 			return "", failure(Unverified, fmt.Sprintf("job %s has succeeded, but what it did is not listed", effect.Job.JobUUID), Member{})
 		case !isFound:
 			return effect.Image, failure(NotObserved, fmt.Sprintf("the service knows neither job %s nor its image", effect.Job.JobUUID), intent)
+		}
+		if found.Job != nil && found.Job.JobUUID == effect.Job.JobUUID { // it is listed, and not known
+			if err := workflow.Sleep(ctx, settings.MaxPause); err != nil {
+				return effect.Image, err
+			}
 		}
 		effect = found
 	}
@@ -193,6 +199,6 @@ func patient(ctx workflow.Context, settings Settings) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * 24 * time.Hour,
 		HeartbeatTimeout:    settings.HeartbeatTimeout,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: settings.MaxPause},
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: min(time.Second, settings.MaxPause), MaximumInterval: settings.MaxPause},
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -388,7 +389,7 @@ func TestImageContinuesAsNewWhilePostponed(t *testing.T) {
 				require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
 				require.Equal(t, failedJobs, jobs)
 				require.Equal(t, 3-failedJobs, next.Carried.Calls)
-				require.Equal(t, failedJobs == 0, next.Carried.IsFirst)
+				require.Equal(t, failedJobs == 0, next.Carried.CheckedBy == "")
 				require.Equal(t, failedJobs > 0, next.Carried.Failed != nil)
 			})
 			jobs = 0
@@ -486,4 +487,101 @@ func TestInvalidImageOrders(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A cancelled workflow hears what became of its call, and sends no other one.
+func TestACancelledImageSendsNothingMore(t *testing.T) {
+	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "createCIMG", Status: 503}}}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		time.AfterFunc(10*time.Second, w.CancelWorkflow)
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
+		require.Equal(t, 1, w.service.Requests("createCIMG"))
+	})
+	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.RegisterDelayedCallback(w.CancelWorkflow, 0)
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
+		require.Zero(t, w.service.Requests("createCIMG"))
+	})
+}
+
+// What Temporal does not list as closed yet may send its call from now on.
+func TestAfterAnEarlierRunThatSeemsToRun(t *testing.T) {
+	inWorld(t, emulator.Options{ListLag: window * 3 / 4}, func(t *testing.T, w *world) {
+		send := sync.OnceFunc(func() {
+			_, err := w.cimg.CreateImage(context.Background(), "gz", createInput(web))
+			require.NoError(t, err)
+		})
+		w.hasEarlierRuns(&workflow.WorkflowExecutionInfo{
+			Execution: &common.WorkflowExecution{RunId: "earlier"}, StartTime: timestamppb.Now(),
+		})
+		w.RegisterDelayedCallback(send, 2*time.Minute)
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.Equal(t, 1, w.service.Requests("createCIMG"))
+	})
+}
+
+// A run looks for earlier ones until it has sent a call itself. What another run knows,
+// of which it is a reset, does not count.
+func TestEachRunLooksForEarlierOnes(t *testing.T) {
+	for by, want := range map[string][]bool{"": {true, false}, "default-test-run-id": {false, false}, "one that was reset": {true, false}} {
+		var looks []bool
+		plan := func(emulator.JobStart) emulator.Plan { return emulator.Plan{Failure: "no space left"} }
+		inWorld(t, emulator.Options{Plan: plan}, func(t *testing.T, w *world) {
+			w.hasNoEarlierRun()
+			w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+				looks = append(looks, call.IsFirst)
+				return w.activities.Send(ctx, call)
+			})
+			order := web
+			order.Carried = &fleet.Attempts{Calls: 2, CheckedBy: by}
+			w.ExecuteWorkflow(fleet.Image, order)
+			w.endsWith(t, fleet.JobFailed)
+			require.Equal(t, want, looks, by)
+		})
+	}
+}
+
+// A region that does not exist is no reason to try again.
+func TestARegionThatDoesNotExist(t *testing.T) {
+	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		order := web
+		order.Region, order.From = "gzz", fleet.Source{Region: "gz", Image: "x"}
+		w.ExecuteWorkflow(fleet.Image, order)
+		w.endsWith(t, fleet.Rejected)
+	})
+}
+
+// A service that does not answer in time has got no call.
+func TestALookThatTakesTooLong(t *testing.T) {
+	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "listCIMG", Delay: time.Hour, Count: 3}}}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		var took []time.Duration
+		w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+			began := time.Now()
+			effect, err := w.activities.Send(ctx, call)
+			took = append(took, time.Since(began))
+			require.True(t, err == nil || fleet.IsFailure(err, fleet.NothingDone, nil))
+			return effect, err
+		})
+		order := web
+		order.Settings.MaxCalls = 1
+		w.ExecuteWorkflow(fleet.Image, order)
+		require.NoError(t, w.GetWorkflowError())
+		require.Less(t, slices.Max(took), 3*time.Minute, "the server would end it")
+	})
+}
+
+// A pause that nobody can have meant is an hour.
+func TestAVeryLongRetryAfter(t *testing.T) {
+	year := map[string][]string{"Retry-After": {"31536000"}}
+	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "createCIMG", Status: 429, Header: year}}}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.SetOnTimerScheduledListener(func(_ string, pause time.Duration) { require.LessOrEqual(t, pause, time.Hour) })
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.NoError(t, w.GetWorkflowError())
+	})
 }

@@ -9,8 +9,8 @@ import (
 // listing is what a region, or some names of it, were seen to have. It is shared: do not
 // change it.
 type listing struct {
-	members []Member
-	readAt  time.Time // when the reading began
+	members         []Member
+	readAt, readyAt time.Time // when the reading began, and ended
 }
 
 func (l listing) named(name string) (named Candidates) {
@@ -30,13 +30,18 @@ func (l listing) member(uuid string) Member {
 	return Member{}
 }
 
-const maxListingAge = 30 * time.Second
+// maxListingAge is how old what a listing says may be when it is used.
+const maxListingAge = 2 * time.Minute
 
-// expiresAt is until when a listing serves those that need no fresh one: so long that
-// to read a large region again and again takes about a request a second.
+// expiresAt is until when a listing serves those that need no fresh one: for as long as
+// it took to read.
 func (l listing) expiresAt() time.Time {
-	requests := time.Duration(len(l.members) / 100)
-	return l.readAt.Add(min(max(requests*time.Second, 5*time.Second), maxListingAge))
+	took := l.readyAt.Sub(l.readAt)
+	expires := l.readyAt.Add(min(max(took, 5*time.Second), 30*time.Second))
+	if latest := l.readAt.Add(maxListingAge); expires.After(latest) {
+		return latest
+	}
+	return expires
 }
 
 // read lists the images of a region, or those of some names.
@@ -48,6 +53,7 @@ func (a *Activities) read(ctx context.Context, region string, names ...string) (
 		}
 		found.members = append(found.members, memberOf(region, image))
 	}
+	found.readyAt = time.Now()
 	return found, nil
 }
 

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,7 +21,7 @@ func (a *Activities) existing(ctx context.Context, region, name string) (Effect,
 		}
 	}
 	if err != nil {
-		return Effect{}, failure(NothingDone, err.Error(), TryLater{retryAfter(err)})
+		return Effect{}, lookFailure(err)
 	}
 	switch named := found.named(name); {
 	case len(named) > 1:
@@ -34,22 +35,35 @@ func (a *Activities) existing(ctx context.Context, region, name string) (Effect,
 	}
 }
 
-// unchanged fails if an image has been renamed or shared since it was chosen to be
-// deleted. The effect exists if it is being deleted already.
-func (a *Activities) unchanged(ctx context.Context, region string, chosen Member) (Effect, error) {
-	found, err := a.listing(ctx, region, true)
+// stillExpired fails unless an image is still to be deleted, as it was when it was chosen. The
+// effect exists if it is being deleted already.
+func (a *Activities) stillExpired(ctx context.Context, chosen Member, by Expiry) (Effect, error) {
+	found, err := a.listing(ctx, by.Made.Region, true)
 	if err != nil {
-		return Effect{}, failure(NothingDone, err.Error(), TryLater{retryAfter(err)})
+		return Effect{}, lookFailure(err)
 	}
-	switch listed := found.member(chosen.UUID); {
+	listed := found.member(chosen.UUID)
+	switch {
 	case listed.UUID == "": // it is gone, or missing from the list: the service will say
 		return Effect{}, nil
-	case listed.Name != chosen.Name || listed.Shared:
-		return Effect{}, failure(Unverified, fmt.Sprintf("image %s has been renamed or shared since it was chosen", chosen.UUID), listed)
 	case listed.Job != nil && listed.Job.Type == jobTypeDelete:
 		return Effect{Image: listed.UUID, Job: listed.Job, Exists: true}, nil
 	}
-	return Effect{}, nil
+	expired, err := a.allExpired(found, by)
+	if err == nil && (listed.Name != chosen.Name || !slices.ContainsFunc(expired, func(image Member) bool { return image.UUID == chosen.UUID })) {
+		err = failure(Unverified, fmt.Sprintf("image %s is to be kept now: it, or others of its family, have changed since it was chosen", chosen.UUID), listed)
+	}
+	return Effect{}, err
+}
+
+// allExpired returns the images that are not to be kept. It fails if the new image is not
+// as it was verified to be, which the others have to wait for.
+func (a *Activities) allExpired(found listing, by Expiry) ([]Member, error) {
+	listed := found.member(by.Made.Image)
+	if problem := a.problem(by.Made, listed); problem != "" {
+		return nil, failure(Unverified, fmt.Sprintf("nothing is deleted: %q (%s) in %s is %s", by.Made.Name, by.Made.Image, by.Made.Region, problem), listed)
+	}
+	return by.Retention.expired(found.members, by.Family, a.options.ReadyStatus, by.Made.Image, by.Now), nil
 }
 
 // Verify looks for an image in the list of its region, and fails unless it is as it

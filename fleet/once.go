@@ -25,9 +25,9 @@ import (
 //     unknown call is looked for by reading, for as long as that takes.
 //  4. The call is made again only after it was certainly not carried out: not sent,
 //     rejected for its rate, or not observed over the whole visibility window.
-//  5. A cancelled workflow still hears what became of its call. A run that was
-//     terminated or reset does not: the next run of the same workflow waits until that
-//     one's call can no longer be sent, and looks for what became of it.
+//  5. A cancelled workflow still hears what became of its call, and sends none. A run
+//     that was terminated or reset does not hear it: the next run of the same workflow
+//     waits until that one's call can no longer be sent, and looks for what became of it.
 //
 // What can break it: an image that the service lists later than the visibility window,
 // or a process that is stopped, between two instructions of which the second sends,
@@ -36,10 +36,11 @@ import (
 // Call is a mutating call: its intent, and one of what is to be sent.
 type Call struct {
 	Intent wrapper.OutcomeUnknownError
-	Delete *Member                   `json:",omitempty"` // as it was when it was chosen
+	Delete *Member                   `json:",omitempty"` // as it was when it was chosen by
+	Expiry Expiry                    `json:",omitzero"`
 	Create *wrapper.CreateImageInput `json:",omitempty"`
 	Import *wrapper.ImportImageInput `json:",omitempty"`
-	// IsFirst is false once it is known what earlier runs of the workflow have sent.
+	// IsFirst is false once this run of the workflow knows what earlier ones have sent.
 	IsFirst bool `json:",omitempty"`
 }
 
@@ -48,6 +49,7 @@ type Effect struct {
 	Image  string          `json:",omitempty"` // its id, if it is known yet
 	Job    *wrapper.JobRef `json:",omitempty"` // that works on it; nil: none, it is there, or deleted
 	Exists bool            `json:",omitempty"` // it was there before the call
+	Run    string          `json:",omitempty"` // of the workflow, which made the call
 }
 
 // errLongHistory asks a workflow of which nothing is under way to continue as new.
@@ -63,7 +65,11 @@ func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings
 	})
 	var a *Activities
 	for pause := time.Second; ; {
-		call.Intent.SentAt, call.IsFirst = workflow.Now(ctx), attempts.IsFirst
+		if ctx.Err() != nil {
+			return Effect{}, ctx.Err()
+		}
+		call.Intent.SentAt = workflow.Now(ctx)
+		call.IsFirst = attempts.CheckedBy != workflow.GetInfo(ctx).WorkflowExecution.RunID // which a reset changes
 		var effect Effect
 		var later TryLater
 		var earlier EarlierRun
@@ -74,16 +80,14 @@ func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings
 			return effect, nil
 		case err == nil:
 			attempts.Calls--
+			attempts.CheckedBy = effect.Run
 			return effect, nil
 		case IsFailure(err, Rejected, nil), IsFailure(err, Ambiguous, nil), IsFailure(err, Unverified, nil):
 			return effect, err
 		case IsFailure(err, NothingDone, &later):
 			setState(ctx, StatePostponed)
 			_ = workflow.Sleep(ctx, max(pause, later.After))
-			switch {
-			case ctx.Err() != nil: // in the last moment, too
-				return effect, ctx.Err()
-			case workflow.GetInfo(ctx).GetContinueAsNewSuggested():
+			if ctx.Err() == nil && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 				return effect, errLongHistory
 			}
 			pause = min(2*pause, settings.MaxPause)
@@ -93,7 +97,7 @@ func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings
 			if err := workflow.Sleep(ctx, earlier.SendsUntil.Sub(workflow.Now(ctx))); err != nil {
 				return effect, err
 			}
-			attempts.IsFirst, unknown.SentAt = false, earlier.StartedAt
+			attempts.CheckedBy, unknown.SentAt = earlier.CheckedBy, earlier.StartedAt
 		default:
 			_ = IsFailure(err, OutcomeUnknown, &unknown) // as the worker saw it, with jobs that the response named
 			attempts.Calls--
@@ -136,8 +140,10 @@ func reconciled(ctx workflow.Context, unknown wrapper.OutcomeUnknownError, setti
 // Send makes a call, unless the image exists that it would make, or the one that it would
 // delete is no longer what it was, or is being deleted.
 func (a *Activities) Send(ctx context.Context, call Call) (Effect, error) {
-	// A time limit on this machine's clock: that of the activity is by the server's.
-	ctx, cancel := context.WithTimeout(ctx, activity.GetInfo(ctx).StartToCloseTimeout)
+	// A time limit on this machine's clock: that of the activity is by the server's. It is
+	// earlier, so that the workflow hears that nothing was sent.
+	info := activity.GetInfo(ctx)
+	ctx, cancel := context.WithTimeout(ctx, info.StartToCloseTimeout*9/10)
 	defer cancel()
 	effect, err := a.effect(ctx, call)
 	if err != nil || effect.Exists {
@@ -152,13 +158,13 @@ func (a *Activities) Send(ctx context.Context, call Call) (Effect, error) {
 	if err != nil {
 		return Effect{}, callFailure(err)
 	}
-	return Effect{Image: job.Ref.ResourceUUID, Job: &job.Ref}, nil
+	return Effect{Image: job.Ref.ResourceUUID, Job: &job.Ref, Run: info.WorkflowExecution.RunID}, nil
 }
 
 // effect looks whether a call is needed, and may be made.
 func (a *Activities) effect(ctx context.Context, call Call) (Effect, error) {
 	if call.Delete != nil {
-		return a.unchanged(ctx, call.Intent.Region, *call.Delete)
+		return a.stillExpired(ctx, *call.Delete, call.Expiry)
 	}
 	return a.existing(ctx, call.Intent.Region, call.Intent.Names[0])
 }

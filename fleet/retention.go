@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,6 +26,11 @@ type Retention struct {
 func (r Retention) validate() error {
 	if r.Keep < 0 || r.MaxAge < 0 || r.AtLeast < 0 {
 		return errors.New("a field of Retention is negative")
+	}
+	for _, version := range r.Except { // a misspelt one would not be kept
+		if !versionForm.MatchString(version) {
+			return fmt.Errorf("excepted version %q is not of digits with points between them", version)
+		}
 	}
 	return nil
 }

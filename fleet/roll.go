@@ -123,7 +123,8 @@ func verify(ctx workflow.Context, report Report, settings Settings) {
 func expire(ctx workflow.Context, order RollOrder, made Copy) (deletions []Deletion) {
 	var a *Activities
 	var expired []Member
-	err := workflow.ExecuteActivity(patient(ctx, order.Settings), a.Expired, Expiry{made, order.Family, order.Retention, workflow.Now(ctx)}).Get(ctx, &expired)
+	by := Expiry{made, order.Family, order.Retention, workflow.Now(ctx)}
+	err := workflow.ExecuteActivity(patient(ctx, order.Settings), a.Expired, by).Get(ctx, &expired)
 	if err != nil {
 		return []Deletion{{Region: made.Region, Error: reason(err)}}
 	}
@@ -133,7 +134,7 @@ func expire(ctx workflow.Context, order RollOrder, made Copy) (deletions []Delet
 		}
 		deletion := Deletion{Region: made.Region, Member: image}
 		if order.Apply {
-			if err := awaitDelete(ctx, DeleteOrder{Region: made.Region, Image: image, Settings: order.Settings}); err != nil {
+			if err := awaitDelete(ctx, DeleteOrder{Image: image, Expiry: by, Settings: order.Settings}); err != nil {
 				deletion.Error = reason(err)
 			}
 		}
@@ -154,5 +155,8 @@ type Expiry struct {
 func (a *Activities) Expired(ctx context.Context, of Expiry) (expired []Member, err error) {
 	defer heartbeat(ctx, func() any { return nil })()
 	found, err := a.listing(ctx, of.Made.Region, true)
-	return of.Retention.expired(found.members, of.Family, a.options.ReadyStatus, of.Made.Image, of.Now), err
+	if err != nil {
+		return nil, err
+	}
+	return a.allExpired(found, of)
 }

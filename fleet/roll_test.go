@@ -380,3 +380,22 @@ func TestInvalidRollOrders(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is deleted if the new image goes away after it was verified.
+func TestNothingIsDeletedWithoutTheNewImage(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		w.OnActivity(w.activities.Expired, mock.Anything, mock.Anything).Return(func(ctx context.Context, of fleet.Expiry) ([]fleet.Member, error) {
+			job, err := w.cimg.DeleteImage(ctx, of.Made.Region, of.Made.Image)
+			require.NoError(t, err)
+			_, err = job.Wait(ctx)
+			require.NoError(t, err)
+			return w.activities.Expired(ctx, of)
+		})
+		order := applied(roll)
+		order.Retention.Keep = 1
+		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
+		report := w.rolls(t, order)
+		require.Contains(t, report.Expired[0].Error, "nothing is deleted")
+		require.Len(t, w.stocked("bj"), 5)
+	})
+}

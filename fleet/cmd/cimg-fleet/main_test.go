@@ -48,7 +48,7 @@ func TestWrongUsage(t *testing.T) {
 		"start fleet --name a --file none":  "--file: open none: no such file or directory",
 		"start fleet --name a --file -":     "there are no Orders; see cimg-fleet start fleet --help",
 		"start roll --family web --build x": `version "x" is not of digits with points between them; see cimg-fleet start roll --help`,
-		"start roll --family web --build 2 --from gz --snapshot s --to gz --except web-1": `--except: version "web-1" is not of digits with points between them; see cimg-fleet start roll --help`,
+		"start roll --family web --build 2 --from gz --snapshot s --to gz --except web-1": `excepted version "web-1" is not of digits with points between them; see cimg-fleet start roll --help`,
 		"start replicate --from gz":                                         "the order has no Name; see cimg-fleet start replicate --help",
 		"start replicate --name a":                                          "the order has no From.Region; see cimg-fleet start replicate --help",
 		"start replicate --name a --from gz --to bj":                        "the order needs a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",

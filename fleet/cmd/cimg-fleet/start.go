@@ -70,13 +70,6 @@ not in --to. For instance:
 		Before: commandline.NoArguments,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			roll.From, roll.Regions, roll.Description = order.From, order.Regions, order.Description
-			for _, version := range roll.Retention.Except { // a misspelt one would not be kept
-				excepted := roll
-				excepted.Version = version
-				if err := excepted.Validate(); err != nil {
-					return commandline.UsageErrorf("--except: %w; see %s --help", err, cmd.FullName())
-				}
-			}
 			err := start(ctx, cmd, "roll", roll.Family, fleet.Roll, roll) // of a family, one at a time
 			if err == nil && cmd.Bool("wait") && !roll.Apply {
 				fmt.Fprintln(cmd.Root().ErrWriter, "Nothing was deleted. To delete what is listed, run it again with --apply.")
