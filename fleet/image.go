@@ -73,7 +73,6 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls})
 	var a *Activities
 	for pause := min(30*time.Second, order.Settings.MaxPause); ; pause = min(2*pause, order.Settings.MaxPause) {
-		setState(ctx, StateSending)
 		effect, err := once(ctx, call, attempts, order.Settings)
 		switch {
 		case errors.Is(err, errLongHistory):
@@ -87,6 +86,7 @@ func makeImage(ctx workflow.Context, order ImageOrder) (Copy, error) {
 		result.Exists = effect.Exists
 		result.Image, err = waitFor(ctx, effect, call.Intent, order.Settings)
 		if err == nil {
+			setState(ctx, StateWaiting)
 			err = workflow.ExecuteActivity(patient(ctx, order.Settings), a.Verify, result).Get(ctx, nil)
 		}
 		attempts.Image, attempts.Failed = result.Image, nil

@@ -68,6 +68,7 @@ func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings
 		if ctx.Err() != nil {
 			return Effect{}, ctx.Err()
 		}
+		setState(ctx, StateSending)
 		call.Intent.SentAt = workflow.Now(ctx)
 		call.IsFirst = attempts.CheckedBy != workflow.GetInfo(ctx).WorkflowExecution.RunID // which a reset changes
 		var effect Effect

@@ -2,8 +2,11 @@ package tests
 
 import (
 	"flag"
+	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "record histories for the replay test of package fleet")
 
-// Each workflow is run once, with lost responses and failed jobs, and its history kept.
+// Each workflow is run, with what may happen to it, and its history kept. After a release,
+// name the files by the next version.
 func TestRecord(t *testing.T) {
 	if !*update {
 		t.Skip("records only with -update")
@@ -42,6 +46,31 @@ func TestRecord(t *testing.T) {
 			w.keep("delete", fleet.DeleteID(queue, "gz", id))
 		}
 	}
+
+	image := func(name string) client.WorkflowRun {
+		order := fleet.ImageOrder{Region: "gz", Name: name, From: from, Settings: settings}
+		run, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: fleet.ImageID(queue, "gz", name), TaskQueue: queue}, fleet.Image, order)
+		require.NoError(t, err)
+		return run
+	}
+	terminated := image("again-1")
+	require.NoError(t, w.temporal.TerminateWorkflow(t.Context(), terminated.GetID(), terminated.GetRunID(), ""))
+	again := image("again-1")
+	require.NoError(t, again.Get(t.Context(), nil))
+	w.keep("image-after-terminated", again.GetID())
+
+	w.control(http.MethodPut, "/_emulator/scenario", failing, nil)
+	failed := image("failed-1")
+	require.Eventually(t, func() bool { return w.failedJobs("gz") == 1 }, time.Minute, 100*time.Millisecond)
+	w.control(http.MethodPut, "/_emulator/scenario", calm, nil)
+	require.NoError(t, failed.Get(t.Context(), nil))
+	w.keep("image-failed", failed.GetID())
+
+	cancelled := image("cancelled-1")
+	require.Eventually(t, func() bool { return slices.Contains(slices.Collect(maps.Values(w.images("gz"))), "cancelled-1") }, time.Minute, 100*time.Millisecond)
+	require.NoError(t, w.temporal.CancelWorkflow(t.Context(), cancelled.GetID(), cancelled.GetRunID()))
+	require.Error(t, cancelled.Get(t.Context(), nil))
+	w.keep("image-cancelled", cancelled.GetID())
 }
 
 func (w *world) record(name string, workflow, order any) {
