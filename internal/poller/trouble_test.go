@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -810,12 +811,12 @@ func TestLeavingInAnOutage(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 5000 {
 		ends := 100 * time.Second >> random.IntN(6)
-		underWay := make(map[string]bool)
+		var underWay sync.Map // ids
 		inBubble(t, Config{}, func(p poll) ([]gen.Job, error) {
 			for _, id := range p.ids {
-				assert.False(t, underWay[id])
-				underWay[id] = true
-				defer delete(underWay, id)
+				_, twice := underWay.LoadOrStore(id, true)
+				assert.False(t, twice)
+				defer underWay.Delete(id)
 			}
 			if err := p.take(400 * time.Millisecond); err != nil {
 				return nil, err
@@ -837,6 +838,8 @@ func TestLeavingInAnOutage(t *testing.T) {
 				require.Contains(t, w.rest(t.Context())[0], "finished")
 			}
 			require.LessOrEqual(t, s.elapsed(), ends+90*time.Second)
+			time.Sleep(ends + time.Second) // until all have left
+			synctest.Wait()
 		})
 	}
 }
