@@ -140,7 +140,9 @@ class Program(unittest.TestCase):
     def test_interrupted(self):
         with Scripted(envelope(0, [job("a")])) as server:
             env = os.environ | {"CIMG_URL": f"http://127.0.0.1:{server.server_port}", "CIMG_TOKEN": "token"}
-            program = subprocess.Popen([sys.executable, HERE / "cimg.py", "gz", "s", "one"], env=env, stderr=subprocess.PIPE, text=True)
+            # A shell starts a program in the background with this signal ignored.
+            program = subprocess.Popen([sys.executable, HERE / "cimg.py", "gz", "s", "one"], env=env, stderr=subprocess.PIPE, text=True,
+                                       preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
             self.assertEqual(program.stderr.readline(), "started: a\n")
             program.send_signal(signal.SIGINT)
             self.assertEqual(program.stderr.read(), "cimg.py: interrupted\n")
