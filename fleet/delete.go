@@ -32,10 +32,11 @@ func Delete(ctx workflow.Context, order DeleteOrder) error {
 }
 
 func deleteImage(ctx workflow.Context, order DeleteOrder) error {
-	if order.Image.UUID == "" || order.Expiry.Made.Region == "" {
+	region := order.Expiry.Made.Region
+	if order.Image.UUID == "" || region == "" {
 		return failure(InvalidOrder, "the order has no image or no region", nil)
 	}
-	intent := wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: order.Expiry.Made.Region, ImageUUIDs: []string{order.Image.UUID}}
+	intent := wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{order.Image.UUID}}
 	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls})
 	effect, err := once(ctx, Call{Intent: intent, Delete: &order.Image, Expiry: order.Expiry}, attempts, order.Settings)
 	var rejection Rejection
@@ -58,11 +59,12 @@ func deleteImage(ctx workflow.Context, order DeleteOrder) error {
 
 // awaitDelete deletes an image by a child workflow.
 func awaitDelete(ctx workflow.Context, order DeleteOrder) error {
-	id := DeleteID(workflow.GetInfo(ctx).TaskQueueName, order.Expiry.Made.Region, order.Image.UUID)
+	region := order.Expiry.Made.Region
+	id := DeleteID(workflow.GetInfo(ctx).TaskQueueName, region, order.Image.UUID)
 	return await(ctx, startChild(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:        id,
 		ParentClosePolicy: enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 		Memo:              map[string]any{"image": order.Image.UUID},
-		StaticSummary:     "delete " + order.Image.Name + " in " + order.Expiry.Made.Region,
-	}, order.Expiry.Made.Region, order.Image.Name, Delete, order), id, nil)
+		StaticSummary:     "delete " + order.Image.Name + " in " + region,
+	}, region, order.Image.Name, Delete, order), id, nil)
 }

@@ -42,7 +42,7 @@ func (w *world) requireDeletedOnce(t *testing.T) {
 	require.Equal(t, []string{"bj-2", "bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
 }
 
-// An image is deleted by one call, whoever made it, and whatever became of that one's
+// An image is deleted by one call, of this or of another workflow, whatever became of its
 // worker or workflow.
 func TestDeletedOnce(t *testing.T) {
 	killed := func(w *world, sends bool) {
@@ -134,24 +134,6 @@ func TestRollDeletesByWorkflowsOfTheirOwn(t *testing.T) {
 	image, _ := options.TypedSearchAttributes.GetKeyword(fleet.AttributeImage)
 	region, _ := options.TypedSearchAttributes.GetKeyword(fleet.AttributeRegion)
 	require.Equal(t, []string{"web-1", "bj"}, []string{image, region})
-}
-
-// A cancelled workflow deletes nothing, unless it has begun to.
-func TestACancelledDeleteSendsNothingMore(t *testing.T) {
-	inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{{Operation: "deleteCIMG", Status: 503}}}, func(t *testing.T, w *world) {
-		w.hasNoEarlierRun()
-		time.AfterFunc(10*time.Second, w.CancelWorkflow)
-		w.ExecuteWorkflow(fleet.Delete, outdated)
-		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
-		require.Len(t, w.stocked("bj"), 5)
-	})
-	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
-		w.hasNoEarlierRun()
-		w.RegisterDelayedCallback(w.CancelWorkflow, 0)
-		w.ExecuteWorkflow(fleet.Delete, outdated)
-		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
-		require.Zero(t, w.service.Requests("deleteCIMG"))
-	})
 }
 
 // An image that has become one to keep, since it was chosen, is kept: without the new

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -110,11 +109,9 @@ func rejected(err error, response *wrapper.APIError) error {
 // lookFailure is the failure to look before a call. That the service itself rejects the
 // question, for a region that does not exist, is final; a token may be replaced.
 func lookFailure(err error) error {
-	response, isResponse := errors.AsType[*wrapper.APIError](err)
-	isFinal := func(reason error) bool { return errors.Is(err, reason) }
-	if isResponse && response.Errno != 0 && slices.ContainsFunc([]error{
-		wrapper.ErrBadParameter, wrapper.ErrNotFound, wrapper.ErrPermission, wrapper.ErrArrears,
-	}, isFinal) {
+	isFinal := errors.Is(err, wrapper.ErrBadParameter) || errors.Is(err, wrapper.ErrNotFound) ||
+		errors.Is(err, wrapper.ErrPermission) || errors.Is(err, wrapper.ErrArrears)
+	if response, found := errors.AsType[*wrapper.APIError](err); found && response.Errno != 0 && isFinal {
 		return rejected(err, response)
 	}
 	return failure(NothingDone, err.Error(), TryLater{retryAfter(err)})

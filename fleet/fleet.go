@@ -40,22 +40,18 @@ func Fleet(ctx workflow.Context, list List) (Progress, error) {
 	} else {
 		f.progress = list.Carried.Progress
 	}
-	var running []*Running
 	isStarted := make(map[*Order]bool) // of those of a snapshot, whose image runs
 	if list.Carried != nil {
 		for _, image := range list.Carried.Running {
 			image.order = &list.Orders[image.Order]
-			isStarted[image.order] = image.order.From.Image == ""
-			running = append(running, &image)
+			isStarted[image.order] = image.isOrigin()
+			f.attend(ctx, &image)
 		}
 	}
 	for i := range list.Orders {
 		if order := &list.Orders[i]; !isStarted[order] {
 			f.enqueue(order)
 		}
-	}
-	for _, image := range running {
-		f.attend(ctx, image)
 	}
 	f.listen(ctx)
 	for f.startQueued(ctx); len(f.running) > 0 || f.progress.Queued > 0 && ctx.Err() == nil; f.startQueued(ctx) {

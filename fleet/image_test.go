@@ -490,21 +490,25 @@ func TestInvalidImageOrders(t *testing.T) {
 }
 
 // A cancelled workflow hears what became of its call, and sends no other one.
-func TestACancelledImageSendsNothingMore(t *testing.T) {
-	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "createCIMG", Status: 503}}}, func(t *testing.T, w *world) {
-		w.hasNoEarlierRun()
-		time.AfterFunc(10*time.Second, w.CancelWorkflow)
-		w.ExecuteWorkflow(fleet.Image, web)
-		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
-		require.Equal(t, 1, w.service.Requests("createCIMG"))
-	})
-	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
-		w.hasNoEarlierRun()
-		w.RegisterDelayedCallback(w.CancelWorkflow, 0)
-		w.ExecuteWorkflow(fleet.Image, web)
-		require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
-		require.Zero(t, w.service.Requests("createCIMG"))
-	})
+func TestACancelledWorkflowSendsNothingMore(t *testing.T) {
+	for operation, execute := range map[string]func(*world){
+		"createCIMG": func(w *world) { w.ExecuteWorkflow(fleet.Image, web) },
+		"deleteCIMG": func(w *world) { w.ExecuteWorkflow(fleet.Delete, outdated) },
+	} {
+		for requests, cancel := range map[int]func(*world){
+			0: func(w *world) { w.RegisterDelayedCallback(w.CancelWorkflow, 0) },
+			1: func(w *world) { time.AfterFunc(10*time.Second, w.CancelWorkflow) },
+		} {
+			inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{{Operation: operation, Status: 503}}}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				cancel(w)
+				execute(w)
+				require.True(t, temporal.IsCanceledError(w.GetWorkflowError()))
+				require.Equal(t, requests, w.service.Requests(operation))
+				require.Len(t, w.stocked("bj"), 5)
+			})
+		}
+	}
 }
 
 // What Temporal does not list as closed yet may send its call from now on.

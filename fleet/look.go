@@ -35,8 +35,8 @@ func (a *Activities) existing(ctx context.Context, region, name string) (Effect,
 	}
 }
 
-// stillExpired fails unless an image is still to be deleted, as it was when it was chosen. The
-// effect exists if it is being deleted already.
+// stillExpired fails unless an image is still to be deleted, as it was when it was chosen.
+// The effect exists if it is being deleted already.
 func (a *Activities) stillExpired(ctx context.Context, chosen Member, by Expiry) (Effect, error) {
 	found, err := a.listing(ctx, by.Made.Region, true)
 	if err != nil {
@@ -59,9 +59,8 @@ func (a *Activities) stillExpired(ctx context.Context, chosen Member, by Expiry)
 // allExpired returns the images that are not to be kept. It fails if the new image is not
 // as it was verified to be, which the others have to wait for.
 func (a *Activities) allExpired(found listing, by Expiry) ([]Member, error) {
-	listed := found.member(by.Made.Image)
-	if problem := a.problem(by.Made, listed); problem != "" {
-		return nil, failure(Unverified, fmt.Sprintf("nothing is deleted: %q (%s) in %s is %s", by.Made.Name, by.Made.Image, by.Made.Region, problem), listed)
+	if problem, listed := a.problem(by.Made, found); problem != "" {
+		return nil, failure(Unverified, "nothing is deleted: "+problem, listed)
 	}
 	return by.Retention.expired(found.members, by.Family, a.options.ReadyStatus, by.Made.Image, by.Now), nil
 }
@@ -75,14 +74,11 @@ func (a *Activities) Verify(ctx context.Context, made Copy) error {
 		if err != nil {
 			return err
 		}
-		listed := found.member(made.Image)
-		problem := a.problem(made, listed)
-		switch {
+		switch problem, listed := a.problem(made, found); {
 		case problem == "":
 			return nil
 		case found.readAt.After(end):
-			listed.UUID = made.Image // also if it is not listed
-			return failure(Unverified, fmt.Sprintf("%q (%s) in %s is %s", made.Name, made.Image, made.Region, problem), listed)
+			return failure(Unverified, problem, listed)
 		}
 		select {
 		case <-time.After(time.Until(found.expiresAt())):
@@ -92,19 +88,23 @@ func (a *Activities) Verify(ctx context.Context, made Copy) error {
 	}
 }
 
-// problem returns what is wrong with an image that was made, by what is listed of it.
-func (a *Activities) problem(made Copy, listed Member) string {
+// problem returns what is wrong with an image that was made, "" if nothing is, and what is
+// listed of it: its id at least.
+func (a *Activities) problem(made Copy, found listing) (problem string, listed Member) {
+	listed = found.member(made.Image)
 	switch {
 	case listed.UUID == "":
-		return "not listed"
+		listed.UUID, problem = made.Image, "not listed"
 	case listed.Name != made.Name:
-		return fmt.Sprintf("named %q", listed.Name)
+		problem = fmt.Sprintf("named %q", listed.Name)
 	case listed.Status != a.options.ReadyStatus:
-		return fmt.Sprintf("of status %q, not %q", listed.Status, a.options.ReadyStatus)
+		problem = fmt.Sprintf("of status %q, not %q", listed.Status, a.options.ReadyStatus)
 	case listed.Size <= 0:
-		return "without a size"
+		problem = "without a size"
 	case listed.Job != nil:
-		return "worked on by job " + listed.Job.JobUUID
+		problem = "worked on by job " + listed.Job.JobUUID
+	default:
+		return "", listed
 	}
-	return ""
+	return fmt.Sprintf("%q (%s) in %s is %s", made.Name, made.Image, made.Region, problem), listed
 }

@@ -49,7 +49,9 @@ type Effect struct {
 	Image  string          `json:",omitempty"` // its id, if it is known yet
 	Job    *wrapper.JobRef `json:",omitempty"` // that works on it; nil: none, it is there, or deleted
 	Exists bool            `json:",omitempty"` // it was there before the call
-	Run    string          `json:",omitempty"` // of the workflow, which made the call
+	// CheckedBy is the run of the workflow that made the call: it knows what earlier ones
+	// have sent.
+	CheckedBy string `json:",omitempty"`
 }
 
 // errLongHistory asks a workflow of which nothing is under way to continue as new.
@@ -81,7 +83,7 @@ func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings
 			return effect, nil
 		case err == nil:
 			attempts.Calls--
-			attempts.CheckedBy = effect.Run
+			attempts.CheckedBy = effect.CheckedBy
 			return effect, nil
 		case IsFailure(err, Rejected, nil), IsFailure(err, Ambiguous, nil), IsFailure(err, Unverified, nil):
 			return effect, err
@@ -159,7 +161,7 @@ func (a *Activities) Send(ctx context.Context, call Call) (Effect, error) {
 	if err != nil {
 		return Effect{}, callFailure(err)
 	}
-	return Effect{Image: job.Ref.ResourceUUID, Job: &job.Ref, Run: info.WorkflowExecution.RunID}, nil
+	return Effect{Image: job.Ref.ResourceUUID, Job: &job.Ref, CheckedBy: info.WorkflowExecution.RunID}, nil
 }
 
 // effect looks whether a call is needed, and may be made.

@@ -53,7 +53,7 @@ func startRollCommand() *cli.Command {
 		Usage: "make a new image of a family, then delete the old ones that are not to be kept",
 		Description: `It makes the image FAMILY-VERSION in each region, and verifies that all are Ready. What --keep and --max-age do not keep
 is only listed, unless --apply is set: look first. The newest image, shared ones and those that a job works on are always kept.
-Every image FAMILY-DIGITS is of the family, whoever made it: web-01 is of the family web. Nothing is deleted in a region that is
+Every image FAMILY-DIGITS is of the family, also one that was made by hand: web-01 is of the family web. Nothing is deleted in a region that is
 not in --to. For instance:
 
   cimg-fleet start roll --family golden --build 2026.11.28 --from gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 --to gz,bj --keep 3 --wait
