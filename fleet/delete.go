@@ -28,6 +28,7 @@ func DeleteID(taskQueue, region, uuid string) string {
 // cancelled, it ends the deletion that it has begun.
 func Delete(ctx workflow.Context, order DeleteOrder) error {
 	order.Settings = order.Settings.withDefaults()
+	setSubject(ctx, order.Expiry.Made.Region, order.Image.Name)
 	return end(ctx, deleteImage(ctx, order))
 }
 

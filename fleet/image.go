@@ -60,6 +60,7 @@ func ImageID(taskQueue, region, name string) string {
 // and verifies that it is listed as it should be.
 func Image(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	order.Settings = order.Settings.withDefaults()
+	setSubject(ctx, order.Region, order.Name)
 	result, err := makeImage(ctx, order)
 	return result, end(ctx, err)
 }

@@ -98,6 +98,24 @@ func TestOneImageWhoeverIsKilled(t *testing.T) {
 	}
 }
 
+// Temporal's interfaces show which image a workflow makes and how far it is, also if a
+// program has started it.
+func TestShown(t *testing.T) {
+	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		var shown []string
+		w.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+			attributes := args.Get(0).(temporal.SearchAttributes)
+			image, _ := attributes.GetKeyword(fleet.AttributeImage)
+			region, _ := attributes.GetKeyword(fleet.AttributeRegion)
+			state, _ := attributes.GetKeyword(fleet.AttributeState)
+			shown = append(shown, strings.TrimSpace(image+" "+region+" "+state))
+		})
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.Equal(t, []string{"web-01 gz " + fleet.StateSending, fleet.StateWaiting, fleet.StateDone}, shown)
+	})
+}
+
 // A workflow that is cancelled while its call is under way, or while it is not known what
 // became of it, finds out.
 func TestCancelledBeforeItIsKnown(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/cimg-go/cimg/wrapper"
 )
 
-// The search attributes of [Image] and [Delete] workflows, all keywords. A namespace must have them:
-// see [RegisterAttributes]. "Which copies are stuck" is
+// The search attributes of [Image] and [Delete] workflows, all keywords. A namespace must
+// have them: see [RegisterAttributes]. "Which copies are stuck" is
 //
 //	CimgState = 'postponed' OR CimgState = 'reconciling'
 var (
@@ -27,6 +27,17 @@ const (
 	StateDone        = "done"
 	StateFailed      = "failed"
 )
+
+// setSubject shows which image a workflow is for, unless its parent has done so.
+func setSubject(ctx workflow.Context, region, name string) {
+	if _, isSet := workflow.GetTypedSearchAttributes(ctx).GetKeyword(AttributeImage); !isSet {
+		must(workflow.UpsertTypedSearchAttributes(ctx, subject(region, name)...))
+	}
+}
+
+func subject(region, name string) []temporal.SearchAttributeUpdate {
+	return []temporal.SearchAttributeUpdate{AttributeImage.ValueSet(name), AttributeRegion.ValueSet(region), AttributeState.ValueSet(StateSending)}
+}
 
 func setState(ctx workflow.Context, state string) {
 	if current, _ := workflow.GetTypedSearchAttributes(ctx).GetKeyword(AttributeState); current == state {
@@ -72,7 +83,6 @@ func startImage(ctx workflow.Context, order ImageOrder, parentEnds enums.ParentC
 
 func startChild(ctx workflow.Context, options workflow.ChildWorkflowOptions, region, name string, child, order any) workflow.ChildWorkflowFuture {
 	options.WaitForCancellation = true // to report what was done
-	options.TypedSearchAttributes = temporal.NewSearchAttributes(
-		AttributeImage.ValueSet(name), AttributeRegion.ValueSet(region), AttributeState.ValueSet(StateSending))
+	options.TypedSearchAttributes = temporal.NewSearchAttributes(subject(region, name)...)
 	return workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, order)
 }
