@@ -29,14 +29,13 @@ func TestRecord(t *testing.T) {
 		t.Skip("records only with -update")
 	}
 	w := newWorld(t, calm+`faults: [{operation: createCIMG, after: true, reset: true}, {operation: importCIMG, status: 429}, {operation: deleteCIMG, status: 503}]`, 1)
-	settings := fleet.Settings{CallTimeout: 8 * time.Second, HeartbeatTimeout: 4 * time.Second, MaxPause: 5 * time.Second}
 	from := fleet.Source{Region: "gz", Snapshot: snapshot}
-	roll := fleet.RollOrder{Family: "web", Version: "1", From: from, Regions: []string{"gz", "bj"}, Settings: settings}
+	roll := fleet.RollOrder{Family: "web", Version: "1", From: from, Regions: []string{"gz", "bj"}, Settings: hasty}
 	w.record("roll", fleet.Roll, roll)
 	old := w.images("gz")
 	roll.Version, roll.Apply, roll.Retention = "2", true, fleet.Retention{Keep: 1}
 	w.record("roll-apply", fleet.Roll, roll)
-	w.record("replicate", fleet.Replicate, fleet.Order{Name: "db-1", From: from, Regions: []string{"bj"}, Settings: settings})
+	w.record("replicate", fleet.Replicate, fleet.Order{Name: "db-1", From: from, Regions: []string{"bj"}, Settings: hasty})
 	w.record("fleet", fleet.Fleet, fleetOrder(3, 2))
 	w.keep("image-lost", fleet.ImageID(queue, "gz", "web-1"))
 	w.keep("image-postponed", fleet.ImageID(queue, "bj", "web-1"))
@@ -48,7 +47,7 @@ func TestRecord(t *testing.T) {
 	}
 
 	image := func(name string) client.WorkflowRun {
-		order := fleet.ImageOrder{Region: "gz", Name: name, From: from, Settings: settings}
+		order := fleet.ImageOrder{Region: "gz", Name: name, From: from, Settings: hasty}
 		run, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: fleet.ImageID(queue, "gz", name), TaskQueue: queue}, fleet.Image, order)
 		require.NoError(t, err)
 		return run
@@ -61,7 +60,7 @@ func TestRecord(t *testing.T) {
 
 	w.control(http.MethodPut, "/_emulator/scenario", failing, nil)
 	failed := image("failed-1")
-	require.Eventually(t, func() bool { return w.failedJobs("gz") == 1 }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return w.jobs("gz", job.hasFailed) == 1 }, time.Minute, 100*time.Millisecond)
 	w.control(http.MethodPut, "/_emulator/scenario", calm, nil)
 	require.NoError(t, failed.Get(t.Context(), nil))
 	w.keep("image-failed", failed.GetID())

@@ -22,10 +22,10 @@ func TestResetDuringACall(t *testing.T) {
 	id := fleet.ImageID(queue, "gz", "reset")
 	run, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, fleet.Image, fleet.ImageOrder{
 		Region: "gz", Name: "reset", From: fleet.Source{Region: "gz", Snapshot: snapshot},
-		Settings: fleet.Settings{CallTimeout: 8 * time.Second, HeartbeatTimeout: 4 * time.Second, MaxPause: 5 * time.Second},
+		Settings: hasty,
 	})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return w.failedJobs("gz") == 1 }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return w.jobs("gz", job.hasFailed) == 1 }, time.Minute, 100*time.Millisecond)
 	w.control(http.MethodPut, "/_emulator/scenario", calm, nil)
 	w.control(http.MethodPost, "/_emulator/faults", "{operation: createCIMG, delay: 6s}", nil)
 

@@ -175,17 +175,25 @@ func (w *world) images(region string) map[string]string {
 	return names
 }
 
-// failedJobs returns how many jobs of a region have failed.
-func (w *world) failedJobs(region string) (failed int) {
+// job is a job of the mock.
+type job struct {
+	Type          string
+	Done, Success bool
+}
+
+func (j job) hasFailed() bool { return j.Done && !j.Success }
+
+// jobs returns how many jobs of a region are so.
+func (w *world) jobs(region string, isSo func(job) bool) (n int) {
 	w.t.Helper()
-	var jobs []struct{ Done, Success bool }
+	var jobs []job
 	w.control(http.MethodGet, "/_emulator/jobs?regionId="+region, "", &jobs)
-	for _, job := range jobs {
-		if job.Done && !job.Success {
-			failed++
+	for _, j := range jobs {
+		if isSo(j) {
+			n++
 		}
 	}
-	return failed
+	return n
 }
 
 // files returns those files of the world that hold a text.
