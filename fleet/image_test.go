@@ -554,8 +554,10 @@ func TestEachRunLooksForEarlierOnes(t *testing.T) {
 		inWorld(t, emulator.Options{Plan: plan}, func(t *testing.T, w *world) {
 			w.hasNoEarlierRun()
 			w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
-				looks = append(looks, call.IsFirst)
-				return w.activities.Send(ctx, call)
+				before := len(w.temporal.Calls)
+				effect, err := w.activities.Send(ctx, call)
+				looks = append(looks, len(w.temporal.Calls) > before)
+				return effect, err
 			})
 			order := web
 			order.Carried = &fleet.Attempts{Calls: 2, CheckedBy: by}

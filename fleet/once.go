@@ -40,8 +40,9 @@ type Call struct {
 	Expiry Expiry                    `json:",omitzero"`
 	Create *wrapper.CreateImageInput `json:",omitempty"`
 	Import *wrapper.ImportImageInput `json:",omitempty"`
-	// IsFirst is false once this run of the workflow knows what earlier ones have sent.
-	IsFirst bool `json:",omitempty"`
+	// CheckedBy is the run of the workflow that knows what earlier ones have sent. Send
+	// compares it: a run that was reset repeats a call that was scheduled for another run.
+	CheckedBy string `json:",omitempty"`
 }
 
 // Effect is what a call brought about.
@@ -72,7 +73,7 @@ func once(ctx workflow.Context, call Call, attempts *Attempts, settings Settings
 		}
 		setState(ctx, StateSending)
 		call.Intent.SentAt = workflow.Now(ctx)
-		call.IsFirst = attempts.CheckedBy != workflow.GetInfo(ctx).WorkflowExecution.RunID // which a reset changes
+		call.CheckedBy = attempts.CheckedBy
 		var effect Effect
 		var later TryLater
 		var earlier EarlierRun
@@ -152,7 +153,7 @@ func (a *Activities) Send(ctx context.Context, call Call) (Effect, error) {
 	if err != nil || effect.Exists {
 		return effect, err
 	}
-	if call.IsFirst {
+	if call.CheckedBy != info.WorkflowExecution.RunID {
 		if err := a.earlierRun(ctx); err != nil {
 			return Effect{}, err
 		}

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -14,41 +15,63 @@ import (
 	"github.com/cimg-go/cimg/fleet"
 )
 
-// A workflow that is reset while its call is under way makes no second image. Its first
-// job has failed, so the run that is reset knew what earlier ones had sent; the new one
-// does not.
+// A workflow that is reset while its call is under way makes no second image, whether it
+// forgets the call, or has it to make. Its first job has failed, so the run that is reset
+// knew what earlier ones had sent; the new one does not.
 func TestResetDuringACall(t *testing.T) {
 	w := newWorld(t, failing, 1)
-	id := fleet.ImageID(queue, "gz", "reset")
-	run, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, fleet.Image, fleet.ImageOrder{
-		Region: "gz", Name: "reset", From: fleet.Source{Region: "gz", Snapshot: snapshot},
-		Settings: hasty,
-	})
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return w.jobs("gz", job.hasFailed) == 1 }, time.Minute, 100*time.Millisecond)
-	w.control(http.MethodPut, "/_emulator/scenario", calm, nil)
-	w.control(http.MethodPost, "/_emulator/faults", "{operation: createCIMG, delay: 6s}", nil)
+	for _, isScheduled := range []bool{false, true} {
+		t.Run(fmt.Sprint(isScheduled), func(t *testing.T) {
+			w.control(http.MethodPut, "/_emulator/scenario", failing, nil)
+			failed, calls := w.jobs("gz", job.hasFailed), w.creates()
+			name := fmt.Sprintf("reset-%t", isScheduled)
+			id := fleet.ImageID(queue, "gz", name)
+			run, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue}, fleet.Image, fleet.ImageOrder{
+				Region: "gz", Name: name, From: fleet.Source{Region: "gz", Snapshot: snapshot}, Settings: hasty,
+			})
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return w.jobs("gz", job.hasFailed) == failed+1 }, time.Minute, 100*time.Millisecond)
+			w.control(http.MethodPut, "/_emulator/scenario", calm, nil)
+			w.control(http.MethodPost, "/_emulator/faults", "{operation: createCIMG, delay: 6s}", nil)
+			require.Eventually(t, func() bool { return w.creates() == calls+2 }, time.Minute, 100*time.Millisecond)
 
-	called := func() int {
-		var requests map[string]int
-		w.control(http.MethodGet, "/_emulator/requests", "", &requests)
-		return requests["createCIMG"]
+			tasks, last := w.workflowTasks(run)
+			if isScheduled {
+				require.NoError(t, w.temporal.SignalWorkflow(t.Context(), id, "", "which is ignored", nil))
+				require.Eventually(t, func() bool {
+					var n int
+					n, last = w.workflowTasks(run)
+					return n > tasks
+				}, time.Minute, 100*time.Millisecond)
+			}
+			_, err = w.temporal.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+				Namespace: "default", WorkflowExecution: &common.WorkflowExecution{WorkflowId: id, RunId: run.GetRunID()},
+				Reason: "a test", RequestId: name, WorkflowTaskFinishEventId: last,
+			})
+			require.NoError(t, err)
+			require.NoError(t, w.temporal.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil))
+			require.Equal(t, calls+2, w.creates(), "none after the one that was under way")
+		})
 	}
-	require.Eventually(t, func() bool { return called() == 2 }, time.Minute, 100*time.Millisecond)
+}
 
-	var lastTask int64
-	for events := w.temporal.GetWorkflowHistory(t.Context(), id, run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+// creates returns how often createCIMG was called.
+func (w *world) creates() int {
+	w.t.Helper()
+	var requests map[string]int
+	w.control(http.MethodGet, "/_emulator/requests", "", &requests)
+	return requests["createCIMG"]
+}
+
+// workflowTasks returns how many tasks of a workflow's run are completed, and the last one's event.
+func (w *world) workflowTasks(run client.WorkflowRun) (n int, last int64) {
+	w.t.Helper()
+	for events := w.temporal.GetWorkflowHistory(w.t.Context(), run.GetID(), run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		event, err := events.Next()
-		require.NoError(t, err)
+		require.NoError(w.t, err)
 		if event.EventType == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
-			lastTask = event.EventId
+			n, last = n+1, event.EventId
 		}
 	}
-	_, err = w.temporal.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace: "default", WorkflowExecution: &common.WorkflowExecution{WorkflowId: id, RunId: run.GetRunID()},
-		Reason: "a test", RequestId: "reset", WorkflowTaskFinishEventId: lastTask,
-	})
-	require.NoError(t, err)
-	require.NoError(t, w.temporal.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil))
-	require.Equal(t, 2, called(), "none after the one that was under way")
+	return n, last
 }
