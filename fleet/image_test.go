@@ -209,21 +209,29 @@ func TestClockOfTemporal(t *testing.T) {
 	})
 }
 
-// Settings.MaxCalls limits the calls for an image, whyever they are repeated.
+// Settings.MaxCalls limits the calls for an image, whyever they are repeated; a job that
+// somebody else has started is none of them.
 func TestMaxCalls(t *testing.T) {
 	for maxCalls := 1; maxCalls <= 3; maxCalls++ {
-		jobs := 0
-		inWorld(t, emulator.Options{
-			Plan:   func(emulator.JobStart) emulator.Plan { jobs++; return emulator.Plan{Failure: "no space left"} },
-			Faults: []emulator.Fault{{Operation: "createCIMG", Skip: 1, Status: 503}},
-		}, func(t *testing.T, w *world) {
-			w.hasNoEarlierRun()
-			order := web
-			order.Settings.MaxCalls = maxCalls
-			w.ExecuteWorkflow(fleet.Image, order)
-			require.Error(t, w.GetWorkflowError())
-			require.Equal(t, maxCalls, w.service.Requests("createCIMG"))
-		})
+		for others := range 2 {
+			inWorld(t, emulator.Options{
+				Plan: func(emulator.JobStart) emulator.Plan {
+					return emulator.Plan{Duration: time.Minute, Failure: "no space left", FailAt: 1}
+				},
+				Faults: []emulator.Fault{{Operation: "createCIMG", Skip: 1, Status: 503}},
+			}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				for range others {
+					_, err := w.cimg.CreateImage(t.Context(), "gz", createInput(web))
+					require.NoError(t, err)
+				}
+				order := web
+				order.Settings.MaxCalls = maxCalls
+				w.ExecuteWorkflow(fleet.Image, order)
+				require.Error(t, w.GetWorkflowError())
+				require.Equal(t, others+maxCalls, w.service.Requests("createCIMG"))
+			})
+		}
 	}
 }
 
