@@ -106,7 +106,7 @@ func (a *Activities) Reconcile(ctx context.Context, unknown wrapper.OutcomeUnkno
 func (a *Activities) earlierRun(ctx context.Context) error {
 	info := activity.GetInfo(ctx)
 	now := info.StartedTime // by the server's clock
-	since := now.Add(-info.StartToCloseTimeout - a.options.VisibilityWindow - maxListingAge).UTC().Format(time.RFC3339)
+	since := now.Add(-maxCallTimeout - a.options.VisibilityWindow - maxListingAge).UTC().Format(time.RFC3339)
 	response, err := a.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		// One that has continued as new has no call under way.
 		Query: fmt.Sprintf("WorkflowId = '%s' AND ExecutionStatus != 'ContinuedAsNew' AND (ExecutionStatus = 'Running' OR CloseTime > '%s')",
@@ -129,7 +129,7 @@ func (a *Activities) earlierRun(ctx context.Context) error {
 		if run.CloseTime != nil {
 			closed = run.CloseTime.AsTime()
 		}
-		if until := closed.Add(info.StartToCloseTimeout); until.After(earlier.SendsUntil) {
+		if until := closed.Add(maxCallTimeout); until.After(earlier.SendsUntil) {
 			earlier.SendsUntil = until
 		}
 	}

@@ -37,6 +37,9 @@ func deleteImage(ctx workflow.Context, order DeleteOrder) error {
 	if order.Image.UUID == "" || region == "" {
 		return failure(InvalidOrder, "the order has no image or no region", nil)
 	}
+	if err := order.Settings.validate(); err != nil {
+		return failure(InvalidOrder, err.Error(), nil)
+	}
 	intent := wrapper.OutcomeUnknownError{Op: "deleteCIMG", Region: region, ImageUUIDs: []string{order.Image.UUID}}
 	attempts := cmp.Or(order.Carried, &Attempts{Calls: order.Settings.MaxCalls})
 	effect, err := once(ctx, Call{Intent: intent, Delete: &order.Image, Expiry: order.Expiry}, attempts, order.Settings)

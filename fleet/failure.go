@@ -25,7 +25,7 @@ const (
 	JobFailed        = "JobFailed"    // a job failed; details: FailedJob
 	JobUnknown       = "JobUnknown"   // the service does not know a job (any more)
 	Unverified       = "Unverified"   // an image is not as it should be; details: Member, as it is listed if it is
-	Interrupted      = "Interrupted"  // a workflow that makes an image was cancelled or terminated, or is not known any more
+	Interrupted      = "Interrupted"  // a workflow that makes an image was cancelled or terminated, or is not known any more; details: Copy, as far as it came
 	Incomplete       = "Incomplete"   // an order was not carried out completely; details: Report, Progress or RollReport
 	InvalidOrder     = "InvalidOrder" // an argument of a workflow is invalid
 )

@@ -104,18 +104,21 @@ func (f *fleet) enqueue(order *Order) {
 
 // startQueued starts images in the regions that have room.
 func (f *fleet) startQueued(ctx workflow.Context) {
-	f.hear() // what has arrived counts for these, too
-	if f.progress.Paused || ctx.Err() != nil {
-		return
-	}
-	var starts []func()
-	for _, region := range slices.Sorted(maps.Keys(f.queues)) { // in the same order in every replay
-		for len(f.queues[region]) > 0 && f.progress.Regions[region].Running < f.list.PerRegion {
-			starts = append(starts, f.start(ctx, region))
+	for isMore := true; isMore; {
+		f.hear() // what has arrived counts for these, too
+		if f.progress.Paused || ctx.Err() != nil {
+			return
 		}
-	}
-	for _, started := range starts {
-		started()
+		var starts []func()
+		for _, region := range slices.Sorted(maps.Keys(f.queues)) { // in the same order in every replay
+			for len(starts) < maxStarts && len(f.queues[region]) > 0 && f.progress.Regions[region].Running < f.list.PerRegion {
+				starts = append(starts, f.start(ctx, region))
+			}
+		}
+		for _, started := range starts {
+			started()
+		}
+		isMore = len(starts) == maxStarts
 	}
 }
 
@@ -297,7 +300,10 @@ func (a *Activities) Attend(ctx context.Context, workflowID string) (made Copy, 
 		return made, application
 	}
 	if ended, is := errors.AsType[*temporal.WorkflowExecutionError](err); is { // in another way
-		return made, failure(Interrupted, ended.Unwrap().Error(), nil)
+		if cancelled, is := errors.AsType[*temporal.CanceledError](err); is && cancelled.HasDetails() {
+			_ = cancelled.Details(&made) // as far as it has come
+		}
+		return made, failure(Interrupted, ended.Unwrap().Error(), made)
 	}
 	return made, err
 }

@@ -57,11 +57,15 @@ func ImageID(taskQueue, region, name string) string {
 }
 
 // Image makes an image in a region, unless it has one of that exact name, waits for it,
-// and verifies that it is listed as it should be.
+// and verifies that it is listed as it should be. If it is cancelled, the Copy as far as
+// it has come is in the details of the [temporal.CanceledError].
 func Image(ctx workflow.Context, order ImageOrder) (Copy, error) {
 	order.Settings = order.Settings.withDefaults()
 	setSubject(ctx, order.Region, order.Name)
 	result, err := makeImage(ctx, order)
+	if temporal.IsCanceledError(err) {
+		err = temporal.NewCanceledError(result) // beside an error, Temporal keeps no result
+	}
 	return result, end(ctx, err)
 }
 
@@ -133,14 +137,12 @@ func waitFor(ctx workflow.Context, effect Effect, intent wrapper.OutcomeUnknownE
 		case !isFound:
 			return effect.Image, failure(NotObserved, fmt.Sprintf("the service knows neither job %s nor its image", effect.Job.JobUUID), intent)
 		}
-		if found.Job != nil && found.Job.JobUUID == effect.Job.JobUUID { // it is listed, and not known
-			if err := workflow.Sleep(ctx, settings.MaxPause); err != nil {
-				return effect.Image, err
-			}
-		}
 		effect = found
 	}
 }
+
+// maxNameBytes is of a region and a name, which are in the workflow's id, of at most 1,000.
+const maxNameBytes = 500
 
 // call returns the call that makes the image.
 func (o ImageOrder) call(now time.Time) (call Call, err error) {
@@ -155,7 +157,10 @@ func (o ImageOrder) call(now time.Time) (call Call, err error) {
 		call.Create = &wrapper.CreateImageInput{Name: o.Name, Description: o.Description, SnapUUID: o.From.Snapshot}
 		intent, err = wrapper.CreateIntent(o.Region, *call.Create)
 	}
-	if err != nil {
+	if err == nil && len(o.Region)+len(o.Name) > maxNameBytes {
+		err = fmt.Errorf("region and name take more than %d bytes", maxNameBytes)
+	}
+	if err = cmp.Or(err, o.Settings.validate()); err != nil {
 		return Call{}, err
 	}
 	call.Intent = *intent
@@ -166,7 +171,8 @@ func (o ImageOrder) call(now time.Time) (call Call, err error) {
 // Settings are the times and limits of a workflow. Zero fields take their defaults.
 type Settings struct {
 	// CallTimeout is how long a mutating call may take; then its outcome is unknown.
-	// It should be longer than wrapper.Timeouts.Mutating of the workers. Default: 3 min.
+	// It should be longer than wrapper.Timeouts.Mutating of the workers. Default, and at
+	// most: 3 min.
 	CallTimeout time.Duration `json:",omitempty" yaml:"callTimeout"`
 	// HeartbeatTimeout is how long a worker may be silent before another continues
 	// its waits. Default: 1 min.
@@ -179,8 +185,27 @@ type Settings struct {
 	MaxPause time.Duration `json:",omitempty" yaml:"maxPause"`
 }
 
+// maxCallTimeout is how long the call of an earlier run is waited for: what that run's
+// own limit was is not known.
+const maxCallTimeout = 3 * time.Minute
+
+func (s Settings) validate() error {
+	for _, d := range []time.Duration{s.CallTimeout, s.HeartbeatTimeout, s.MaxPause} {
+		if d != 0 && d < time.Second {
+			return fmt.Errorf("%v in the Settings is less than a second: give a unit, as in 30s", d)
+		}
+	}
+	switch {
+	case s.CallTimeout > maxCallTimeout:
+		return fmt.Errorf("a CallTimeout of %v is longer than %v", s.CallTimeout, maxCallTimeout)
+	case s.MaxCalls < 0:
+		return errors.New("MaxCalls is negative")
+	}
+	return nil
+}
+
 func (s Settings) withDefaults() Settings {
-	s.CallTimeout = orDefault(s.CallTimeout, 3*time.Minute)
+	s.CallTimeout = orDefault(s.CallTimeout, maxCallTimeout)
 	s.HeartbeatTimeout = orDefault(s.HeartbeatTimeout, time.Minute)
 	s.MaxCalls = orDefault(s.MaxCalls, 3)
 	s.MaxPause = orDefault(s.MaxPause, 5*time.Minute)

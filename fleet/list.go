@@ -55,6 +55,7 @@ const (
 	defaultPerRegion = 10
 	maxFailures      = 100
 	maxRunning       = 1000    // Temporal's limit is 2,000 children, or activities, of a workflow
+	maxStarts        = 100     // at a time: Temporal's limit is 4 MiB
 	maxListBytes     = 3 << 19 // 1.5 MiB: Temporal's limit is 2 MiB, and there is state to carry
 )
 
@@ -69,6 +70,9 @@ func (l List) Validate() error {
 	}
 	if len(encoded) > maxListBytes {
 		return fmt.Errorf("the %d Orders take %d bytes as JSON, of at most %d: divide them into several fleets", len(l.Orders), len(encoded), maxListBytes)
+	}
+	if err := l.Settings.validate(); err != nil {
+		return err
 	}
 	perRegion := orDefault(l.PerRegion, defaultPerRegion)
 	makers := make(map[[2]string]int)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cimg-go/cimg/wrapper"
 )
 
 // existing looks for an image by its exact name. Nothing has been done if that fails.
@@ -44,8 +46,8 @@ func (a *Activities) stillExpired(ctx context.Context, chosen Member, by Expiry)
 	}
 	listed := found.member(chosen.UUID)
 	switch {
-	case listed.UUID == "": // it is gone, or missing from the list: the service will say
-		return Effect{}, nil
+	case listed.UUID == "": // it is gone, or what is to be known of it is not listed
+		return Effect{}, failure(Rejected, fmt.Sprintf("image %s is not listed", chosen.UUID), Rejection{Op: "deleteCIMG", Errno: wrapper.ErrnoImage})
 	case listed.Job != nil && listed.Job.Type == jobTypeDelete:
 		return Effect{Image: listed.UUID, Job: listed.Job, Exists: true}, nil
 	}

@@ -1,9 +1,12 @@
 package fleet
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -57,11 +60,18 @@ func outcome(ctx workflow.Context, child workflow.ChildWorkflowFuture, order Ima
 	return made
 }
 
-// notMade is what becomes of an image whose workflow failed.
+// notMade is what became of an image whose workflow failed, which may have made it.
 func notMade(region, name string, err error) Copy {
-	var listed Member // it was made, then
-	IsFailure(err, Unverified, &listed)
-	return Copy{Region: region, Name: name, Image: listed.UUID, Error: reason(err)}
+	made := Copy{Region: region, Name: name, Error: reason(err)}
+	var listed Member
+	var done Copy
+	if cancelled, is := errors.AsType[*temporal.CanceledError](err); is && cancelled.HasDetails() {
+		_ = cancelled.Details(&done)
+	}
+	if IsFailure(err, Unverified, &listed) || IsFailure(err, Interrupted, &done) || done.Image != "" {
+		made.Image, made.Exists = cmp.Or(listed.UUID, done.Image), done.Exists
+	}
+	return made
 }
 
 // await waits for the end of a child, or of the workflow of another parent that has its
@@ -145,5 +155,24 @@ func (o Order) Validate() error {
 	case o.From.Image != "" && slices.Equal(o.Regions, []string{o.From.Region}):
 		return fmt.Errorf("the image is in %s already, and no other region is listed", o.From.Region)
 	}
+	encoded, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	if len(encoded) > maxOrderBytes {
+		return fmt.Errorf("the order takes %d bytes as JSON, of at most %d", len(encoded), maxOrderBytes)
+	}
+	images, origin := []ImageOrder(nil), o.From
+	if origin.Image == "" {
+		images, origin.Image = append(images, o.origin()), origin.Snapshot // for the id that is not known yet
+	}
+	for _, image := range append(images, o.copies(origin)...) {
+		if _, err := image.call(time.Time{}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
+
+// maxOrderBytes is of an order as JSON: many images are started at a time.
+const maxOrderBytes = 16 << 10

@@ -65,12 +65,18 @@ func Roll(ctx workflow.Context, order RollOrder) (RollReport, error) {
 		return report, failure(InvalidOrder, err.Error(), nil)
 	}
 	replicate := order.order()
-	made, err := Replicate(ctx, replicate)
-	if report.Made = made; err != nil {
-		return report, cmp.Or(report.failure(ctx), err)
-	}
+	var origin Report // if it is one of the images of the family
 	if order.From.Image != "" && slices.Contains(order.Regions, order.From.Region) {
-		report.Made = append(report.Made, Copy{Region: order.From.Region, Name: replicate.Name, Image: order.From.Image, Exists: true})
+		origin = Report{{Region: order.From.Region, Name: replicate.Name, Image: order.From.Image, Exists: true}}
+		verify(ctx, origin, order.Settings)
+		report.Made = origin
+		if err := report.failure(ctx); err != nil {
+			return report, err
+		}
+	}
+	made, err := Replicate(ctx, replicate)
+	if report.Made = append(made, origin...); err != nil {
+		return report, cmp.Or(report.failure(ctx), err)
 	}
 	verify(ctx, report.Made, order.Settings)
 	if err := report.failure(ctx); err != nil {

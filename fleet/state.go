@@ -11,7 +11,7 @@ import (
 // The search attributes of [Image] and [Delete] workflows, all keywords. A namespace must
 // have them: see [RegisterAttributes]. "Which copies are stuck" is
 //
-//	CimgState = 'postponed' OR CimgState = 'reconciling'
+//	ExecutionStatus = 'Running' AND CimgState IN ('postponed', 'reconciling')
 var (
 	AttributeImage  = temporal.NewSearchAttributeKeyKeyword("CimgImage")  // its name
 	AttributeRegion = temporal.NewSearchAttributeKeyKeyword("CimgRegion") // where it is, or is made
