@@ -1,8 +1,12 @@
 package fleet_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -134,6 +138,31 @@ func TestRollDeletesByWorkflowsOfTheirOwn(t *testing.T) {
 	image, _ := options.TypedSearchAttributes.GetKeyword(fleet.AttributeImage)
 	region, _ := options.TypedSearchAttributes.GetKeyword(fleet.AttributeRegion)
 	require.Equal(t, []string{"web-1", "bj"}, []string{image, region})
+}
+
+// Of an image that a list misses, because others were deleted while it was read, it is
+// not known whether it is to be kept.
+func TestAnImageThatIsNotListedIsNotDeleted(t *testing.T) {
+	lists := 0
+	inChangedWorld(t, emulator.Options{Stock: families()}, func(service http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			response, err := service.RoundTrip(request)
+			if !strings.HasSuffix(request.URL.Path, "/list") || err != nil {
+				return response, err
+			}
+			body, err := io.ReadAll(response.Body)
+			if lists++; lists == 1 {
+				body = bytes.ReplaceAll(body, []byte(`"bj-1"`), []byte(`"bj-4"`))
+			}
+			response.Body = io.NopCloser(bytes.NewReader(body))
+			return response, err
+		})
+	}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.ExecuteWorkflow(fleet.Delete, outdated)
+		require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Rejected, nil), w.GetWorkflowError())
+		require.Zero(t, w.service.Requests("deleteCIMG"))
+	})
 }
 
 // An image that has become one to keep, since it was chosen, is kept: without the new

@@ -120,6 +120,14 @@ func TestFleetMakesAFewImagesInARegionAtATime(t *testing.T) {
 	require.Equal(t, 7, made.orders["bj/web-1"].Settings.MaxCalls)
 }
 
+func TestFleetMakesManyImagesInARegionAtATime(t *testing.T) {
+	env, made := fleetEnvironment(t)
+	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(300, "bj"), PerRegion: 250})
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, map[string]int{"bj": 250}, made.most)
+	require.Len(t, made.made, 300)
+}
+
 func TestFleetContinuesAfterFailures(t *testing.T) {
 	env, made := fleetEnvironment(t)
 	list := append(orders(20, "bj"), fleet.Order{Name: "db", From: fleet.Source{Region: "gz", Snapshot: "snap"}, Regions: []string{"bj", "sh"}})

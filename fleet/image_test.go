@@ -138,8 +138,12 @@ func TestCancelledBeforeItIsKnown(t *testing.T) {
 				w.OnUpsertMemo(mock.Anything).Return(nil).Run(func(args mock.Arguments) { memo = args.Get(0).(map[string]any) })
 				time.AfterFunc(test.after, w.CancelWorkflow)
 				w.ExecuteWorkflow(fleet.Image, web)
-				require.True(t, temporal.IsCanceledError(w.GetWorkflowError()), w.GetWorkflowError())
+				cancelled, is := errors.AsType[*temporal.CanceledError](w.GetWorkflowError())
+				require.True(t, is, w.GetWorkflowError())
 				require.Contains(t, memo["job"], w.service.Jobs("gz")[0].JobUUID)
+				var made fleet.Copy
+				require.NoError(t, cancelled.Details(&made))
+				require.Equal(t, fleet.Copy{Region: "gz", Name: web.Name, Image: w.named(web)[0]}, made)
 			})
 		})
 	}
@@ -177,7 +181,9 @@ func TestAfterAnEarlierRun(t *testing.T) {
 				if test.sentAfter > 0 {
 					w.RegisterDelayedCallback(send, test.sentAfter)
 				}
-				w.ExecuteWorkflow(fleet.Image, web)
+				order := web
+				order.Settings.CallTimeout = 30 * time.Second // the earlier run may have had more
+				w.ExecuteWorkflow(fleet.Image, order)
 				if test.sentAfter > 0 {
 					send() // at the latest
 				}

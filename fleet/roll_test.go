@@ -98,6 +98,20 @@ func TestRollIsADryRunByDefault(t *testing.T) {
 	})
 }
 
+// An image that is not of the family cannot be the new one in its region. No copy of it is
+// paid for.
+func TestRollOfAnImageThatIsNotAsItShouldBe(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		order := applied(roll)
+		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj", "gz"}
+		report := w.rolls(t, order)
+		require.Len(t, report.Made, 1)
+		require.Contains(t, report.Made[0].Error, `is named "web-api-1"`)
+		require.Zero(t, w.service.Requests("importCIMG"))
+		w.requireUntouched(t)
+	})
+}
+
 func TestRollDeletesInEachRegion(t *testing.T) {
 	for name, test := range map[string]struct {
 		change  func(*fleet.RollOrder)

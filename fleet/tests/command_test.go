@@ -77,6 +77,21 @@ func TestCommand(t *testing.T) {
 		w.control(http.MethodDelete, "/_emulator/faults", "", nil)
 	})
 
+	t.Run("cancelled while a job runs", func(t *testing.T) {
+		w.control(http.MethodPut, "/_emulator/scenario", "jobs: [{name: slow, duration: 1h}, {duration: 3s}]\n", nil)
+		id := queue + "/replicate:slow"
+		require.Zero(t, w.say(t, "", append([]string{"start", "replicate", "--name", "slow", "--to", "gz"}, from...)...).code)
+		require.Eventually(t, func() bool {
+			images := w.rows(t, "status", id)[1:]
+			return len(images) == 1 && images[0].State == fleet.StateWaiting
+		}, time.Minute, 200*time.Millisecond)
+		require.Zero(t, w.say(t, "", "cancel", id).code)
+		var ended []row
+		require.Eventually(t, func() bool { ended = w.rows(t, "status", id); return ended[0].Status == "Canceled" }, time.Minute, 200*time.Millisecond)
+		require.Len(t, ended, 2)
+		require.Equal(t, "slow", w.images("gz")[ended[1].Image], "the image that its job goes on to make")
+	})
+
 	t.Run("roll", func(t *testing.T) {
 		roll := func(version string, flags ...string) said {
 			return w.say(t, "", slices.Concat([]string{"start", "roll", "--family", "web", "--build", version, "--to", "gz", "--keep", "1", "--wait"}, from, flags)...)
@@ -144,11 +159,12 @@ func codeOf(t *testing.T, err error) int {
 	return 0
 }
 
-// row is a line of the command's JSON that differs in no two runs.
+// row is a line of the command's JSON, without the times.
 type row struct {
 	ID, Type, Status, Region, Name, State, Error string
 
 	Progress *fleet.Progress
+	Image    string `json:"cimgUuid"`
 }
 
 func (w *world) rows(t *testing.T, args ...string) (rows []row) {
