@@ -20,6 +20,7 @@ import (
 
 // What a person at a shell does with workflows that run: each command against a server.
 func TestCommand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "jobs: [{duration: 3s}]\n", 1)
 	from := []string{"--from", "gz", "--snapshot", snapshot}
 
