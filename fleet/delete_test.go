@@ -18,7 +18,6 @@ import (
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	sdk "go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -93,15 +92,12 @@ func TestDeleteContinuesAsNewWhilePostponed(t *testing.T) {
 	var next fleet.DeleteOrder
 	inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{{Operation: "deleteCIMG", Status: 429, Count: 1000}}}, func(t *testing.T, w *world) {
 		w.hasNoEarlierRun()
-		var state string
-		w.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
-			state, _ = args.Get(0).(temporal.SearchAttributes).GetKeyword(fleet.AttributeState)
-		})
+		shown := w.shows()
 		w.RegisterDelayedCallback(func() { w.SetContinueAsNewSuggested(true) }, 6*time.Hour)
 		w.ExecuteWorkflow(fleet.Delete, outdated)
 		again, is := errors.AsType[*sdk.ContinueAsNewError](w.GetWorkflowError())
 		require.True(t, is, "%v", w.GetWorkflowError())
-		require.Equal(t, fleet.StatePostponed, state)
+		require.Equal(t, fleet.StatePostponed, (*shown)[len(*shown)-1])
 		require.Equal(t, "Delete", again.WorkflowType.Name)
 		require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
 		require.Equal(t, &fleet.Attempts{Calls: 3}, next.Carried)
@@ -126,9 +122,17 @@ func TestRollDeletesByWorkflowsOfTheirOwn(t *testing.T) {
 	env.OnActivity("Attend", mock.Anything, "default-test-taskqueue/delete:bj/bj-1").Return(fleet.Copy{}, nil).Once()
 	order := applied(roll)
 	order.From, order.Regions = fleet.Source{Region: "gz", Image: "golden"}, []string{"bj"}
+	order.Description, order.Settings = "new", fleet.Settings{MaxCalls: 7}
+	began := env.Now().UTC()
 	env.ExecuteWorkflow(fleet.Roll, order)
 	require.NoError(t, env.GetWorkflowError())
 	env.AssertExpectations(t)
+	require.Equal(t, []any{
+		fleet.ImageOrder{Region: "bj", Name: "web-9", Description: "new", From: order.From, Settings: order.Settings},
+		fleet.DeleteOrder{Image: outdated.Image, Settings: order.Settings, Expiry: fleet.Expiry{
+			Made: fleet.Copy{Region: "bj", Name: "web-9", Image: "new"}, Family: "web", Retention: order.Retention, Now: began,
+		}},
+	}, elsewhere.orders)
 
 	options := elsewhere.options
 	require.Equal(t, fleet.DeleteID("default-test-taskqueue", "bj", "bj-1"), options.WorkflowID)

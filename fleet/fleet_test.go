@@ -137,6 +137,7 @@ func TestFleetContinuesAfterFailures(t *testing.T) {
 	var progress fleet.Progress
 	require.True(t, fleet.IsFailure(env.GetWorkflowError(), fleet.Incomplete, &progress), "%v", env.GetWorkflowError())
 	require.Equal(t, fleet.Counts{Total: 23, Done: 19, Failed: 4}, progress.Counts)
+	require.Equal(t, 10, made.most["bj"])
 	require.ElementsMatch(t, fleet.Report{
 		{Region: "bj", Name: "web-3", Error: "JobFailed: disk full"},
 		{Region: "gz", Name: "db", Error: "JobFailed: snapshot broken (and so 2 copies of it were not made)"},
@@ -261,7 +262,10 @@ func TestFleetHeedsTheLastOfTwoSignals(t *testing.T) {
 func TestFleetCancelsWhatRuns(t *testing.T) {
 	env, made := fleetEnvironment(t)
 	made.ends = "web-4"
-	env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
+	env.RegisterDelayedCallback(func() {
+		env.SetContinueAsNewSuggested(true) // the next run would not be cancelled
+		env.CancelWorkflow()
+	}, 90*time.Minute)
 	env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: orders(10, "bj"), PerRegion: 3})
 
 	progress := cancelledProgress(t, env)
@@ -421,9 +425,11 @@ func TestAttend(t *testing.T) {
 		isRetried        bool
 	}{
 		"made":           {closed, nil, nil, "", false},
-		"failed":         {closed, nil, temporal.NewNonRetryableApplicationError("disk full", fleet.JobFailed, nil), fleet.JobFailed, false},
+		"failed":         {closed, nil, workflowError(t, temporal.NewNonRetryableApplicationError("disk full", fleet.JobFailed, nil)), fleet.JobFailed, false},
 		"runs":           {running, nil, nil, "Transient", true},
 		"not known":      {nil, serviceerror.NewNotFound("no such workflow"), nil, fleet.Interrupted, false},
+		"cancelled":      {closed, nil, workflowError(t, temporal.NewCanceledError()), fleet.Interrupted, false},
+		"failed oddly":   {closed, nil, workflowError(t, errors.New("odd")), fleet.Interrupted, false},
 		"server is down": {nil, serviceerror.NewUnavailable("down"), nil, "Unavailable", true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -443,6 +449,7 @@ func TestAttend(t *testing.T) {
 					require.True(t, is, err)
 					require.Equal(t, test.kind, failure.Type())
 					require.Equal(t, test.isRetried, !failure.NonRetryable())
+					require.Equal(t, test.described == running, failure.Category() == temporal.ApplicationErrorCategoryBenign)
 					return
 				}
 				require.NoError(t, err)
@@ -454,6 +461,14 @@ func TestAttend(t *testing.T) {
 	}
 }
 
+// workflowError is how a client sees the failure of a workflow.
+func workflowError(t *testing.T, err error) error {
+	t.Helper()
+	env, _ := fleetEnvironment(t)
+	env.ExecuteWorkflow(func(workflow.Context) error { return err })
+	return env.GetWorkflowError()
+}
+
 func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 	order := orders(1, "bj")[0]
 	elsewhere := &startedElsewhere{}
@@ -463,11 +478,14 @@ func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{elsewhere}})
 		return env
 	}
+	ofSnapshot := order
+	ofSnapshot.From = fleet.Source{Region: "bj", Snapshot: "snap"}
 	for name, run := range map[string]func(env *testsuite.TestWorkflowEnvironment){
 		"fleet": func(env *testsuite.TestWorkflowEnvironment) {
 			env.ExecuteWorkflow(fleet.Fleet, fleet.List{Orders: []fleet.Order{order}})
 		},
-		"replicate": func(env *testsuite.TestWorkflowEnvironment) { env.ExecuteWorkflow(fleet.Replicate, order) },
+		"replicate":   func(env *testsuite.TestWorkflowEnvironment) { env.ExecuteWorkflow(fleet.Replicate, order) },
+		"of snapshot": func(env *testsuite.TestWorkflowEnvironment) { env.ExecuteWorkflow(fleet.Replicate, ofSnapshot) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := environment()
@@ -476,6 +494,7 @@ func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 			run(env)
 			require.NoError(t, env.GetWorkflowError())
 			env.AssertExpectations(t)
+			require.Equal(t, name == "fleet", elsewhere.options.ParentClosePolicy == enums.PARENT_CLOSE_POLICY_ABANDON)
 		})
 	}
 	t.Run("by the next run, too", func(t *testing.T) {
@@ -500,6 +519,7 @@ func TestAnImageThatAnotherWorkflowMakesIsAttendedTo(t *testing.T) {
 type startedElsewhere struct {
 	interceptor.WorkerInterceptorBase
 	options workflow.ChildWorkflowOptions // of the last child
+	orders  []any                         // of all
 }
 
 func (s *startedElsewhere) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
@@ -520,8 +540,9 @@ type startedElsewhereOutbound struct {
 	all *startedElsewhere
 }
 
-func (o *startedElsewhereOutbound) ExecuteChildWorkflow(ctx workflow.Context, _ string, _ ...any) workflow.ChildWorkflowFuture {
+func (o *startedElsewhereOutbound) ExecuteChildWorkflow(ctx workflow.Context, _ string, args ...any) workflow.ChildWorkflowFuture {
 	o.all.options = workflow.GetChildWorkflowOptions(ctx)
+	o.all.orders = append(o.all.orders, args...)
 	return notStarted{}
 }
 
@@ -539,6 +560,8 @@ func TestListValidate(t *testing.T) {
 	incomplete := orders(2, "bj")
 	incomplete[1].From.Region = ""
 	nothing := orders(1, "gz")
+	both := orders(1, "bj")
+	both[0].From.Snapshot = "snap"
 	long := orders(2, "bj")
 	long[1].Description = strings.Repeat("long ", 400_000)
 	for name, test := range map[string]struct {
@@ -548,6 +571,9 @@ func TestListValidate(t *testing.T) {
 		"valid":            {fleet.List{Orders: orders(2, "bj")}, ""},
 		"empty":            {fleet.List{}, "there are no Orders"},
 		"invalid order":    {fleet.List{Orders: incomplete}, "order 2: the order has no From.Region"},
+		"two sources":      {fleet.List{Orders: both}, "order 1: the order needs a From.Snapshot or a From.Image"},
+		"empty region":     {fleet.List{Orders: orders(1, "bj", "")}, "order 1: a region is empty"},
+		"region twice":     {fleet.List{Orders: orders(1, "bj", "sh", "bj")}, "order 1: a region is listed twice"},
 		"makes nothing":    {fleet.List{Orders: nothing}, "order 1: the image is in gz already, and no other region is listed"},
 		"same image twice": {fleet.List{Orders: twice}, `orders 1 and 3 make the same image, "web-0" in bj`},
 		"too long":         {fleet.List{Orders: long}, "the 2 Orders take 2000194 bytes as JSON, of at most 1572864: divide them into several fleets"},

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/mocks"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 
@@ -56,11 +57,11 @@ func inChangedWorld(t *testing.T, options emulator.Options, change func(http.Rou
 		cimg, err := wrapper.New(wrapper.StaticToken(emulator.DefaultToken), wrapper.WithBaseURL("http://localhost"),
 			wrapper.WithHTTPClient(&http.Client{Transport: change(service.Transport())}))
 		require.NoError(t, err)
-		temporal := &mocks.Client{}
-		activities, err := fleet.NewActivities(cimg, temporal, fleet.Options{VisibilityWindow: window})
+		client := &mocks.Client{}
+		activities, err := fleet.NewActivities(cimg, client, fleet.Options{VisibilityWindow: window})
 		require.NoError(t, err)
 		var suite testsuite.WorkflowTestSuite
-		w := &world{suite.NewTestWorkflowEnvironment(), service, cimg, temporal, activities}
+		w := &world{suite.NewTestWorkflowEnvironment(), service, cimg, client, activities}
 		w.SetWorkerOptions(onABusyMachine)
 		fleet.Register(w, activities)
 		w.SetTestTimeout(24 * time.Hour)
@@ -82,6 +83,20 @@ func (w *world) hasEarlierRuns(earlier ...*workflow.WorkflowExecutionInfo) {
 		this := &workflow.WorkflowExecutionInfo{Execution: &common.WorkflowExecution{WorkflowId: id, RunId: run}}
 		return &workflowservice.ListWorkflowExecutionsResponse{Executions: append(earlier, this)}, nil
 	})
+}
+
+// shows records what Temporal's interfaces show of a workflow: its image, its region and
+// its state, of these what changes.
+func (w *world) shows() *[]string {
+	shown := &[]string{}
+	w.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+		attributes := args.Get(0).(temporal.SearchAttributes)
+		image, _ := attributes.GetKeyword(fleet.AttributeImage)
+		region, _ := attributes.GetKeyword(fleet.AttributeRegion)
+		state, _ := attributes.GetKeyword(fleet.AttributeState)
+		*shown = append(*shown, strings.TrimSpace(image+" "+region+" "+state))
+	})
+	return shown
 }
 
 // endsWith requires that an Image workflow for web ended with one image, which it

@@ -39,17 +39,18 @@ func TestOneImageWhateverGoesWrong(t *testing.T) {
 		lag     time.Duration
 		failure string // "": an image is made
 		calls   int    // of createCIMG that the service saw
+		states  string // besides the first and the last; "": not looked at
 	}{
 		"nothing goes wrong":              {calls: 1},
 		"listed late":                     {lag: window / 2, calls: 1},
-		"response lost":                   {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}}, calls: 1},
+		"response lost":                   {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}}, calls: 1, states: "reconciling waiting"},
 		"response lost, listed late":      {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}}, lag: window / 2, calls: 1},
 		"half a response":                 {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Truncate: true}}, calls: 1},
 		"HTTP 503 after the create":       {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Status: 503}}, calls: 1},
-		"HTTP 503 instead of the create":  {faults: []emulator.Fault{{Operation: "createCIMG", Status: 503}}, calls: 2},
+		"HTTP 503 instead of the create":  {faults: []emulator.Fault{{Operation: "createCIMG", Status: 503}}, calls: 2, states: "reconciling sending waiting"},
 		"no response in time, not done":   {faults: []emulator.Fault{{Operation: "createCIMG", Delay: time.Hour, Status: 503}}, calls: 2},
 		"no response in time, but done":   {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Delay: time.Hour}}, calls: 1},
-		"connection refused":              {faults: []emulator.Fault{{Operation: "createCIMG", Refuse: true, Count: 3}}, calls: 1},
+		"connection refused":              {faults: []emulator.Fault{{Operation: "createCIMG", Refuse: true, Count: 3}}, calls: 1, states: "postponed sending postponed sending postponed sending waiting"},
 		"too many requests":               {faults: []emulator.Fault{{Operation: "createCIMG", Status: 429, Count: 3, Header: http.Header{"Retry-After": {"90"}}}}, calls: 4},
 		"service cannot list":             {faults: []emulator.Fault{{Operation: "listCIMG", Status: 503, Count: 100}}, calls: 1},
 		"down for a long time":            {faults: []emulator.Fault{{Status: 503, Count: 100}}, calls: 1},
@@ -62,9 +63,13 @@ func TestOneImageWhateverGoesWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, emulator.Options{Faults: test.faults, ListLag: test.lag}, func(t *testing.T, w *world) {
 				w.hasNoEarlierRun()
+				shown := w.shows()
 				w.ExecuteWorkflow(fleet.Image, web)
 				w.endsWith(t, test.failure)
 				require.Equal(t, test.calls, w.service.Requests("createCIMG"))
+				if test.states != "" {
+					require.Equal(t, "web-01 gz sending "+test.states+" done", strings.Join(*shown, " "))
+				}
 			})
 		})
 	}
@@ -98,22 +103,19 @@ func TestOneImageWhoeverIsKilled(t *testing.T) {
 	}
 }
 
-// Temporal's interfaces show which image a workflow makes and how far it is, also if a
-// program has started it.
+// A workflow that a program has started shows its image, too.
 func TestShown(t *testing.T) {
-	inWorld(t, emulator.Options{}, func(t *testing.T, w *world) {
-		w.hasNoEarlierRun()
-		var shown []string
-		w.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
-			attributes := args.Get(0).(temporal.SearchAttributes)
-			image, _ := attributes.GetKeyword(fleet.AttributeImage)
-			region, _ := attributes.GetKeyword(fleet.AttributeRegion)
-			state, _ := attributes.GetKeyword(fleet.AttributeState)
-			shown = append(shown, strings.TrimSpace(image+" "+region+" "+state))
+	for first, execute := range map[string]func(*world){
+		"web-01 gz sending": func(w *world) { w.ExecuteWorkflow(fleet.Image, web) },
+		"web-1 bj sending":  func(w *world) { w.ExecuteWorkflow(fleet.Delete, outdated) },
+	} {
+		inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+			w.hasNoEarlierRun()
+			shown := w.shows()
+			execute(w)
+			require.Equal(t, []string{first, fleet.StateWaiting, fleet.StateDone}, *shown)
 		})
-		w.ExecuteWorkflow(fleet.Image, web)
-		require.Equal(t, []string{"web-01 gz " + fleet.StateSending, fleet.StateWaiting, fleet.StateDone}, shown)
-	})
+	}
 }
 
 // A workflow that is cancelled while its call is under way, or while it is not known what
@@ -175,9 +177,12 @@ func TestAfterAnEarlierRun(t *testing.T) {
 					send()
 					time.Sleep(test.sentBefore)
 				}
-				w.hasEarlierRuns(&workflow.WorkflowExecutionInfo{
+				old := &workflow.WorkflowExecutionInfo{
+					Execution: &common.WorkflowExecution{RunId: "old"}, StartTime: timestamppb.New(began.Add(-time.Minute)), CloseTime: timestamppb.New(began),
+				}
+				w.hasEarlierRuns(old, &workflow.WorkflowExecutionInfo{
 					Execution: &common.WorkflowExecution{RunId: "earlier"}, StartTime: timestamppb.New(began), CloseTime: timestamppb.Now(),
-				})
+				}, old)
 				if test.sentAfter > 0 {
 					w.RegisterDelayedCallback(send, test.sentAfter)
 				}
@@ -202,6 +207,9 @@ func TestEarlierRunsThatAreNotListedYet(t *testing.T) {
 		w.ExecuteWorkflow(fleet.Image, web)
 		w.endsWith(t, "")
 		w.temporal.AssertNumberOfCalls(t, "ListWorkflow", 3)
+		require.Equal(t, "WorkflowId = 'default-test-workflow-id' AND ExecutionStatus != 'ContinuedAsNew'"+
+			" AND (ExecutionStatus = 'Running' OR CloseTime > '1999-12-31T23:54:00Z')",
+			w.temporal.Calls[0].Arguments.Get(1).(*workflowservice.ListWorkflowExecutionsRequest).Query)
 	})
 }
 
@@ -263,8 +271,10 @@ func TestListThatIgnoresNames(t *testing.T) {
 		_, err := w.cimg.CreateImage(t.Context(), "gz", createInput(web))
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
+		shown := w.shows()
 		w.ExecuteWorkflow(fleet.Image, web)
 		require.True(t, w.endsWith(t, "").Exists)
+		require.Equal(t, []string{"web-01 gz sending", "waiting", "done"}, *shown)
 	})
 }
 
@@ -452,7 +462,16 @@ func TestQuote(t *testing.T) {
 // A job that fails leaves no image; the workflow makes it anew, a few times, after a
 // pause.
 func TestFailedJobs(t *testing.T) {
-	for failures, failure := range map[int]string{0: "", 1: "", 2: "", 3: fleet.JobFailed} {
+	for failures, test := range []struct {
+		maxPause time.Duration
+		pauses   []time.Duration
+		failure  string
+	}{
+		{maxPause: time.Minute},
+		{maxPause: 20 * time.Second, pauses: []time.Duration{20 * time.Second}},
+		{maxPause: 5 * time.Minute, pauses: []time.Duration{30 * time.Second, time.Minute}},
+		{45 * time.Second, []time.Duration{30 * time.Second, 45 * time.Second}, fleet.JobFailed},
+	} {
 		jobs := 0
 		inWorld(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
 			if jobs++; jobs <= failures {
@@ -461,34 +480,116 @@ func TestFailedJobs(t *testing.T) {
 			return emulator.Plan{Duration: time.Minute}
 		}}, func(t *testing.T, w *world) {
 			w.hasNoEarlierRun()
-			pauses := []time.Duration{}
+			var pauses []time.Duration
 			w.SetOnTimerScheduledListener(func(_ string, pause time.Duration) { pauses = append(pauses, pause) })
 			order := web
-			order.Settings.MaxPause = 45 * time.Second
+			order.Settings.MaxPause = test.maxPause
+			shown := w.shows()
 			w.ExecuteWorkflow(fleet.Image, order)
-			w.endsWith(t, failure)
+			w.endsWith(t, test.failure)
 			require.Equal(t, min(failures+1, 3), w.service.Requests("createCIMG"))
-			require.Equal(t, []time.Duration{30 * time.Second, 45 * time.Second}[:min(failures, 2)], pauses)
+			require.Equal(t, test.pauses, pauses)
+			require.Equal(t, failures > 0, slices.Contains(*shown, fleet.StatePostponed))
+			require.Equal(t, test.failure != "", slices.Contains(*shown, fleet.StateFailed))
 		})
 	}
 }
 
-// A service may list an image whose job has failed: that one is not taken for made.
-func TestFailedImageThatIsListed(t *testing.T) {
-	inWorld(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan { return emulator.Plan{Failure: "no space left"} }}, func(t *testing.T, w *world) {
-		w.hasNoEarlierRun()
-		var image string
-		w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
-			if image != "" {
-				return fleet.Effect{Image: image, Exists: true}, nil
-			}
-			effect, err := w.activities.Send(ctx, call)
-			image = effect.Image
-			return effect, err
+// The service may forget a job: the list tells what became of it.
+func TestJobsThatTheServiceForgets(t *testing.T) {
+	for name, test := range map[string]struct {
+		duration time.Duration
+		isGone   bool // somebody has deleted the image
+		calls    int
+	}{
+		"it has succeeded":  {calls: 1},
+		"it still works":    {duration: 20 * time.Minute, calls: 1},
+		"its image is gone": {isGone: true, calls: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			jobs := 0
+			inWorld(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
+				if jobs++; jobs == 1 {
+					return emulator.Plan{Duration: test.duration, MissingFor: 30 * time.Minute}
+				}
+				return emulator.Plan{}
+			}}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				shown := w.shows()
+				w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+					effect, err := w.activities.Send(ctx, call)
+					if test.isGone && jobs == 1 {
+						_, err := w.cimg.DeleteImage(ctx, "gz", effect.Image)
+						require.NoError(t, err)
+					}
+					return effect, err
+				})
+				w.ExecuteWorkflow(fleet.Image, web)
+				w.endsWith(t, "")
+				require.Equal(t, test.calls, w.service.Requests("createCIMG"))
+				require.Equal(t, []string{"web-01 gz sending", "waiting", "reconciling"}, (*shown)[:3])
+			})
 		})
-		w.ExecuteWorkflow(fleet.Image, web)
-		w.endsWith(t, fleet.JobFailed)
-	})
+	}
+}
+
+// Without certainty which image is meant, none is made.
+func TestAmbiguousImages(t *testing.T) {
+	named := func(id string) gen.CIMG { return gen.CIMG{UUID: id, Name: web.Name, Status: "Ready", Size: 1} }
+	for name, test := range map[string]struct {
+		images    []gen.CIMG
+		isDeleted bool
+	}{
+		"two of the name":            {[]gen.CIMG{named("one"), named("other")}, false},
+		"somebody deletes the image": {[]gen.CIMG{named("one")}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stock := &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Snapshots: []string{snapshot.Snapshot}, Images: test.images}}}
+			inWorld(t, emulator.Options{Stock: stock}, func(t *testing.T, w *world) {
+				w.hasNoEarlierRun()
+				if test.isDeleted {
+					_, err := w.cimg.DeleteImage(t.Context(), "gz", "one")
+					require.NoError(t, err)
+				}
+				w.ExecuteWorkflow(fleet.Image, web)
+				var candidates fleet.Candidates
+				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Ambiguous, &candidates), w.GetWorkflowError())
+				require.Len(t, candidates, len(test.images))
+				require.Zero(t, w.service.Requests("createCIMG"))
+			})
+		})
+	}
+}
+
+// A service may list an image whose job has failed: that one is not taken for made, but
+// another of the name is.
+func TestFailedImageThatIsListed(t *testing.T) {
+	for isAnother, failure := range map[bool]string{false: fleet.JobFailed, true: ""} {
+		jobs := 0
+		inWorld(t, emulator.Options{Plan: func(emulator.JobStart) emulator.Plan {
+			if jobs++; jobs == 1 {
+				return emulator.Plan{Failure: "no space left"}
+			}
+			return emulator.Plan{}
+		}}, func(t *testing.T, w *world) {
+			w.hasNoEarlierRun()
+			var image string
+			w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+				if image != "" && !isAnother {
+					return fleet.Effect{Image: image, Exists: true}, nil
+				}
+				if image != "" {
+					_, err := w.cimg.CreateImage(ctx, "gz", *call.Create)
+					require.NoError(t, err)
+				}
+				effect, err := w.activities.Send(ctx, call)
+				image = effect.Image
+				return effect, err
+			})
+			w.ExecuteWorkflow(fleet.Image, web)
+			w.endsWith(t, failure)
+		})
+	}
 }
 
 // An image that exists is taken, with the job that works on it.
@@ -540,6 +641,24 @@ func TestACancelledWorkflowSendsNothingMore(t *testing.T) {
 				require.Len(t, w.stocked("bj"), 5)
 			})
 		}
+	}
+}
+
+// One whose call is postponed ends when it is cancelled, also if its history is long.
+func TestCancelledWhilePostponed(t *testing.T) {
+	for operation, execute := range map[string]func(*world){
+		"createCIMG": func(w *world) { w.ExecuteWorkflow(fleet.Image, web) },
+		"deleteCIMG": func(w *world) { w.ExecuteWorkflow(fleet.Delete, outdated) },
+	} {
+		inWorld(t, emulator.Options{Stock: families(), Faults: []emulator.Fault{{Operation: operation, Status: 429, Count: 1000}}}, func(t *testing.T, w *world) {
+			w.hasNoEarlierRun()
+			w.RegisterDelayedCallback(func() {
+				w.SetContinueAsNewSuggested(true)
+				w.CancelWorkflow()
+			}, 6*time.Hour)
+			execute(w)
+			require.True(t, temporal.IsCanceledError(w.GetWorkflowError()), w.GetWorkflowError())
+		})
 	}
 }
 
@@ -613,12 +732,30 @@ func TestALookThatTakesTooLong(t *testing.T) {
 	})
 }
 
+// A call that is not carried out is made again after pauses that double, but none that
+// is shorter than what the service asks for.
+func TestPausesOfAPostponedCall(t *testing.T) {
+	limited := emulator.Fault{Operation: "createCIMG", Status: 429}
+	slower := limited
+	slower.Header = http.Header{"Retry-After": {"90"}}
+	inWorld(t, emulator.Options{Faults: []emulator.Fault{limited, slower, limited, limited, limited}}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		var pauses []time.Duration
+		w.SetOnTimerScheduledListener(func(_ string, pause time.Duration) { pauses = append(pauses, pause/time.Second) })
+		order := web
+		order.Settings.MaxPause = 7 * time.Second
+		w.ExecuteWorkflow(fleet.Image, order)
+		w.endsWith(t, "")
+		require.Equal(t, []time.Duration{1, 90, 4, 7, 7}, pauses)
+	})
+}
+
 // A pause that nobody can have meant is an hour.
 func TestAVeryLongRetryAfter(t *testing.T) {
 	year := map[string][]string{"Retry-After": {"31536000"}}
 	inWorld(t, emulator.Options{Faults: []emulator.Fault{{Operation: "createCIMG", Status: 429, Header: year}}}, func(t *testing.T, w *world) {
 		w.hasNoEarlierRun()
-		w.SetOnTimerScheduledListener(func(_ string, pause time.Duration) { require.LessOrEqual(t, pause, time.Hour) })
+		w.SetOnTimerScheduledListener(func(_ string, pause time.Duration) { require.Equal(t, time.Hour, pause) })
 		w.ExecuteWorkflow(fleet.Image, web)
 		require.NoError(t, w.GetWorkflowError())
 	})

@@ -141,6 +141,9 @@ func TestRollDeletesInEachRegion(t *testing.T) {
 				report := w.rolls(t, order)
 				require.NoError(t, w.GetWorkflowError())
 				require.True(t, report.Applied)
+				for _, made := range report.Made {
+					require.Equal(t, slices.Contains([]string{"gz-1", "gz-3", "bj-3"}, made.Image), made.Exists)
+				}
 				require.Equal(t, test.deleted, expired(report))
 				require.Equal(t, len(test.deleted), w.service.Requests("deleteCIMG"))
 				left := slices.Concat(w.stocked("bj"), w.stocked("gz"), w.stocked("sh"))
@@ -267,6 +270,7 @@ func TestRollReportsWhatIsNotDeleted(t *testing.T) {
 				order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
 				report := w.rolls(t, order)
 				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Incomplete, nil), w.GetWorkflowError())
+				require.ErrorContains(t, w.GetWorkflowError(), "1 of 3 images failed")
 				require.Contains(t, report.Expired[0].Error, "Rejected: ")
 				require.Empty(t, report.Expired[1].Error, "the next is deleted all the same")
 				require.Equal(t, []string{"bj-1", "bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
@@ -293,6 +297,24 @@ func TestRollFindsAnImageGone(t *testing.T) {
 		require.NoError(t, w.GetWorkflowError())
 		require.Equal(t, []string{"bj-1", "bj-2"}, expired(report))
 		require.Equal(t, []string{"bj-3", "bj-shared", "bj-api"}, w.stocked("bj"))
+	})
+}
+
+// A service that cannot list for a while delays a roll.
+func TestRollWaitsForAnOutage(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
+		isDown := false
+		w.OnActivity(w.activities.Expired, mock.Anything, mock.Anything).Return(func(ctx context.Context, of fleet.Expiry) ([]fleet.Member, error) {
+			if !isDown {
+				isDown = true
+				w.service.InjectFor(t, emulator.Fault{Operation: "listCIMG", Status: 503, Count: 10})
+			}
+			return w.activities.Expired(ctx, of)
+		})
+		order := applied(roll)
+		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
+		require.Equal(t, []string{"bj-1", "bj-2"}, expired(w.rolls(t, order)))
+		require.NoError(t, w.GetWorkflowError())
 	})
 }
 
@@ -387,6 +409,7 @@ func TestInvalidRollOrders(t *testing.T) {
 			inWorld(t, emulator.Options{Stock: families()}, func(t *testing.T, w *world) {
 				order := applied(roll)
 				change(&order)
+				require.Error(t, order.Validate())
 				w.rolls(t, order)
 				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.InvalidOrder, nil), w.GetWorkflowError())
 				w.requireUntouched(t)
@@ -410,6 +433,7 @@ func TestNothingIsDeletedWithoutTheNewImage(t *testing.T) {
 		order.From, order.Regions = fleet.Source{Region: "gz", Image: "gz-api"}, []string{"bj"}
 		report := w.rolls(t, order)
 		require.Contains(t, report.Expired[0].Error, "nothing is deleted")
+		require.Equal(t, "bj", report.Expired[0].Region)
 		require.Len(t, w.stocked("bj"), 5)
 	})
 }
