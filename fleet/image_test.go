@@ -53,6 +53,7 @@ func TestOneImageWhateverGoesWrong(t *testing.T) {
 		"connection refused":              {faults: []emulator.Fault{{Operation: "createCIMG", Refuse: true, Count: 3}}, calls: 1, states: "postponed sending postponed sending postponed sending waiting"},
 		"too many requests":               {faults: []emulator.Fault{{Operation: "createCIMG", Status: 429, Count: 3, Header: http.Header{"Retry-After": {"90"}}}}, calls: 4},
 		"service cannot list":             {faults: []emulator.Fault{{Operation: "listCIMG", Status: 503, Count: 100}}, calls: 1},
+		"a proxy forbids to list":         {faults: []emulator.Fault{{Operation: "listCIMG", Status: 403, Body: "<html>", Count: 100}}, calls: 1},
 		"down for a long time":            {faults: []emulator.Fault{{Status: 503, Count: 100}}, calls: 1},
 		"lost, then down for a long time": {faults: []emulator.Fault{{Operation: "createCIMG", After: true, Reset: true}, {Operation: "listCIMG", Skip: 1, Count: 60, Status: 502}}, lag: time.Second, calls: 1},
 		"polls fail for a long time":      {faults: []emulator.Fault{{Operation: "getJobResult", Status: 500, Count: 30}}, calls: 1},
