@@ -15,6 +15,7 @@ import (
 
 	"github.com/cimg-go/cimg/emulator"
 	"github.com/cimg-go/cimg/fleet"
+	"github.com/cimg-go/cimg/wrapper/reconcile"
 )
 
 // Whatever takes long shows Temporal in time that its worker lives. The limits are those
@@ -73,4 +74,19 @@ func TestHeartbeatsAndLimitsOfActivities(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Unless it is told otherwise, a worker looks for a lost call over the default window.
+func TestDefaultVisibilityWindow(t *testing.T) {
+	lost := emulator.Fault{Operation: "createCIMG", After: true, Reset: true}
+	inWorld(t, emulator.Options{Faults: []emulator.Fault{lost}, ListLag: reconcile.DefaultVisibilityWindow * 3 / 4}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		defaults, err := fleet.NewActivities(w.cimg, w.temporal, fleet.Options{})
+		require.NoError(t, err)
+		w.OnActivity(w.activities.Reconcile, mock.Anything, mock.Anything).Return(defaults.Reconcile)
+		w.OnActivity(w.activities.Verify, mock.Anything, mock.Anything).Return(defaults.Verify)
+		w.ExecuteWorkflow(fleet.Image, web)
+		w.endsWith(t, "")
+		require.Equal(t, 1, w.service.Requests("createCIMG"))
+	})
 }
