@@ -106,8 +106,8 @@ func rejected(err error, response *wrapper.APIError) error {
 	return failure(Rejected, err.Error(), Rejection{response.Op, response.Errno, response.Errmsg, response.RequestID, response.HTTPStatus})
 }
 
-// lookFailure is the failure to look before a call. That the service itself rejects the
-// question, for a region that does not exist, is final; a token may be replaced.
+// lookFailure is the failure to look before a call. It is final if the service itself
+// rejects the question, as for a region that does not exist. A token may be replaced.
 func lookFailure(err error) error {
 	isFinal := errors.Is(err, wrapper.ErrBadParameter) || errors.Is(err, wrapper.ErrNotFound) ||
 		errors.Is(err, wrapper.ErrPermission) || errors.Is(err, wrapper.ErrArrears)

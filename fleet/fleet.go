@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
@@ -207,7 +208,7 @@ func (f *fleet) ended(running *Running, made Copy) {
 		made.Error += fmt.Sprintf(" (and so %d copies of it were not made)", len(copies.Regions))
 	}
 	if len(f.progress.Failures) < maxFailures {
-		made.Error = made.Error[:min(len(made.Error), 1000)] // the carried state is small
+		made.Error = strings.ToValidUTF8(made.Error[:min(len(made.Error), 1000)], "") // the carried state is small
 		f.progress.Failures = append(f.progress.Failures, made)
 	}
 }

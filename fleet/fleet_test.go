@@ -571,7 +571,7 @@ func TestListValidate(t *testing.T) {
 		"valid":            {fleet.List{Orders: orders(2, "bj")}, ""},
 		"empty":            {fleet.List{}, "there are no Orders"},
 		"invalid order":    {fleet.List{Orders: incomplete}, "order 2: the order has no From.Region"},
-		"two sources":      {fleet.List{Orders: both}, "order 1: the order needs a From.Snapshot or a From.Image"},
+		"two sources":      {fleet.List{Orders: both}, "order 1: the order needs either a From.Snapshot or a From.Image"},
 		"empty region":     {fleet.List{Orders: orders(1, "bj", "")}, "order 1: a region is empty"},
 		"region twice":     {fleet.List{Orders: orders(1, "bj", "sh", "bj")}, "order 1: a region is listed twice"},
 		"makes nothing":    {fleet.List{Orders: nothing}, "order 1: the image is in gz already, and no other region is listed"},

@@ -178,7 +178,7 @@ type Settings struct {
 	// its waits. Default: 1 min.
 	HeartbeatTimeout time.Duration `json:",omitempty" yaml:"heartbeatTimeout"`
 	// MaxCalls is how many calls may be sent for an image: one more after a job that
-	// failed, or a call of which no image was observed. Default: 3.
+	// failed, but for a deletion, or a call whose effect was not observed. Default: 3.
 	MaxCalls int `json:",omitempty" yaml:"maxCalls"`
 	// MaxPause is the longest pause before a call that was not carried out, or whose
 	// job failed, is made again, unless the service asks for a longer one. Default: 5 min.

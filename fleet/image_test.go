@@ -536,30 +536,42 @@ func TestJobsThatTheServiceForgets(t *testing.T) {
 
 // Without certainty which image is meant, none is made.
 func TestAmbiguousImages(t *testing.T) {
-	named := func(id string) gen.CIMG { return gen.CIMG{UUID: id, Name: web.Name, Status: "Ready", Size: 1} }
-	for name, test := range map[string]struct {
-		images    []gen.CIMG
-		isDeleted bool
-	}{
-		"two of the name":            {[]gen.CIMG{named("one"), named("other")}, false},
-		"somebody deletes the image": {[]gen.CIMG{named("one")}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			stock := &emulator.Stock{Regions: []emulator.Region{{ID: "gz", Snapshots: []string{snapshot.Snapshot}, Images: test.images}}}
-			inWorld(t, emulator.Options{Stock: stock}, func(t *testing.T, w *world) {
-				w.hasNoEarlierRun()
-				if test.isDeleted {
-					_, err := w.cimg.DeleteImage(t.Context(), "gz", "one")
-					require.NoError(t, err)
-				}
-				w.ExecuteWorkflow(fleet.Image, web)
-				var candidates fleet.Candidates
-				require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Ambiguous, &candidates), w.GetWorkflowError())
-				require.Len(t, candidates, len(test.images))
-				require.Zero(t, w.service.Requests("createCIMG"))
-			})
+	inWorld(t, emulator.Options{Stock: stockOfWeb("one", "other")}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		w.ExecuteWorkflow(fleet.Image, web)
+		var candidates fleet.Candidates
+		require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Ambiguous, &candidates), w.GetWorkflowError())
+		require.Len(t, candidates, 2)
+		require.Zero(t, w.service.Requests("createCIMG"))
+	})
+}
+
+// While somebody deletes the image of that name, the new one waits.
+func TestAfterADeletion(t *testing.T) {
+	inWorld(t, emulator.Options{Stock: stockOfWeb("old")}, func(t *testing.T, w *world) {
+		w.hasNoEarlierRun()
+		_, err := w.cimg.DeleteImage(t.Context(), "gz", "old")
+		require.NoError(t, err)
+		looks := 0
+		w.OnActivity(w.activities.Send, mock.Anything, mock.Anything).Return(func(ctx context.Context, call fleet.Call) (fleet.Effect, error) {
+			if looks++; looks > 1 {
+				time.Sleep(time.Minute) // the clock of the workflow is not the service's
+			}
+			return w.activities.Send(ctx, call)
 		})
+		w.ExecuteWorkflow(fleet.Image, web)
+		require.NotEqual(t, "old", w.endsWith(t, "").Image)
+		require.Greater(t, looks, 1)
+	})
+}
+
+// stockOfWeb is a stock whose images are all named web-01.
+func stockOfWeb(ids ...string) *emulator.Stock {
+	region := emulator.Region{ID: "gz", Snapshots: []string{snapshot.Snapshot}}
+	for _, id := range ids {
+		region.Images = append(region.Images, gen.CIMG{UUID: id, Name: web.Name, Status: "Ready", Size: 1})
 	}
+	return &emulator.Stock{Regions: []emulator.Region{region}}
 }
 
 // A service may list an image whose job has failed: that one is not taken for made, but

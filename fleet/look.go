@@ -31,7 +31,7 @@ func (a *Activities) existing(ctx context.Context, region, name string) (Effect,
 	case len(named) == 0:
 		return Effect{}, nil
 	case named[0].IsDeleted:
-		return Effect{}, failure(Ambiguous, "the image of that name is being deleted", named)
+		return Effect{}, failure(NothingDone, "the image of that name is being deleted", TryLater{})
 	default:
 		return Effect{Image: named[0].UUID, Job: named[0].Job, Exists: true}, nil
 	}

@@ -145,7 +145,7 @@ func (o Order) Validate() error {
 	case o.From.Region == "":
 		return errors.New("the order has no From.Region")
 	case (o.From.Snapshot == "") == (o.From.Image == ""):
-		return errors.New("the order needs a From.Snapshot or a From.Image")
+		return errors.New("the order needs either a From.Snapshot or a From.Image")
 	case len(o.Regions) == 0:
 		return errors.New("the order has no Regions")
 	case slices.Contains(o.Regions, ""):

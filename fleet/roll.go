@@ -50,6 +50,8 @@ func (o RollOrder) Validate() error {
 		return errors.New("the order has no Family")
 	case !versionForm.MatchString(o.Version):
 		return fmt.Errorf("version %q is not of digits with points between them", o.Version)
+	case o.Apply && o.Retention.Keep == 0 && o.Retention.MaxAge == 0:
+		return errors.New("to delete, the order needs a Retention.Keep or a Retention.MaxAge")
 	}
 	return cmp.Or(o.order().Validate(), o.Retention.validate())
 }

@@ -51,10 +51,10 @@ func TestWrongUsage(t *testing.T) {
 		"start roll --family web --build 2 --from gz --snapshot s --to gz --except web-1": `excepted version "web-1" is not of digits with points between them; see cimg-fleet start roll --help`,
 		"start replicate --from gz":                                         "the order has no Name; see cimg-fleet start replicate --help",
 		"start replicate --name a":                                          "the order has no From.Region; see cimg-fleet start replicate --help",
-		"start replicate --name a --from gz --to bj":                        "the order needs a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",
+		"start replicate --name a --from gz --to bj":                        "the order needs either a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",
 		"start replicate --name a --from gz --image i":                      "the order has no Regions; see cimg-fleet start replicate --help",
 		"start replicate --name a --from gz --image i --to gz":              "the image is in gz already, and no other region is listed; see cimg-fleet start replicate --help",
-		"start replicate --name a --from gz --image i --snapshot s --to bj": "the order needs a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",
+		"start replicate --name a --from gz --image i --snapshot s --to bj": "the order needs either a From.Snapshot or a From.Image; see cimg-fleet start replicate --help",
 	} {
 		t.Run(args, func(t *testing.T) {
 			message, code := run(t, strings.Fields(args)...)

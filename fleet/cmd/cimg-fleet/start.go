@@ -52,9 +52,10 @@ func startRollCommand() *cli.Command {
 		Name:  "roll",
 		Usage: "make a new image of a family, then delete the old ones that are not to be kept",
 		Description: `It makes the image FAMILY-VERSION in each region, and verifies that all are Ready. What --keep and --max-age do not keep
-is only listed, unless --apply is set: look first. The newest image, shared ones and those that a job works on are always kept.
-Every image FAMILY-DIGITS is of the family, also one that was made by hand: web-01 is of the family web. Nothing is deleted in a region that is
-not in --to. For instance:
+is only listed, unless --apply is set: look first. With --apply it is chosen anew. Always kept are the newest image, shared
+ones, those that a job works on, that are not Ready or of which it is not known when they were created. Every image
+FAMILY-DIGITS is of the family, also one that was made by hand: web-01 is of the family web. Nothing is deleted in a
+region that is not in --to. For instance:
 
   cimg-fleet start roll --family golden --build 2026.11.28 --from gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 --to gz,bj --keep 3 --wait
   cimg-fleet start roll --family golden --build 2026.11.28 --from gz --snapshot 3fd352092a3f553cb124223f6a7f09b4 --to gz,bj --keep 3 --wait --apply --except 2026.11.01`,
