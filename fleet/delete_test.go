@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
-	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -148,20 +145,16 @@ func TestRollDeletesByWorkflowsOfTheirOwn(t *testing.T) {
 // not known whether it is to be kept.
 func TestAnImageThatIsNotListedIsNotDeleted(t *testing.T) {
 	lists := 0
-	inChangedWorld(t, emulator.Options{Stock: families()}, func(service http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(request *http.Request) (*http.Response, error) {
-			response, err := service.RoundTrip(request)
-			if !strings.HasSuffix(request.URL.Path, "/list") || err != nil {
-				return response, err
-			}
-			body, err := io.ReadAll(response.Body)
-			if lists++; lists == 1 {
-				body = bytes.ReplaceAll(body, []byte(`"bj-1"`), []byte(`"bj-4"`))
-			}
-			response.Body = io.NopCloser(bytes.NewReader(body))
-			return response, err
-		})
-	}, func(t *testing.T, w *world) {
+	missed := changedResponses(t, func(isList bool, body []byte) []byte {
+		if !isList {
+			return body
+		}
+		if lists++; lists == 1 {
+			return bytes.ReplaceAll(body, []byte(`"bj-1"`), []byte(`"bj-4"`))
+		}
+		return body
+	})
+	inChangedWorld(t, emulator.Options{Stock: families()}, missed, func(t *testing.T, w *world) {
 		w.hasNoEarlierRun()
 		w.ExecuteWorkflow(fleet.Delete, outdated)
 		require.True(t, fleet.IsFailure(w.GetWorkflowError(), fleet.Rejected, nil), w.GetWorkflowError())

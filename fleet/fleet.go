@@ -301,10 +301,7 @@ func (a *Activities) Attend(ctx context.Context, workflowID string) (made Copy, 
 		return made, application
 	}
 	if ended, is := errors.AsType[*temporal.WorkflowExecutionError](err); is { // in another way
-		if cancelled, is := errors.AsType[*temporal.CanceledError](err); is && cancelled.HasDetails() {
-			_ = cancelled.Details(&made) // as far as it has come
-		}
-		return made, failure(Interrupted, ended.Unwrap().Error(), made)
+		return made, failure(Interrupted, ended.Unwrap().Error(), unfinished(ended))
 	}
 	return made, err
 }

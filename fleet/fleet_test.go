@@ -428,7 +428,7 @@ func TestAttend(t *testing.T) {
 		"failed":         {closed, nil, workflowError(t, temporal.NewNonRetryableApplicationError("disk full", fleet.JobFailed, nil)), fleet.JobFailed, false},
 		"runs":           {running, nil, nil, "Transient", true},
 		"not known":      {nil, serviceerror.NewNotFound("no such workflow"), nil, fleet.Interrupted, false},
-		"cancelled":      {closed, nil, workflowError(t, temporal.NewCanceledError()), fleet.Interrupted, false},
+		"cancelled":      {closed, nil, workflowError(t, temporal.NewCanceledError(made)), fleet.Interrupted, false},
 		"failed oddly":   {closed, nil, workflowError(t, errors.New("odd")), fleet.Interrupted, false},
 		"server is down": {nil, serviceerror.NewUnavailable("down"), nil, "Unavailable", true},
 	} {
@@ -449,6 +449,11 @@ func TestAttend(t *testing.T) {
 					require.True(t, is, err)
 					require.Equal(t, test.kind, failure.Type())
 					require.Equal(t, test.isRetried, !failure.NonRetryable())
+					if name == "cancelled" {
+						var came fleet.Copy
+						require.NoError(t, failure.Details(&came))
+						require.Equal(t, made, came)
+					}
 					require.Equal(t, test.described == running, failure.Category() == temporal.ApplicationErrorCategoryBenign)
 					return
 				}

@@ -315,16 +315,26 @@ func TestManyLookIntoARegion(t *testing.T) {
 
 // namelessJobs changes a service so that its jobs do not say which image they made.
 func namelessJobs(t *testing.T) func(http.RoundTripper) http.RoundTripper {
+	resource := regexp.MustCompile(`,"resourceUuid":"[^"]*"`)
+	return changedResponses(t, func(isList bool, body []byte) []byte {
+		if isList {
+			return body
+		}
+		return resource.ReplaceAll(body, nil)
+	})
+}
+
+// changedResponses changes the responses of a service.
+func changedResponses(t *testing.T, change func(isList bool, body []byte) []byte) func(http.RoundTripper) http.RoundTripper {
 	return func(service http.RoundTripper) http.RoundTripper {
-		resource := regexp.MustCompile(`,"resourceUuid":"[^"]*"`)
 		return roundTripper(func(request *http.Request) (*http.Response, error) {
 			response, err := service.RoundTrip(request)
-			if err != nil || strings.HasSuffix(request.URL.Path, "/list") {
+			if err != nil {
 				return response, err
 			}
 			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
-			body = resource.ReplaceAll(body, nil)
+			body = change(strings.HasSuffix(request.URL.Path, "/list"), body)
 			response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 			response.Header.Del("Content-Length")
 			return response, nil

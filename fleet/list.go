@@ -96,11 +96,11 @@ func (l List) Validate() error {
 	return nil
 }
 
-// all are the orders for every image of an order.
+// all are the orders for every image of an order. Of a snapshot, its id stands for that of
+// the image to copy, which is not known yet.
 func (o Order) all() []ImageOrder {
-	images := o.copies(o.From)
-	if o.From.Image == "" {
-		images = append(images, o.origin())
+	if o.From.Image != "" {
+		return o.copies(o.From)
 	}
-	return images
+	return append([]ImageOrder{o.origin()}, o.copies(Source{Region: o.From.Region, Image: o.From.Snapshot})...)
 }

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,14 +61,21 @@ func outcome(ctx workflow.Context, child workflow.ChildWorkflowFuture, order Ima
 
 // notMade is what became of an image whose workflow failed, which may have made it.
 func notMade(region, name string, err error) Copy {
-	made := Copy{Region: region, Name: name, Error: reason(err)}
+	made := unfinished(err)
+	return Copy{Region: region, Name: name, Image: made.Image, Exists: made.Exists, Error: reason(err)}
+}
+
+// unfinished is what a workflow that failed says of the image that it was making.
+func unfinished(err error) (made Copy) {
 	var listed Member
-	var done Copy
-	if cancelled, is := errors.AsType[*temporal.CanceledError](err); is && cancelled.HasDetails() {
-		_ = cancelled.Details(&done)
-	}
-	if IsFailure(err, Unverified, &listed) || IsFailure(err, Interrupted, &done) || done.Image != "" {
-		made.Image, made.Exists = cmp.Or(listed.UUID, done.Image), done.Exists
+	cancelled, isCancelled := errors.AsType[*temporal.CanceledError](err)
+	switch {
+	case isCancelled && cancelled.HasDetails():
+		_ = cancelled.Details(&made)
+	case IsFailure(err, Unverified, &listed):
+		made.Image = listed.UUID
+	default:
+		IsFailure(err, Interrupted, &made)
 	}
 	return made
 }
@@ -162,11 +168,7 @@ func (o Order) Validate() error {
 	if len(encoded) > maxOrderBytes {
 		return fmt.Errorf("the order takes %d bytes as JSON, of at most %d", len(encoded), maxOrderBytes)
 	}
-	images, origin := []ImageOrder(nil), o.From
-	if origin.Image == "" {
-		images, origin.Image = append(images, o.origin()), origin.Snapshot // for the id that is not known yet
-	}
-	for _, image := range append(images, o.copies(origin)...) {
+	for _, image := range o.all() {
 		if _, err := image.call(time.Time{}); err != nil {
 			return err
 		}

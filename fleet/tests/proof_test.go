@@ -183,9 +183,7 @@ func fleetOrder(images, perRegion int) fleet.List {
 
 func (w *world) logRequests(images int) {
 	w.t.Helper()
-	var requests map[string]int
-	w.control(http.MethodGet, "/_emulator/requests", "", &requests)
-	for operation, n := range requests {
+	for operation, n := range w.requests() {
 		w.t.Logf("%s: %d requests, %.2f an image", operation, n, float64(n)/float64(images))
 	}
 }

@@ -31,7 +31,7 @@ func TestResetDuringACall(t *testing.T) {
 			require.Eventually(t, func() bool { return w.jobs("gz", job.hasFailed) == 1 }, time.Minute, 100*time.Millisecond)
 			w.control(http.MethodPut, "/_emulator/scenario", calm, nil)
 			w.control(http.MethodPost, "/_emulator/faults", "{operation: createCIMG, delay: 6s}", nil)
-			require.Eventually(t, func() bool { return w.creates() == 2 }, time.Minute, 100*time.Millisecond)
+			require.Eventually(t, func() bool { return w.requests()["createCIMG"] == 2 }, time.Minute, 100*time.Millisecond)
 
 			tasks, last := w.workflowTasks(run)
 			if isScheduled {
@@ -48,17 +48,9 @@ func TestResetDuringACall(t *testing.T) {
 			})
 			require.NoError(t, err)
 			require.NoError(t, w.temporal.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil))
-			require.Equal(t, 2, w.creates(), "none after the one that was under way")
+			require.Equal(t, 2, w.requests()["createCIMG"], "none after the one that was under way")
 		})
 	}
-}
-
-// creates returns how often createCIMG was called.
-func (w *world) creates() int {
-	w.t.Helper()
-	var requests map[string]int
-	w.control(http.MethodGet, "/_emulator/requests", "", &requests)
-	return requests["createCIMG"]
 }
 
 // workflowTasks returns how many tasks of a workflow's run are completed, and the last one's event.

@@ -175,6 +175,13 @@ func (w *world) images(region string) map[string]string {
 	return names
 }
 
+// requests returns how often each operation was called.
+func (w *world) requests() (requests map[string]int) {
+	w.t.Helper()
+	w.control(http.MethodGet, "/_emulator/requests", "", &requests)
+	return requests
+}
+
 // job is a job of the mock.
 type job struct {
 	Type          string

@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
@@ -23,6 +22,8 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cimg-go/cimg/fleet"
 )
 
 // The test's binary is the program, too: a process of its own that can be killed.
@@ -59,15 +60,11 @@ func TestServerGoesOnAfterAKill(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "temporal.db")
 	first := start(t, "--file", file, "--port", "0")
 	c := connect(t, first.address)
-	addSearchAttributes(t, c, "CimgImage", "CimgRegion", "CimgState")
-
-	image := temporal.NewSearchAttributeKeyKeyword("CimgImage")
-	region := temporal.NewSearchAttributeKeyKeyword("CimgRegion")
-	state := temporal.NewSearchAttributeKeyKeyword("CimgState")
+	require.NoError(t, fleet.RegisterAttributes(t.Context(), c, "default"))
 	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: "web-01", TaskQueue: queue,
 		TypedSearchAttributes: temporal.NewSearchAttributes(
-			image.ValueSet("web-01"), region.ValueSet("bj"), state.ValueSet("waiting")),
+			fleet.AttributeImage.ValueSet("web-01"), fleet.AttributeRegion.ValueSet("bj"), fleet.AttributeState.ValueSet(fleet.StateWaiting)),
 	}, greet, "world", time.Second)
 	require.NoError(t, err)
 
@@ -174,24 +171,6 @@ func work(t testing.TB, c client.Client) {
 	w.RegisterActivity(prefix)
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
-}
-
-// addSearchAttributes returns when workflows can be started with them.
-func addSearchAttributes(t *testing.T, c client.Client, names ...string) {
-	t.Helper()
-	attributes := make(map[string]enums.IndexedValueType)
-	for _, name := range names {
-		attributes[name] = enums.INDEXED_VALUE_TYPE_KEYWORD
-	}
-	_, err := c.OperatorService().AddSearchAttributes(t.Context(),
-		&operatorservice.AddSearchAttributesRequest{Namespace: "default", SearchAttributes: attributes})
-	require.NoError(t, err)
-	for _, name := range names {
-		require.Eventually(t, func() bool {
-			_, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: name + ` = "x"`})
-			return err == nil
-		}, time.Minute, 10*time.Millisecond)
-	}
 }
 
 func sleeps(t *testing.T, c client.Client, run client.WorkflowRun) bool {
